@@ -1,0 +1,59 @@
+# Everything a person does with this project. `make help` lists it.
+# Only Python 3.11 to 3.13 and make have to be there; the rest is set up in .venv.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& command -v "$$python" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help serve train test lint bench data lock clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.serve  ## set up and serve on port 9696 (PORT, MODEL_PATH and more: README)
+	$(BIN)/python predict.py
+
+train: $(VENV)/.serve  ## fit model.bin from data/mobile.csv (ARGS="--data FILE --compare …")
+	$(BIN)/python train.py $(ARGS)
+
+test: $(VENV)/.dev  ## set up and run every test (ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## ruff, mypy --strict and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## compare speed with a route that does nothing and with the usual ways
+	$(BIN)/python -m benchmarks.serving $(ARGS)
+
+data: $(VENV)/.serve  ## write the synthetic sample data/mobile.csv again
+	$(BIN)/python data/make_mobile.py > data/mobile.csv
+
+lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra train -o requirements.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev \
+		-c requirements.txt -o requirements-dev.txt
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# One environment; the development packages come on top of what the service needs.
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 is needed" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.serve
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

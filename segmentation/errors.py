@@ -1,0 +1,60 @@
+"""The one exception tree. No HTTP words here: the service says what each means to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SegmentationError(Exception):
+    """Something that a person can act on; its text is one sentence for that person."""
+
+
+class PackageError(SegmentationError):
+    """A model package is missing, damaged, not trusted or of another format."""
+
+
+class TrainingError(SegmentationError):
+    """A model could not be trained or packed; the old package is still in its place."""
+
+
+class NotReadyError(SegmentationError):
+    """There is no model that answers correctly."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one answer of one record.
+
+    Attributes
+    ----------
+    row : int
+        Position of the record among those sent, from 0.
+    field : str or None
+        The field as its sender spelled it; None when the whole record is meant.
+    code : str
+        Stable machine-readable kind: ``type``, ``range``, ``length``, ``unknown_field``, …
+    message : str
+        What is expected instead. Never holds the value that was sent.
+    """
+
+    row: int
+    field: str | None
+    code: str
+    message: str
+
+
+class InvalidRecordsError(SegmentationError):
+    """At least one record cannot be answered; carries every problem found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{len(self.problems)} problem(s) in the records")
+
+
+class DataError(SegmentationError):
+    """A table cannot be used for training; carries one line per reason."""
+
+    def __init__(self, source: str, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(f"{source}: {'; '.join(self.reasons)}")

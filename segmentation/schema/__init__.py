@@ -1,0 +1,10 @@
+"""What a record is: the only statement of names, kinds, units, ranges, categories and aliases.
+
+``columns`` states it, ``records`` checks records against it and ``documents`` writes it down as
+JSON Schema. Nothing here knows a particular study, a table or HTTP.
+"""
+
+from segmentation.schema.columns import Alias, Column, Record, Schema, Spelling, underscored
+from segmentation.schema.records import RecordValidator
+
+__all__ = ["Alias", "Column", "Record", "RecordValidator", "Schema", "Spelling", "underscored"]

@@ -1,0 +1,185 @@
+"""``Column`` and ``Schema``: names, kinds, units, ranges, categories and accepted spellings.
+
+Plain data that a model package carries along; checking records is in ``records``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Record = dict[str, Any]
+"""One customer: answers by column name (or, as sent, by any accepted spelling)."""
+
+Kind = Literal["number", "integer", "category", "identifier"]
+Role = Literal["feature", "context", "identifier", "target"]
+
+# The largest integers that every JSON reader keeps exactly (RFC 8259, section 6).
+LARGEST_EXACT_INTEGER = 2**53 - 1
+LONGEST_TEXT = 100
+
+
+def underscored(name: str) -> str:
+    """Return `name` in lower case with underscores for spaces, as pandas users rename columns."""
+    return name.strip().lower().replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another name of a column, possibly in another unit.
+
+    Attributes
+    ----------
+    title : str
+        The name as a survey header would show it; its underscored form is accepted as well.
+    unit : str
+        Unit of values sent under this name.
+    divisor : float
+        How many of that unit make one of the column's unit.
+    """
+
+    title: str
+    unit: str
+    divisor: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """One question of a survey, or one column of a table.
+
+    Attributes
+    ----------
+    name : str
+        The project's own snake_case name, with its unit.
+    title : str
+        The original's header; its underscored form is accepted as well.
+    kind : {"number", "integer", "category", "identifier"}
+        What values are: a category is text of which some values are known, an identifier is
+        an integer or text.
+    role : {"feature", "context", "identifier", "target"}
+        What it is for: the model reads features; context only describes a segment.
+    description : str
+        One sentence for the person who fills it in.
+    unit : str
+        Unit of a number.
+    minimum, maximum : float or None
+        What is possible at all, inclusive. What is usual is learned from the training data.
+    resolution : float
+        The step in which a survey records the number; 0 if it doesn't round.
+    categories : tuple of str
+        Values that are known; others are answered with a warning.
+    aliases : tuple of Alias
+        Further names.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    role: Role
+    description: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    resolution: float = 0.0
+    categories: tuple[str, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether values are numbers."""
+        return self.kind in ("number", "integer")
+
+    def expectation(self, divisor: float = 1.0, unit: str = "") -> str:
+        """Say what a value must be, in the unit of the spelling that was used."""
+        if self.kind == "category":
+            return f"must be text of 1 to {LONGEST_TEXT} characters"
+        if self.kind == "identifier":
+            return f"must be an integer of at most 16 digits or text of 1 to {LONGEST_TEXT} characters"
+        noun = "a whole number" if self.kind == "integer" else "a number"
+        low, high = ((bound or 0) * divisor for bound in (self.minimum, self.maximum))
+        unit = unit or self.unit
+        return f"must be {noun} from {low:g} to {high:.10g}{f' ({unit})' if unit else ''}"
+
+    @cached_property
+    def _known(self) -> Mapping[str, str]:
+        folded = {underscored(category): category for category in self.categories}
+        return folded | {category: category for category in self.categories}
+
+    def known_category(self, value: str) -> str | None:
+        """Return the known category that `value` spells, or None: ``google_pixel_5`` is known."""
+        return self._known.get(value) or self._known.get(underscored(value))
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Where a value sent under some name belongs, and in what unit it came."""
+
+    column: Column
+    unit: str
+    divisor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a record, in order.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        All columns, the target included where there is one.
+    """
+
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Column]:
+        """Columns by their own name."""
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that the model reads, in the order in which it reads them."""
+        return self._with_role("feature")
+
+    @cached_property
+    def sendable(self) -> tuple[Column, ...]:
+        """The columns that a record to be answered may hold: all but the target."""
+        return tuple(column for column in self.columns if column.role != "target")
+
+    @cached_property
+    def numbers(self) -> tuple[Column, ...]:
+        """The numeric columns of a record: the features first, then the context."""
+        rest = (column for column in self.sendable if column.role != "feature")
+        return tuple(column for column in (*self.features, *rest) if column.numeric)
+
+    @cached_property
+    def categories(self) -> tuple[Column, ...]:
+        """The text columns of a record."""
+        return tuple(column for column in self.sendable if column.kind == "category")
+
+    @property
+    def target(self) -> Column | None:
+        """The column that a supervised model learns, if there is one."""
+        return next(iter(self._with_role("target")), None)
+
+    @property
+    def identifier(self) -> Column | None:
+        """The column that names a record, if there is one."""
+        return next(iter(self._with_role("identifier")), None)
+
+    @cached_property
+    def spellings(self) -> Mapping[str, Spelling]:
+        """Every accepted name: the column's own, its title, the aliases, and their underscored forms."""
+        found: dict[str, Spelling] = {}
+        for column in self.columns:
+            for title in (column.name, column.title, underscored(column.title)):
+                found[title] = Spelling(column, column.unit)
+            for alias in column.aliases:
+                for title in (alias.title, underscored(alias.title)):
+                    found[title] = Spelling(column, alias.unit, alias.divisor)
+        return found
+
+    def _with_role(self, role: Role) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.role == role)

@@ -1,0 +1,1 @@
+"""The build side: split, search, fit, measure and pack. Nothing here runs in the service."""

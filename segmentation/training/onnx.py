@@ -1,0 +1,102 @@
+"""The pipeline once more, for ONNX Runtime; and the proof that both answer the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from segmentation.artifact.manifest import Scorer
+from segmentation.errors import TrainingError
+from segmentation.estimators import Floats, TrainedOnCopies
+
+INPUT, OUTPUT = "features", "probabilities"
+TOLERANCE = 1e-5
+N_RANDOM = 10_000
+# ai.onnx and ai.onnx.ml versions that ONNX Runtime has read for years.
+OPSETS = {"": 17, "ai.onnx.ml": 3}
+
+
+def to_onnx(pipeline: Pipeline, features: list[str]) -> tuple[bytes, Scorer]:
+    """Convert a fitted pipeline.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Its first step turns records into numbers; the ONNX model begins after it.
+    features : list of str
+        The columns of its input, in order.
+
+    Returns
+    -------
+    bytes
+        The ONNX model: float32 of shape (n, n_features) in, probabilities (n, n_classes) out.
+    Scorer
+        How to call it.
+    """
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
+
+    plain = Pipeline(_plain_steps(pipeline))
+    model = convert_sklearn(
+        plain,
+        name="scorer",
+        initial_types=[(INPUT, FloatTensorType([None, len(features)]))],
+        options={id(plain.steps[-1][1]): {"zipmap": False}},
+        target_opset=OPSETS,
+    )
+    model = select_model_inputs_outputs(model, outputs=[OUTPUT])
+    scorer = Scorer(input=INPUT, output=OUTPUT, features=features)
+    return model.SerializeToString(), scorer
+
+
+def _plain_steps(pipeline: Pipeline) -> list[tuple[str, Any]]:
+    """Return the fitted steps after records-to-numbers, without what matters only for fitting."""
+    steps: list[tuple[str, Any]] = []
+    for name, step in pipeline.steps[1:]:
+        inner = step.estimator_ if isinstance(step, TrainedOnCopies) else step
+        steps += inner.steps if isinstance(inner, Pipeline) else [(name, inner)]
+    return steps
+
+
+def check_agreement(pipeline: Pipeline, onnx: bytes, *matrices: Floats) -> None:
+    """Compare the two on every row of every matrix.
+
+    Raises
+    ------
+    TrainingError
+        If any label differs, or any probability by more than 1e-5. (skl2onnx converts some
+        estimators wrongly without an error: forests that were fitted on NaN, for one.)
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    for matrix in matrices:
+        expected = pipeline.predict_proba(matrix)
+        found = session.run([OUTPUT], {INPUT: matrix})[0]
+        labels = pipeline.classes_[found.argmax(axis=1)]
+        n_labels = int((labels != pipeline.predict(matrix)).sum())
+        error = float(np.abs(found - expected).max())
+        if n_labels or not error <= TOLERANCE:
+            raise TrainingError(
+                f"ONNX and the pipeline disagree: {n_labels} of {len(matrix)} labels differ, "
+                f"probabilities by up to {error:.2g} (allowed: {TOLERANCE:g})"
+            )
+
+
+def random_matrix(X: Floats, seed: int, n: int = N_RANDOM) -> Floats:
+    """Return records nobody has sent: even draws from 0 to beyond the largest answers, with gaps.
+
+    Half of the answers are real ones of other records, so that values at the very thresholds of
+    the trees occur. At least one answer is there in every row.
+    """
+    random = np.random.default_rng(seed)
+    spread = random.uniform(0.0, 1.25, (n, X.shape[1])) * np.nanmax(X, axis=0)
+    swapped = np.column_stack([random.choice(column, n) for column in X.T])
+    matrix = np.where(random.random(spread.shape) < 0.5, spread, swapped)  # noqa: PLR2004
+    n_missing = random.integers(0, X.shape[1], n)
+    rank: NDArray[np.int64] = random.permuted(np.tile(np.arange(X.shape[1]), (n, 1)), axis=1)
+    return np.where(rank < n_missing[:, np.newaxis], np.nan, matrix).astype(np.float32)

@@ -1,0 +1,146 @@
+"""From a calibrated model to a package: convert, prove, describe, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from segmentation.artifact.manifest import (
+    DataSheet,
+    Figure,
+    Golden,
+    Manifest,
+    PackedImplication,
+    PackedSegment,
+    Training,
+)
+from segmentation.artifact.package import Package, digest
+from segmentation.datasets import Table
+from segmentation.errors import TrainingError
+from segmentation.schema import Record, Schema
+from segmentation.study import Study
+from segmentation.training.describe import baseline, profiles
+from segmentation.training.fit import FOLDS, Fitted, Labelled
+from segmentation.training.onnx import check_agreement, random_matrix, to_onnx
+
+LIBRARIES = ("scikit-learn", "numpy", "skl2onnx", "onnx", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: what was asked for and what came out."""
+
+    study: Study
+    table: Table
+    data: Labelled
+    fitted: Fitted
+    figures: dict[str, float]
+    grid: str
+    seed: int
+    synthetic: bool
+
+
+def pack(run: Run) -> Package:
+    """Return the package of a run.
+
+    Raises
+    ------
+    TrainingError
+        If the ONNX model and the pipeline don't answer alike, on training records, golden
+        records and 10,000 random ones; or the pipeline can't be pickled for others to load.
+    """
+    schema, pipeline = run.study.schema, run.fitted.pipeline
+    features = [column.name for column in schema.features]
+    onnx, scorer = to_onnx(pipeline, features)
+    segments = profiles(schema, run.study.segments, run.table.records, run.data.y)
+    golden = _golden(run, segments)
+    golden_matrix = pipeline[0].transform([answer.record for answer in golden])
+    check_agreement(pipeline, onnx, run.data.X, golden_matrix, random_matrix(run.data.X, run.seed))
+    content = _pickled(pipeline)
+    texts = [segment.model_dump() for segment in segments]
+    manifest = Manifest(
+        study=run.study.name,
+        title=run.study.title,
+        description=run.study.description,
+        version=_version(onnx, [texts, run.fitted.conformal.threshold]),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        pipeline=digest(content),
+        onnx=digest(onnx),
+        scorer=scorer,
+        record=Schema(schema.columns),
+        segments=segments,
+        baseline=baseline(schema, run.table.records),
+        implications=[PackedImplication(**asdict(rule)) for rule in run.study.implications],
+        conformal=run.fitted.conformal,
+        golden=golden,
+        figures=_figures(run),
+        caveats=_caveats(run),
+        training=_training(run),
+    )
+    return Package(manifest, onnx, content)
+
+
+def _pickled(pipeline: Any) -> bytes:
+    content = pickle.dumps(pipeline, protocol=5)
+    if b"__main__" in content:
+        raise TrainingError("the pipeline holds something defined in __main__; move it to a module")
+    return content
+
+
+def _version(onnx: bytes, answers: list[Any]) -> str:
+    """Name a model by what it answers: the same scorer and texts make the same version."""
+    content = onnx + json.dumps(answers, sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
+    """Make up two records for each segment, its average answers and only one of them."""
+    records: list[Record] = []
+    for segment in segments:
+        average = {
+            column.name: _in_steps(segment.numbers[column.name].mean, column.resolution)
+            for column in run.study.schema.features
+        }
+        first = next(iter(average))
+        records += [average, {first: average[first]}]
+    pipeline = run.fitted.pipeline
+    probabilities = pipeline.predict_proba(records)
+    ids = {segment.label: segment.id for segment in segments}
+    return [
+        Golden(record=record, segment=ids[int(label)], probabilities=row)
+        for record, label, row in zip(
+            records, pipeline.predict(records), probabilities.tolist(), strict=True
+        )
+    ]
+
+
+def _in_steps(value: float, resolution: float) -> float:
+    return round(round(value / resolution) * resolution, 6) if resolution else value
+
+
+def _figures(run: Run) -> list[Figure]:
+    on = f"{FOLDS}-fold cross-validation, held-out records of {run.table.name}"
+    return [Figure(name=name, value=round(value, 6), on=on) for name, value in run.figures.items()]
+
+
+def _caveats(run: Run) -> list[str]:
+    sample = f"Trained on {run.table.name}, the synthetic sample; figures are about made-up records."
+    return [*([sample] if run.synthetic else []), *run.study.caveats]
+
+
+def _training(run: Run) -> Training:
+    return Training(
+        data=DataSheet(name=run.table.name, sha256=run.table.sha256, rows=len(run.table.records)),
+        grid=run.grid,
+        params=run.fitted.params,
+        random_state=run.seed,
+        n_train=run.fitted.n_train,
+        n_calibration=run.fitted.conformal.n_calibration,
+        libraries={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+    )
