@@ -144,14 +144,19 @@ def _validated(
     path: Path, records: list[Record], lines: Sequence[int], schema: Schema
 ) -> list[Record]:
     try:
-        return RecordValidator(schema, with_target=True).validate(records)
+        valid = RecordValidator(schema, with_target=True).validate(records)
     except InvalidRecordsError as error:
         reasons = [
             f"{_place(problem.row, lines)}{f', column {problem.field!r}' if problem.field else ''}: "
             f"{problem.message}"
             for problem in error.problems
         ]
-    raise DataError(str(path), _shortened(reasons))
+        raise DataError(str(path), _shortened(reasons)) from None
+    for column in schema.categories:
+        for record in valid:
+            value = record.get(column.name)
+            record[column.name] = value and (column.known_category(value) or value)
+    return valid
 
 
 def _check_target(path: Path, records: list[Record], lines: Sequence[int], schema: Schema) -> None:

@@ -64,9 +64,12 @@ def labelled(study: Study, table: Table) -> Labelled:
     Raises
     ------
     TrainingError
-        If a class has too few rows to be held out.
+        If a class has too few rows to be held out, or a feature has no answers.
     """
     matrix = study.pipeline(0)[0].transform(table.records)
+    for column, values in zip(study.schema.features, matrix.T, strict=True):
+        if np.isnan(values).all():
+            raise TrainingError(f"column {column.title!r} has no answers to learn from")
     target = study.schema.target
     if target is None:
         raise TrainingError(f"the study {study.name} has no target to learn")

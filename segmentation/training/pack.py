@@ -106,6 +106,7 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
         average = {
             column.name: _in_steps(segment.numbers[column.name].mean, column.resolution)
             for column in run.study.schema.features
+            if column.name in segment.numbers
         }
         first = next(iter(average))
         records += [average, {first: average[first]}]

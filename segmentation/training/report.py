@@ -65,11 +65,11 @@ def results(run: Run, package: Package, path: Path) -> None:
 
 
 def comparison(rows: Sequence[Compared]) -> None:
-    """Print one line for each kind of model."""
+    """Print one line for each kind of model: scores, fit time, pickled size, time of one answer."""
     table = RichTable(title="Other kinds of model, on one held-out quarter", title_justify="left")
     table.add_column("model", no_wrap=True)
-    for column in ("accuracy", "precision", "recall", "robust", "fit s", "size kB", "one record ms"):
-        table.add_column(column, justify="right")
+    for column in ("accuracy", "precision", "recall", "robust", "fit s", "kB", "ms"):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             row.name,

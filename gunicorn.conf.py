@@ -1,0 +1,60 @@
+"""gunicorn's settings: ``gunicorn predict:app`` and ``python predict.py`` both read them."""
+
+import os
+import shutil
+import tempfile
+
+# Before numpy and ONNX Runtime are loaded: their thread pools would only fight the workers.
+for _library in ("OMP", "OPENBLAS"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+from segmentation.errors import SegmentationError
+from segmentation.service.logs import JsonLogger
+from segmentation.service.settings import Settings
+
+try:
+    _settings = Settings.from_environment(os.environ)
+except SegmentationError as _error:
+    raise SystemExit(f"segmentation: {_error}") from None
+# Memory, not disk, where there is such a folder: heartbeats and counters survive a read-only root.
+_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # only our own files
+
+# The workers' counters; prometheus_client looks for the folder when it is imported.
+_ours = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _ours:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=_memory)
+
+wsgi_app = "predict:app"
+bind = f"0.0.0.0:{_settings.port}"
+workers = _settings.web_concurrency
+worker_class = "gthread"
+threads = _settings.threads
+keepalive = _settings.keep_alive
+graceful_timeout = _settings.graceful_timeout
+timeout = 60
+loglevel = _settings.log_level
+logger_class = JsonLogger
+accesslog = "-"
+worker_tmp_dir = _memory
+# The workers share the pages of everything that is imported; models are loaded after the fork.
+preload_app = True
+# It would need a writable home and nobody here talks to it.
+control_socket_disable = True
+
+
+def post_worker_init(worker):
+    """Load the model before the first request."""
+    worker.wsgi.extensions["model_slot"].load()
+
+
+def child_exit(server, worker):  # noqa: ARG001  # gunicorn's signature
+    """Forget the gauges of a worker that is gone; its counts stay."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server):  # noqa: ARG001
+    """Remove the counters' folder."""
+    if _ours:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

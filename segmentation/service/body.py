@@ -1,0 +1,129 @@
+"""From the bytes of a request to a decoded JSON value, or the exact reason why not.
+
+Stricter than Flask's ``get_json``, which takes NaN, duplicate keys and chunked bodies over the
+limit, and breaks on a thousand levels of nesting.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+import jiter
+from flask import Request
+from werkzeug.http import parse_options_header
+
+from segmentation.service.problems import RequestError
+
+DEEPEST = 16
+
+_JSON = "application/json"
+# Everything of jiter's message but a key that it quotes.
+_PLACE = re.compile(r"at line \d+ column \d+$")
+
+
+def read_json(request: Request, limit: int) -> Any:
+    """Return the decoded body of a request.
+
+    Parameters
+    ----------
+    request : Request
+    limit : int
+        Most bytes to accept.
+
+    Raises
+    ------
+    RequestError
+        415 for another content type or encoding, 411 without a length, 413 over the limit, 400
+        for anything that is not one JSON text of finite numbers, unique keys and little depth.
+    """
+    _check_type(request)
+    return decode(_read(request, limit))
+
+
+def _check_type(request: Request) -> None:
+    content_type = request.environ.get("CONTENT_TYPE", "")
+    if content_type != _JSON:
+        media_type, options = parse_options_header(content_type)
+        charset = options.get("charset", "utf-8").lower()
+        if media_type.lower() != _JSON or charset not in ("utf-8", "utf8"):
+            raise RequestError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"The content type must be {_JSON} in UTF-8.",
+                {"Accept": _JSON},
+            )
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise RequestError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "The body must not be compressed.",
+            {"Accept-Encoding": "identity"},
+        )
+
+
+def _read(request: Request, limit: int) -> bytes:
+    """Read at most one byte more than allowed, whatever length the request claims to have."""
+    environment = request.environ
+    claimed = environment.get("CONTENT_LENGTH")
+    if not claimed and "HTTP_TRANSFER_ENCODING" not in environment:
+        raise RequestError(HTTPStatus.LENGTH_REQUIRED, "The request has no Content-Length.")
+    length = int(claimed) if claimed and claimed.isdecimal() else None
+    body = b""
+    if length is None or length <= limit:
+        body = _received(environment["wsgi.input"], limit + 1 if length is None else length)
+    if len(body) > limit or (length or 0) > limit:
+        raise RequestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {limit} bytes."
+        )
+    if length is not None and len(body) < length:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The body is shorter than its Content-Length.")
+    return body
+
+
+def _received(stream: Any, most: int) -> bytes:
+    try:
+        content: bytes = stream.read(most)
+    except Exception:  # every server has exceptions of its own for a connection that breaks
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.") from None
+    return content
+
+
+def decode(body: bytes) -> Any:
+    """Decode one JSON text.
+
+    Raises
+    ------
+    RequestError
+        400, with the place but never the content of the fault.
+    """
+    try:
+        value = jiter.from_json(
+            body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
+        )
+    except ValueError as error:
+        text = str(error)
+        if text.startswith("Detected duplicate key"):
+            place = _PLACE.search(text)
+            text = f"duplicate key {place.group() if place else ''}"
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The body is not valid JSON: {text}.") from None
+    if not _surely_flat(body, value) and _deeper(value, DEEPEST):
+        raise RequestError(
+            HTTPStatus.BAD_REQUEST, f"The body is nested deeper than {DEEPEST} levels."
+        )
+    return value
+
+
+def _surely_flat(body: bytes, value: Any) -> bool:
+    """Whether there are only as many brackets as an object, or an array of objects, has."""
+    expected = 1 + len(value) if isinstance(value, list) else 1
+    return body.count(b"{") + body.count(b"[") <= expected
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether `value` is nested more than `levels` deep; jiter has stopped at 200."""
+    if not isinstance(value, dict | list):
+        return False
+    if not levels:
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return any(_deeper(one, levels - 1) for one in inner)

@@ -1,0 +1,73 @@
+"""The API's own documentation: the OpenAPI document and Swagger UI, all files from this host."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import orjson
+from flask import Blueprint, Response, redirect, send_from_directory
+from werkzeug.wrappers import Response as AnyResponse
+
+from segmentation.service.settings import Settings
+from segmentation.service.slot import ModelSlot
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Segmentation API</title>
+<link rel="stylesheet" href="docs/css/swagger-ui.css">
+</head>
+<body>
+<div id="ui"></div>
+<script src="docs/js/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#ui", validatorUrl: null});\n'
+# Swagger UI sets style attributes and draws its icons from data: URLs.
+_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+
+def docs_routes(slot: ModelSlot, settings: Settings) -> Blueprint:
+    """Return the documentation's routes."""
+    docs = Blueprint("docs", __name__)
+
+    @docs.get("/")
+    def home() -> AnyResponse:
+        return redirect("docs")
+
+    @docs.get("/openapi.json")
+    def openapi() -> Response:
+        from segmentation.service.openapi import document
+
+        content = document(slot.get().manifest, settings)
+        return Response(orjson.dumps(content), content_type="application/json")
+
+    @docs.get("/docs")
+    def page() -> Response:
+        headers = {"Content-Security-Policy": _POLICY}
+        return Response(_PAGE, headers=headers, content_type="text/html; charset=utf-8")
+
+    @docs.get("/docs/start.js")
+    def start() -> Response:
+        return Response(_START, content_type="text/javascript; charset=utf-8")
+
+    @docs.get("/docs/<any('css/swagger-ui.css', 'js/swagger-ui-bundle.js'):name>")
+    def asset(name: str) -> Response:
+        return send_from_directory(_assets(), name, max_age=3600)
+
+    return docs
+
+
+@cache
+def _assets() -> Path:
+    """Return the folder of Swagger UI's files, without importing the package they come in."""
+    spec = find_spec("flask_openapi3_swagger")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("flask-openapi3-swagger is not installed")
+    return Path(spec.submodule_search_locations[0]) / "templates" / "swagger"

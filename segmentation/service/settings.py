@@ -1,0 +1,68 @@
+"""Every setting of the service, read from the environment once. The README has the same table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from segmentation.errors import SegmentationError
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseModel):
+    """Settings; the environment variable of each is its name in capitals."""
+
+    model_config = ConfigDict(frozen=True)
+
+    port: int = Field(9696, ge=1, le=65535, description="port to listen on, on every interface")
+    model_path: Path = Field(Path("model.bin"), description="model package to serve")
+    model_public_key: str | None = Field(
+        None,
+        description="Ed25519 public key, PEM text or a path to it; packages not signed with its "
+        "private key are refused",
+    )
+    web_concurrency: int = Field(2, ge=1, le=64, description="worker processes; one for each core")
+    threads: int = Field(4, ge=1, le=256, description="requests that one worker handles at a time")
+    max_records: int = Field(10_000, ge=1, description="most records in one request")
+    max_body_bytes: int = Field(16 * MEBIBYTE, ge=1024, description="largest request body")
+    keep_alive: int = Field(
+        75, ge=1, description="seconds that an idle connection is kept; more than a load balancer's"
+    )
+    graceful_timeout: int = Field(
+        25, ge=1, description="seconds that a stopping worker may take for requests in progress"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severity that is logged; one line per request is info"
+    )
+
+    @field_validator("model_public_key")
+    @classmethod
+    def _not_empty(cls, key: str | None) -> str | None:
+        """Refuse an empty key: a lost secret must not switch the check off."""
+        if key is not None and not key.strip():
+            raise ValueError("is empty; leave it out to accept unsigned packages")
+        return key
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises
+        ------
+        SegmentationError
+            Naming every variable that cannot be used, without its value.
+        """
+        given = {
+            name: environment[name.upper()] for name in cls.model_fields if name.upper() in environment
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            reasons = "; ".join(
+                f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_url=False)
+            )
+            raise SegmentationError(reasons) from None

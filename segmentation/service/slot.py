@@ -1,0 +1,59 @@
+"""The place in a process where its model is: loaded once, after the fork, good or bad."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Lock
+
+from segmentation.errors import NotReadyError, PackageError
+from segmentation.runtime import Model
+
+logger = logging.getLogger(__name__)
+
+
+class ModelSlot:
+    """Loads a model package on first use and keeps it, or the reason why it can't be used.
+
+    A bad package doesn't end the process: it stays live, answers 503 and says why, so that an
+    operator can look at it and a load balancer keeps it out.
+
+    Parameters
+    ----------
+    path : Path
+    public_key : str or None
+    """
+
+    def __init__(self, path: Path, public_key: str | None) -> None:
+        self._path = path
+        self._public_key = public_key
+        self._lock = Lock()
+        self._model: Model | None = None
+        self._reason: str | None = None
+
+    def load(self) -> None:
+        """Load the model unless that was tried already; never raises for a bad package."""
+        with self._lock:
+            if self._model or self._reason:
+                return
+            try:
+                self._model = Model.load(self._path, self._public_key)
+            except PackageError as error:
+                self._reason = str(error)
+                logger.error("model refused: %s", error)
+            else:
+                logger.info("model loaded: %(study)s %(version)s", self._model.name)
+
+    def get(self) -> Model:
+        """Return the model.
+
+        Raises
+        ------
+        NotReadyError
+            With the reason why there is none.
+        """
+        if self._model is None:
+            self.load()
+        if self._model is None:
+            raise NotReadyError(f"No model is served. {self._reason}")
+        return self._model
