@@ -3,18 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.runtime.doubts import Warnings
+from segmentation.runtime.doubts import Warning
 
-Answer = dict[str, Any]
 
-# Six decimals: a tenth of the difference that packing allows between ONNX and the pipeline.
-DECIMALS = 6
+# Probabilities have six decimals: a tenth of what packing lets ONNX and the pipeline differ.
+# Arithmetic, because round() goes through text and takes three times as long.
+_SCALE = 1_000_000
+# Float32 probabilities add up to 1 within this.
+_SLACK = 1e-5
+
+
+class SegmentName(TypedDict):
+    """The segment of a record and what to do about it."""
+
+    id: str
+    name: str
+    action: str
+
+
+class SegmentProbability(TypedDict):
+    """How probable one segment is for a record."""
+
+    id: str
+    name: str
+    probability: float
+
+
+class Answer(TypedDict):
+    """What is answered about one record.
+
+    ``plausible`` holds the true segment for 95 % of records like those the model was calibrated
+    on; ``unsure`` is whether it doesn't hold exactly one.
+    """
+
+    segment: SegmentName
+    confidence: float
+    probabilities: list[SegmentProbability]
+    plausible: list[str]
+    unsure: bool
+    warnings: list[Warning]
+    id: int | str | None
+
+
+class ModelName(TypedDict):
+    """Which model answered."""
+
+    study: str
+    version: str
+
+
+class Prediction(Answer):
+    """The answer to a single record."""
+
+    model: ModelName
+
+
+class Predictions(TypedDict):
+    """The answers to an array of records, in the same order."""
+
+    model: ModelName
+    predictions: list[Answer]
 
 
 class AnswerWriter:
@@ -26,61 +77,52 @@ class AnswerWriter:
     """
 
     def __init__(self, manifest: Manifest) -> None:
-        segments = manifest.segments
-        self._segments = [
-            {"id": segment.id, "name": segment.name, "action": segment.action} for segment in segments
+        self._segments: list[SegmentName] = [
+            {"id": segment.id, "name": segment.name, "action": segment.action}
+            for segment in manifest.segments
         ]
-        self._names = [(segment.id, segment.name) for segment in segments]
+        self._names = [(segment.id, segment.name) for segment in manifest.segments]
+        self._alone = [[segment.id] for segment in manifest.segments]
         self._least_plausible = 1.0 - manifest.conformal.threshold
-        # Sets of segments as bits: thousands of records share a handful of sets.
-        self._bits = 1 << np.arange(len(segments))
-        self._sets: dict[int, list[str]] = {}
 
     def write(
         self,
-        identifiers: Sequence[int | str | None],
-        probabilities: NDArray[np.float32],
-        segments: NDArray[np.intp],
-        warnings: Sequence[Warnings],
-    ) -> list[Answer]:
-        """Return one answer for each record, in order.
+        probabilities: Sequence[float],
+        segment: int,
+        warnings: list[Warning],
+        identifier: int | str | None,
+    ) -> Answer:
+        """Return the answer to one record.
 
         Parameters
         ----------
-        identifiers : sequence of int, str or None
-            The records' own ids.
-        probabilities : ndarray of shape (n_samples, n_segments)
-        segments : ndarray of shape (n_samples,)
-            Position of the most probable segment.
-        warnings : sequence of list
+        probabilities : sequence of float, of shape (n_segments,)
+        segment : int
+            Position of the largest of them.
+        warnings : list
+        identifier : int, str or None
+            The record's own id.
         """
-        exact = probabilities.astype(np.float64)
-        rows = exact.round(DECIMALS).tolist()
-        sets = ((exact >= self._least_plausible) @ self._bits).tolist()
-        names = self._names
-        answers = []
-        for identifier, segment, row, bits, doubts in zip(
-            identifiers, segments.tolist(), rows, sets, warnings, strict=True
-        ):
-            plausible = self._sets.get(bits) or self._plausible(bits)
-            answers.append(
-                {
-                    "segment": self._segments[segment],
-                    "confidence": row[segment],
-                    "probabilities": [
-                        {"id": name[0], "name": name[1], "probability": probability}
-                        for name, probability in zip(names, row, strict=True)
-                    ],
-                    "plausible": plausible,
-                    "unsure": len(plausible) != 1,
-                    "warnings": doubts,
-                    "id": identifier,
-                }
-            )
-        return answers
+        plausible = self._plausible(probabilities, segment)
+        return {
+            "segment": self._segments[segment],
+            "confidence": int(probabilities[segment] * _SCALE + 0.5) / _SCALE,
+            "probabilities": [
+                {"id": name[0], "name": name[1], "probability": int(value * _SCALE + 0.5) / _SCALE}
+                for name, value in zip(self._names, probabilities)  # noqa: B905  # per record
+            ],
+            "plausible": plausible,
+            "unsure": len(plausible) != 1,
+            "warnings": warnings,
+            "id": identifier,
+        }
 
-    def _plausible(self, bits: int) -> list[str]:
-        plausible = [
-            name for position, (name, _) in enumerate(self._names) if bits >> position & 1
+    def _plausible(self, probabilities: Sequence[float], segment: int) -> list[str]:
+        largest, least = probabilities[segment], self._least_plausible
+        if largest >= least > 1.0 - largest + _SLACK:  # what is left is too little for another
+            return self._alone[segment]
+        return [
+            name
+            for (name, _), value in zip(self._names, probabilities, strict=True)
+            if value >= least
         ]
-        return self._sets.setdefault(bits, plausible)

@@ -1,7 +1,6 @@
 """A loaded model: records in, answers out. This is the way of a record, in the order it goes.
 
-validate (``schema.records``) → numbers → score (``scorer``) → doubt (``doubts``) → write
-(``answers``).
+validate (``schema.records``) → score (``scorer``) → doubt (``doubts``) → write (``answers``).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from segmentation.artifact import Manifest, Package, read_package
 from segmentation.errors import NotReadyError, PackageError
-from segmentation.runtime.answers import Answer, AnswerWriter
+from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
 from segmentation.runtime.doubts import Doubts
 from segmentation.runtime.scorer import Scorer
 from segmentation.schema import Record, RecordValidator
@@ -44,8 +43,7 @@ class Model:
         self.manifest: Manifest = package.manifest
         schema = self.manifest.record
         self._validator = RecordValidator(schema)
-        self._number_names = [column.name for column in schema.numbers]
-        self._n_features = len(schema.features)
+        self._feature_names = self.manifest.scorer.features
         self._identifier = schema.identifier.name if schema.identifier else ""
         try:
             self._scorer = Scorer(package)
@@ -71,7 +69,7 @@ class Model:
         return model
 
     @property
-    def name(self) -> dict[str, str]:
+    def name(self) -> ModelName:
         """Which model this is, as every answer says it."""
         return {"study": self.manifest.study, "version": self.manifest.version}
 
@@ -103,17 +101,21 @@ class Model:
         )
 
     def _answered(self, records: list[Record]) -> list[Answer]:
-        numbers = self._numbers(records)
-        probabilities = self._scorer.probabilities(numbers[:, : self._n_features].astype(np.float32))
-        segments = probabilities.argmax(axis=1)
-        warnings = self._doubts.find(records, numbers, segments)
-        identifiers = [record.get(self._identifier) for record in records]
-        return self._writer.write(identifiers, probabilities, segments, warnings)
+        """Answer a chunk; plain Python after the scores, as numpy calls cost one record dear."""
+        rows = self._scorer.probabilities(self._features(records)).tolist()
+        find, write, identifier = self._doubts.find, self._writer.write, self._identifier
+        answers = []
+        for record, probabilities in zip(records, rows, strict=True):
+            segment = probabilities.index(max(probabilities))
+            warnings = find(record, segment)
+            answers.append(write(probabilities, segment, warnings, record.get(identifier)))
+        return answers
 
-    def _numbers(self, records: Sequence[Record]) -> NDArray[np.float64]:
-        """Return the numeric answers, of shape (n_samples, n_numbers); numpy reads None as NaN."""
-        names = self._number_names
-        return np.array([[record.get(name) for name in names] for record in records], dtype=np.float64)
+    def _features(self, records: list[Record]) -> NDArray[np.float32]:
+        """Return what the scorer reads, of shape (n_samples, n_features); numpy reads None as NaN."""
+        names = self._feature_names
+        rows = [[record.get(name) for name in names] for record in records]
+        return np.array(rows, dtype=np.float32)
 
     def check(self) -> None:
         """Answer the golden records.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from segmentation.artifact import Package
 
 
 class Scorer:
-    """An ONNX Runtime session. Make it after a fork, never before: its state does not survive one.
+    """An ONNX Runtime session.
+
+    Make it after a fork, never before. Even importing ONNX Runtime starts a thread: a process
+    that was forked later ends with SIGABRT, because it waits for a thread that it doesn't have.
 
     Parameters
     ----------
@@ -19,6 +21,8 @@ class Scorer:
     """
 
     def __init__(self, package: Package) -> None:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         # One record takes microseconds; a second thread would only fight the other workers.
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -11,9 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 import jiter
-from flask import Request
 from werkzeug.http import parse_options_header
 
+from segmentation.service.observe import Environment
 from segmentation.service.problems import RequestError
 
 DEEPEST = 16
@@ -23,12 +23,13 @@ _JSON = "application/json"
 _PLACE = re.compile(r"at line \d+ column \d+$")
 
 
-def read_json(request: Request, limit: int) -> Any:
+def read_json(environment: Environment, limit: int) -> Any:
     """Return the decoded body of a request.
 
     Parameters
     ----------
-    request : Request
+    environment : dict
+        The request's WSGI environment.
     limit : int
         Most bytes to accept.
 
@@ -38,12 +39,12 @@ def read_json(request: Request, limit: int) -> Any:
         415 for another content type or encoding, 411 without a length, 413 over the limit, 400
         for anything that is not one JSON text of finite numbers, unique keys and little depth.
     """
-    _check_type(request)
-    return decode(_read(request, limit))
+    _check_type(environment)
+    return decode(_read(environment, limit))
 
 
-def _check_type(request: Request) -> None:
-    content_type = request.environ.get("CONTENT_TYPE", "")
+def _check_type(environment: Environment) -> None:
+    content_type = environment.get("CONTENT_TYPE", "")
     if content_type != _JSON:
         media_type, options = parse_options_header(content_type)
         charset = options.get("charset", "utf-8").lower()
@@ -53,7 +54,7 @@ def _check_type(request: Request) -> None:
                 f"The content type must be {_JSON} in UTF-8.",
                 {"Accept": _JSON},
             )
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+    if environment.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise RequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "The body must not be compressed.",
@@ -61,9 +62,8 @@ def _check_type(request: Request) -> None:
         )
 
 
-def _read(request: Request, limit: int) -> bytes:
+def _read(environment: Environment, limit: int) -> bytes:
     """Read at most one byte more than allowed, whatever length the request claims to have."""
-    environment = request.environ
     claimed = environment.get("CONTENT_LENGTH")
     if not claimed and "HTTP_TRANSFER_ENCODING" not in environment:
         raise RequestError(HTTPStatus.LENGTH_REQUIRED, "The request has no Content-Length.")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from segmentation.runtime.answers import Answer, ModelName
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 # Anyone can make up a method; only these become label values.
@@ -24,13 +25,10 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        requests = Counter(
-            "http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
-        )
-        seconds = Histogram(
+        requests = Histogram(
             "http_request_duration_seconds",
-            "Time from the request's headers to its answer, in the app.",
-            ["route"],
+            "Requests and the time that the app took for each.",
+            ["method", "route", "status"],
             buckets=BUCKETS,
             registry=registry,
         )
@@ -51,16 +49,16 @@ class Metrics:
             registry=registry,
         )
         # Looking a child up by its labels takes longer than counting.
-        self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)
+        self._requests = cache(requests.labels)
         self._answers, self._unsure = cache(answers.labels), cache(unsure.labels)
         self._warnings = cache(warnings.labels)
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def request(self, method: str, route: str, status: str, seconds: float) -> None:
         """Count one request; `route` is the rule that matched, not the path."""
-        self._requests(method if method in METHODS else "other", route, str(status)).inc()
-        self._seconds(route).observe(seconds)
+        known = method if method in METHODS else "other"
+        self._requests(known, route, status).observe(seconds)
 
-    def answered(self, model: dict[str, str], answers: Sequence[dict[str, Any]]) -> None:
+    def answered(self, model: ModelName, answers: Sequence[Answer]) -> None:
         """Count answers given by a model."""
         study = model["study"]
         segments: dict[str, int] = {}
@@ -76,7 +74,7 @@ class Metrics:
         if n_unsure:
             self._unsure(study).inc(n_unsure)
 
-    def served(self, model: dict[str, str]) -> None:
+    def served(self, model: ModelName) -> None:
         """Say which model is served."""
         self._info.labels(model["study"], model["version"]).set(1)
 

@@ -11,11 +11,14 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from segmentation.errors import InvalidRecordsError, NotReadyError, Problem, SegmentationError
+from segmentation.service.observe import REQUEST_ID
 
+# Set where the body is one record: pointers then begin at its fields.
+SINGLE = "segmentation.single"
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 100
 
@@ -40,7 +43,7 @@ def problem(
         "title": status.phrase,
         "status": status.value,
         "detail": detail,
-        "request_id": g.get("request_id"),
+        "request_id": request.environ.get(REQUEST_ID),
         **members,
     }
     return Response(orjson.dumps(content), status.value, headers, content_type=MEDIA_TYPE)
@@ -64,7 +67,7 @@ def register(app: Flask) -> None:
 
 
 def _invalid_records(error: InvalidRecordsError) -> Response:
-    single = g.get("single_record", False)
+    single = request.environ.get(SINGLE, False)
     n_problems = len(error.problems)
     shown = f"; the first {MOST_ERRORS} are listed" if n_problems > MOST_ERRORS else ""
     return problem(

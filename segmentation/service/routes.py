@@ -6,13 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from segmentation.runtime import Model
 from segmentation.runtime.cards import segment_cards
 from segmentation.service.body import read_json
 from segmentation.service.metrics import Metrics
-from segmentation.service.problems import RequestError
+from segmentation.service.observe import N_RECORDS
+from segmentation.service.problems import SINGLE, RequestError
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
 
@@ -24,14 +25,15 @@ def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
     @api.post("/predict")
     def predict() -> Response:
         model = slot.get()
-        payload = read_json(request, settings.max_body_bytes)
-        records = payload if isinstance(payload, list) else [payload]
-        g.single_record = records is not payload
-        g.n_records = len(records)
+        environment = request.environ
+        payload = read_json(environment, settings.max_body_bytes)
+        environment[SINGLE] = single = not isinstance(payload, list)
+        records = [payload] if single else payload
+        environment[N_RECORDS] = len(records)
         if len(records) > settings.max_records:
             detail = f"An array may hold at most {settings.max_records} records."
             raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-        return _json(_answers(model, records, metrics, single=g.single_record))
+        return _json(*_answers(model, records, metrics, single=single))
 
     @api.get("/segments")
     def segments() -> Response:
@@ -58,16 +60,18 @@ def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
     return api
 
 
-def _answers(model: Model, records: list[Any], metrics: Metrics, *, single: bool) -> bytes:
-    """Return the encoded answers, made and encoded chunk by chunk."""
-    chunks = []
+def _answers(model: Model, records: list[Any], metrics: Metrics, *, single: bool) -> list[bytes]:
+    """Return the encoded answers in parts, made and encoded chunk by chunk."""
+    parts: list[bytes] = []
+    beginning = b'{"model":%b,"predictions":[' % orjson.dumps(model.name)
     for answers in model.answer(records):
         metrics.answered(model.name, answers)
         if single:
-            return orjson.dumps({**answers[0], "model": model.name})
-        chunks.append(orjson.dumps(answers)[1:-1])
-    return b'{"model":%b,"predictions":[%b]}' % (orjson.dumps(model.name), b",".join(chunks))
+            return [orjson.dumps({**answers[0], "model": model.name})]
+        # Without its brackets, with what stands before it: one buffer for each write.
+        parts.append((b"," if parts else beginning) + orjson.dumps(answers)[1:-1])
+    return [*(parts or [beginning]), b"]}"]
 
 
-def _json(content: bytes) -> Response:
-    return Response(content, content_type="application/json")
+def _json(*parts: bytes) -> Response:
+    return Response(parts, content_type="application/json")

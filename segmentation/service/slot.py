@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
 from segmentation.errors import NotReadyError, PackageError
 from segmentation.runtime import Model
+from segmentation.runtime.answers import ModelName
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +24,14 @@ class ModelSlot:
     ----------
     path : Path
     public_key : str or None
+    on_load : callable
+        Told which model was loaded.
     """
 
-    def __init__(self, path: Path, public_key: str | None) -> None:
+    def __init__(
+        self, path: Path, public_key: str | None, on_load: Callable[[ModelName], None]
+    ) -> None:
+        self._on_load = on_load
         self._path = path
         self._public_key = public_key
         self._lock = Lock()
@@ -43,6 +50,7 @@ class ModelSlot:
                 logger.error("model refused: %s", error)
             else:
                 logger.info("model loaded: %(study)s %(version)s", self._model.name)
+                self._on_load(self._model.name)
 
     def get(self) -> Model:
         """Return the model.

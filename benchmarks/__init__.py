@@ -1,0 +1,1 @@
+"""Measurements of speed, memory and method, printed side by side; none of them is a test."""

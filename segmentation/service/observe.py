@@ -1,0 +1,76 @@
+"""What happens around every request: it gets a name, is timed and counted, and noted for the log.
+
+A WSGI layer rather than Flask's hooks, which cost four times as much on every request.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any
+
+from segmentation.service.metrics import Metrics
+
+REQUEST_ID = "segmentation.request_id"
+N_RECORDS = "segmentation.records"
+LOG = "segmentation.log"
+
+Environment = dict[str, Any]
+Headers = list[tuple[str, str]]
+
+# What a client may choose as the name of its request: it ends up in logs and headers.
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class Observed:
+    """A WSGI app whose requests are named, timed and counted.
+
+    Parameters
+    ----------
+    app : callable
+        The WSGI app inside; its routes are found through the request that Flask leaves.
+    metrics : Metrics
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    def __call__(
+        self, environment: Environment, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        started = perf_counter()
+        request_id = environment[REQUEST_ID] = _request_id(environment)
+
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            headers.append(("X-Request-ID", request_id))
+            headers.append(("X-Content-Type-Options", "nosniff"))
+            route = _route(environment)
+            self._metrics.request(
+                environment["REQUEST_METHOD"], route, status[:3], perf_counter() - started
+            )
+            environment[LOG] = {
+                "request_id": request_id,
+                "route": route,
+                "records": environment.get(N_RECORDS),
+            }
+            return start_response(status, headers, exc_info)
+
+        return self._app(environment, start)
+
+
+def _request_id(environment: Environment) -> str:
+    given = environment.get("HTTP_X_REQUEST_ID")
+    if given and _CLIENT_ID.fullmatch(given):
+        return str(given)
+    return os.urandom(16).hex()
+
+
+def _route(environment: Environment) -> str:
+    """Return the rule that matched, not the path: that may hold anything."""
+    request = environment.get("werkzeug.request")
+    rule = request.url_rule if request else None
+    return rule.rule if rule else "unmatched"
