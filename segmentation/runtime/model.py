@@ -63,7 +63,7 @@ class Model:
         """
         model = cls(read_package(path, public_key))
         try:
-            model.check()
+            model.check_golden()
         except NotReadyError as error:
             raise PackageError(f"{path}: {error}") from None
         return model
@@ -91,14 +91,20 @@ class Model:
         InvalidRecordsError
             If any record can't be answered; no record is answered then.
         """
-        return [answer for chunk in self.answer(records) for answer in chunk]
+        return [answer for chunk in self.answer(self.check(records)) for answer in chunk]
 
-    def answer(self, records: Sequence[Any]) -> Iterator[list[Answer]]:
-        """Check all `records`, then answer them in chunks; see `predict`."""
-        valid = self._validator.validate(records)
-        return (
-            self._answered(valid[start : start + CHUNK]) for start in range(0, len(valid), CHUNK)
-        )
+    def read_plain(self, body: bytes, most: int) -> list[Record] | None:
+        """Read a JSON text that needs no second look; see `RecordValidator.read_plain`."""
+        return self._validator.read_plain(body, most)
+
+    def check(self, records: Sequence[Any]) -> list[Record]:
+        """Return `records` in canonical form; see `RecordValidator.validate`."""
+        return self._validator.validate(records)
+
+    def answer(self, records: list[Record]) -> Iterator[list[Answer]]:
+        """Answer canonical records, chunk by chunk."""
+        for start in range(0, len(records), CHUNK):
+            yield self._answered(records[start : start + CHUNK])
 
     def _answered(self, records: list[Record]) -> list[Answer]:
         """Answer a chunk; plain Python after the scores, as numpy calls cost one record dear."""
@@ -117,7 +123,7 @@ class Model:
         rows = [[record.get(name) for name in names] for record in records]
         return np.array(rows, dtype=np.float32)
 
-    def check(self) -> None:
+    def check_golden(self) -> None:
         """Answer the golden records.
 
         Raises

@@ -12,6 +12,7 @@ from segmentation.service.metrics import Metrics
 from segmentation.service.observe import Observed
 from segmentation.service.routes import routes
 from segmentation.service.settings import Settings
+from segmentation.service.short_way import ShortWay
 from segmentation.service.slot import ModelSlot
 
 
@@ -37,5 +38,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.register(app)
     app.register_blueprint(routes(slot, metrics, settings))
     app.register_blueprint(docs_routes(slot, settings))
-    app.wsgi_app = Observed(app.wsgi_app, metrics)  # type: ignore[method-assign]
+    short_way = ShortWay(app.wsgi_app, slot, metrics, settings)
+    app.wsgi_app = Observed(short_way, metrics)  # type: ignore[method-assign]
     return app

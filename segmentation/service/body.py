@@ -19,12 +19,13 @@ from segmentation.service.problems import RequestError
 DEEPEST = 16
 
 _JSON = "application/json"
+_JSON_SPACE = b" \t\n\r"
 # Everything of jiter's message but a key that it quotes.
 _PLACE = re.compile(r"at line \d+ column \d+$")
 
 
-def read_json(environment: Environment, limit: int) -> Any:
-    """Return the decoded body of a request.
+def read_body(environment: Environment, limit: int) -> bytes:
+    """Return the body of a request that says it is JSON.
 
     Parameters
     ----------
@@ -37,10 +38,33 @@ def read_json(environment: Environment, limit: int) -> Any:
     ------
     RequestError
         415 for another content type or encoding, 411 without a length, 413 over the limit, 400
-        for anything that is not one JSON text of finite numbers, unique keys and little depth.
+        if it breaks off.
     """
     _check_type(environment)
-    return decode(_read(environment, limit))
+    return _read(environment, limit)
+
+
+def is_object(body: bytes) -> bool:
+    """Whether the JSON text is meant to be one record rather than an array of them."""
+    return not body.lstrip(_JSON_SPACE).startswith(b"[")
+
+
+def decoded_records(body: bytes, most: int) -> list[Any]:
+    """Decode a body into the records it holds: those of an array, or the one value.
+
+    Raises
+    ------
+    RequestError
+        400 for anything that is not one JSON text of finite numbers, unique keys and little
+        depth; 413 for an array of more than `most`.
+    """
+    value = decode(body)
+    if not isinstance(value, list):
+        return [value]
+    if len(value) > most:
+        detail = f"An array may hold at most {most} records."
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    return value
 
 
 def _check_type(environment: Environment) -> None:

@@ -15,6 +15,7 @@ from segmentation.service.metrics import Metrics
 
 REQUEST_ID = "segmentation.request_id"
 N_RECORDS = "segmentation.records"
+ROUTE = "segmentation.route"
 LOG = "segmentation.log"
 
 Environment = dict[str, Any]
@@ -71,6 +72,9 @@ def _request_id(environment: Environment) -> str:
 
 def _route(environment: Environment) -> str:
     """Return the rule that matched, not the path: that may hold anything."""
+    known: str | None = environment.get(ROUTE)
+    if known:
+        return known
     request = environment.get("werkzeug.request")
     rule = request.url_rule if request else None
     return rule.rule if rule else "unmatched"

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Any
-
 import orjson
 from flask import Blueprint, Response, request
 
 from segmentation.runtime import Model
 from segmentation.runtime.cards import segment_cards
-from segmentation.service.body import read_json
+from segmentation.schema import Record
+from segmentation.service.body import decoded_records, is_object, read_body
 from segmentation.service.metrics import Metrics
 from segmentation.service.observe import N_RECORDS
-from segmentation.service.problems import SINGLE, RequestError
+from segmentation.service.problems import SINGLE
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
+
+
+PREDICT = "/predict"
+JSON = "application/json"
 
 
 def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
     """Return the API's routes over one model."""
     api = Blueprint("api", __name__)
 
-    @api.post("/predict")
+    @api.post(PREDICT)
     def predict() -> Response:
         model = slot.get()
-        environment = request.environ
-        payload = read_json(environment, settings.max_body_bytes)
-        environment[SINGLE] = single = not isinstance(payload, list)
-        records = [payload] if single else payload
-        environment[N_RECORDS] = len(records)
-        if len(records) > settings.max_records:
-            detail = f"An array may hold at most {settings.max_records} records."
-            raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-        return _json(*_answers(model, records, metrics, single=single))
+        body = read_body(request.environ, settings.max_body_bytes)
+        single = request.environ[SINGLE] = is_object(body)
+        records = model.read_plain(body, settings.max_records)
+        if records is None:
+            records = model.check(decoded_records(body, settings.max_records))
+        request.environ[N_RECORDS] = len(records)
+        return _json(*encoded_answers(model, records, metrics, single=single))
 
     @api.get("/segments")
     def segments() -> Response:
@@ -50,7 +50,7 @@ def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
     @api.get("/readyz")
     def ready() -> Response:
         model = slot.get()
-        model.check()
+        model.check_golden()
         return _json(orjson.dumps({"status": "ready", "model": model.name}))
 
     @api.get("/metrics")
@@ -60,8 +60,10 @@ def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
     return api
 
 
-def _answers(model: Model, records: list[Any], metrics: Metrics, *, single: bool) -> list[bytes]:
-    """Return the encoded answers in parts, made and encoded chunk by chunk."""
+def encoded_answers(
+    model: Model, records: list[Record], metrics: Metrics, *, single: bool
+) -> list[bytes]:
+    """Return the JSON of the answers to canonical records, in parts, made chunk by chunk."""
     parts: list[bytes] = []
     beginning = b'{"model":%b,"predictions":[' % orjson.dumps(model.name)
     for answers in model.answer(records):
@@ -74,4 +76,4 @@ def _answers(model: Model, records: list[Any], metrics: Metrics, *, single: bool
 
 
 def _json(*parts: bytes) -> Response:
-    return Response(parts, content_type="application/json")
+    return Response(parts, content_type=JSON)

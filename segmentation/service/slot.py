@@ -26,6 +26,11 @@ class ModelSlot:
     public_key : str or None
     on_load : callable
         Told which model was loaded.
+
+    Attributes
+    ----------
+    model : Model or None
+        None until it is loaded, and for ever if it can't be.
     """
 
     def __init__(
@@ -35,22 +40,22 @@ class ModelSlot:
         self._path = path
         self._public_key = public_key
         self._lock = Lock()
-        self._model: Model | None = None
+        self.model: Model | None = None
         self._reason: str | None = None
 
     def load(self) -> None:
         """Load the model unless that was tried already; never raises for a bad package."""
         with self._lock:
-            if self._model or self._reason:
+            if self.model or self._reason:
                 return
             try:
-                self._model = Model.load(self._path, self._public_key)
+                self.model = Model.load(self._path, self._public_key)
             except PackageError as error:
                 self._reason = str(error)
                 logger.error("model refused: %s", error)
             else:
-                logger.info("model loaded: %(study)s %(version)s", self._model.name)
-                self._on_load(self._model.name)
+                logger.info("model loaded: %(study)s %(version)s", self.model.name)
+                self._on_load(self.model.name)
 
     def get(self) -> Model:
         """Return the model.
@@ -60,8 +65,8 @@ class ModelSlot:
         NotReadyError
             With the reason why there is none.
         """
-        if self._model is None:
+        if self.model is None:
             self.load()
-        if self._model is None:
+        if self.model is None:
             raise NotReadyError(f"No model is served. {self._reason}")
-        return self._model
+        return self.model
