@@ -9,9 +9,9 @@ import tempfile
 for _library in ("OMP", "OPENBLAS"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-from segmentation.errors import SegmentationError
-from segmentation.service.logs import JsonLogger
-from segmentation.service.settings import Settings
+from segmentation.errors import SegmentationError  # noqa: E402
+from segmentation.service.logs import JsonLogger  # noqa: E402
+from segmentation.service.settings import Settings  # noqa: E402
 
 try:
     _settings = Settings.from_environment(os.environ)

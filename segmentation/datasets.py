@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segmentation.errors import DataError, InvalidRecordsError
+from segmentation.errors import DataError, InvalidRecordsError, Problem
 from segmentation.schema import Column, Record, RecordValidator, Schema
 from segmentation.schema.records import parse_text
 
@@ -70,9 +70,12 @@ def read_table(path: Path, schema: Schema) -> Table:
     header, rows = _cells(path, lines, schema)
     columns = _columns(path, header, schema)
     records = [
-        {name: parse_text(column, cell) for name, column, cell in zip(header, columns, row, strict=True)}
+        {
+            name: parse_text(column, cell)
+            for name, column, cell in zip(header, columns, row, strict=True)
+        }
         for _, row in rows
-    ]  # fmt: skip
+    ]
     line_numbers = [line for line, _ in rows]
     valid = _validated(path, records, line_numbers, schema)
     _check_target(path, valid, line_numbers, schema)
@@ -112,7 +115,9 @@ def _cells(path: Path, text: str, schema: Schema) -> tuple[list[str], list[tuple
         names = next(csv.reader([first_line], delimiter=separator), [])
         return sum(name.strip() in schema.spellings for name in names)
 
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=known), strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=known), strict=True
+    )
     try:
         header = [name.strip() for name in next(reader)]
         rows = [(reader.line_num, row) for row in reader if row]
@@ -132,7 +137,9 @@ def _cells(path: Path, text: str, schema: Schema) -> tuple[list[str], list[tuple
 def _columns(path: Path, header: Sequence[str], schema: Schema) -> list[Column]:
     reasons = [f"unknown column {name!r}" for name in header if name not in schema.spellings]
     counts = Counter(header)
-    reasons += [f"column {name!r} stands there {count} times" for name, count in counts.items() if count > 1]
+    reasons += [
+        f"column {name!r} stands there {count} times" for name, count in counts.items() if count > 1
+    ]
     found = {schema.spellings[name].column.name for name in header if name in schema.spellings}
     needed = [column for column in schema.columns if column.role in ("feature", "target")]
     reasons += [f"missing column {column.title!r}" for column in needed if column.name not in found]
@@ -146,11 +153,7 @@ def _validated(
     try:
         valid = RecordValidator(schema, with_target=True).validate(records)
     except InvalidRecordsError as error:
-        reasons = [
-            f"{_place(problem.row, lines)}{f', column {problem.field!r}' if problem.field else ''}: "
-            f"{problem.message}"
-            for problem in error.problems
-        ]
+        reasons = [f"{_cell(problem, lines)}: {problem.message}" for problem in error.problems]
         raise DataError(str(path), _shortened(reasons)) from None
     for column in schema.categories:
         for record in valid:
@@ -193,6 +196,11 @@ def _check_identifiers(
         else:
             first[identifier] = row
     _refuse(path, reasons)
+
+
+def _cell(problem: Problem, lines: Sequence[int]) -> str:
+    column = f", column {problem.field!r}" if problem.field else ""
+    return f"{_place(problem.row, lines)}{column}"
 
 
 def _place(row: int, lines: Sequence[int]) -> str:

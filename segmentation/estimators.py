@@ -34,9 +34,7 @@ class RecordMatrix(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         Accepted header to feature name and the divisor from its unit to the feature's.
     """
 
-    def __init__(
-        self, features: Sequence[str], spellings: Mapping[str, tuple[str, float]]
-    ) -> None:
+    def __init__(self, features: Sequence[str], spellings: Mapping[str, tuple[str, float]]) -> None:
         self.features = features
         self.spellings = spellings
 

@@ -87,7 +87,7 @@ class Study:
 
 
 def record_matrix(schema: Schema) -> RecordMatrix:
-    """Return the first step of a pipeline: records under any of the schema's spellings to numbers."""
+    """Return the first step of a pipeline: records under any accepted spelling to numbers."""
     features = tuple(column.name for column in schema.features)
     spellings = {
         name: (spelling.column.name, spelling.divisor)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from segmentation.schema import Record, Schema
 
+# Raised when a manifest can no longer be read by programs of the version before.
 FORMAT_VERSION = 1
 
 
@@ -28,7 +29,7 @@ class Digest(_Part):
 
 
 class NumberProfile(_Part):
-    """How a segment answers one numeric question; `index` is its mean against everyone's, 100 = equal."""
+    """A segment's answers to one numeric question; `index` is its mean, everyone's being 100."""
 
     mean: float
     minimum: float
@@ -37,7 +38,7 @@ class NumberProfile(_Part):
 
 
 class CategoryShare(_Part):
-    """How often a segment gives one answer; `index` is its share against everyone's, 100 = equal."""
+    """How often a segment gives one answer; `index` is its share, everyone's being 100."""
 
     value: str
     share: float
@@ -150,7 +151,7 @@ class Figure(_Part):
 class Manifest(_Part):
     """A model card that programs can read."""
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     study: str
     title: str
     description: str

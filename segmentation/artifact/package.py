@@ -175,7 +175,11 @@ def _members(content: bytes) -> tuple[dict[str, bytes], int]:
             n_entries = len(archive.infolist())
     except _NOT_AN_ARCHIVE as error:
         raise PackageError(f"is not a model package: {error}") from None
-    if n_entries != len(members) or not {MANIFEST, SCORER} <= members.keys() <= {MANIFEST, SCORER, SIGNATURE}:
+    if n_entries != len(members) or not {MANIFEST, SCORER} <= members.keys() <= {
+        MANIFEST,
+        SCORER,
+        SIGNATURE,
+    }:
         raise PackageError(f"does not hold exactly {MANIFEST}, {SCORER} and perhaps {SIGNATURE}")
     return members, start
 
@@ -184,7 +188,9 @@ def _manifest(content: bytes) -> Manifest:
     try:
         version = from_json(content).get("format_version")
         if version != FORMAT_VERSION:
-            raise PackageError(f"has format version {version!r}; this program reads {FORMAT_VERSION}")
+            raise PackageError(
+                f"has format version {version!r}; this program reads {FORMAT_VERSION}"
+            )
         return Manifest.model_validate_json(content)
     except (ValueError, AttributeError) as error:
         where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else "JSON"

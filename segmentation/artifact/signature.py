@@ -48,7 +48,7 @@ def verify(message: bytes, signature: bytes | None, public_key: str) -> None:
         raise PackageError("is not signed by the key in MODEL_PUBLIC_KEY") from None
 
 
-def _public_key(text: str):  # type: ignore[no-untyped-def]  # noqa: ANN202  # imported when used
+def _public_key(text: str):  # type: ignore[no-untyped-def]  # imported when used
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 

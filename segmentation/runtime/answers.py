@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.runtime.doubts import Warning
-
+from segmentation.runtime.doubts import Doubt
 
 # Probabilities have six decimals: a tenth of what packing lets ONNX and the pipeline differ.
 # Arithmetic, because round() goes through text and takes three times as long.
@@ -44,7 +44,7 @@ class Answer(TypedDict):
     probabilities: list[SegmentProbability]
     plausible: list[str]
     unsure: bool
-    warnings: list[Warning]
+    warnings: list[Doubt]
     id: int | str | None
 
 
@@ -89,7 +89,7 @@ class AnswerWriter:
         self,
         probabilities: Sequence[float],
         segment: int,
-        warnings: list[Warning],
+        warnings: list[Doubt],
         identifier: int | str | None,
     ) -> Answer:
         """Return the answer to one record.

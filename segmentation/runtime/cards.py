@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import PackedSegment
 
 
 class Trait(TypedDict):
-    """A segment's mean answer to one question; `index` is against everyone's `average`, 100 = equal."""
+    """A segment's mean answer to one question; `index` is against everyone's `average` as 100."""
 
     field: str
     title: str
@@ -22,7 +22,7 @@ class Trait(TypedDict):
 
 
 class Choice(TypedDict):
-    """How often a segment gives one answer; `index` is against everyone's `average`, 100 = equal."""
+    """How often a segment gives one answer; `index` is against everyone's `average` as 100."""
 
     field: str
     title: str

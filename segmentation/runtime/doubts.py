@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import NumberBaseline, NumberProfile, PackedImplication
@@ -31,7 +32,7 @@ _EVERYTHING = (-math.inf, math.inf)
 _MOST_COMBINATIONS = 1024
 
 
-class Warning(TypedDict):  # noqa: A001  # the word that clients read
+class Doubt(TypedDict):
     """One doubt about one answer."""
 
     field: str
@@ -61,9 +62,9 @@ class Doubts:
         self._category_names = [column.name for column in schema.categories]
         self._known = {name: baseline.categories[name].shares for name in self._category_names}
         self._implications = manifest.implications
-        self._combinations: dict[tuple[str | None, ...], list[Warning]] = {}
+        self._combinations: dict[tuple[str | None, ...], list[Doubt]] = {}
 
-    def find(self, record: Record, segment: int) -> list[Warning]:
+    def find(self, record: Record, segment: int) -> list[Doubt]:
         """Return the warnings for a record, most often none.
 
         Parameters
@@ -82,15 +83,17 @@ class Doubts:
             return about_texts
         return [*self._outside(numbers), *self._contradicting(numbers, segment), *about_texts]
 
-    def _outside(self, numbers: Sequence[float | None]) -> list[Warning]:
-        found: list[Warning] = []
+    def _outside(self, numbers: Sequence[float | None]) -> list[Doubt]:
+        found: list[Doubt] = []
         for column, value, (low, high) in zip(self._numbers, numbers, self._training, strict=True):
             if value is not None and not low <= value <= high:
-                message = f"is outside what the model was trained on: {low:g} to {high:g} {column.unit}"
+                message = (
+                    f"is outside what the model was trained on: {low:g} to {high:g} {column.unit}"
+                )
                 found.append(_warning(column.name, OUTSIDE_TRAINING, message.rstrip()))
         return found
 
-    def _contradicting(self, numbers: Sequence[float | None], segment: int) -> list[Warning]:
+    def _contradicting(self, numbers: Sequence[float | None], segment: int) -> list[Doubt]:
         """Doubt a record whose answers fit no segment together; name those the answer ignores."""
         if any(_within(numbers, fitting) for fitting in self._fitting):
             return []
@@ -103,7 +106,7 @@ class Doubts:
             if not _within([value], [bounds])
         ]
 
-    def _about_texts(self, texts: tuple[str | None, ...]) -> list[Warning]:
+    def _about_texts(self, texts: tuple[str | None, ...]) -> list[Doubt]:
         """Return, and remember, the warnings about one combination of categories."""
         given = {
             column.name: column.known_category(text) or text
@@ -174,5 +177,5 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
     return fitting
 
 
-def _warning(field: str, code: str, message: str) -> Warning:
+def _warning(field: str, code: str, message: str) -> Doubt:
     return {"field": field, "code": code, "message": message}

@@ -47,8 +47,10 @@ class Model:
         self._identifier = schema.identifier.name if schema.identifier else ""
         try:
             self._scorer = Scorer(package)
-        except Exception as error:  # ONNX Runtime's exceptions have no common base
-            raise PackageError(f"has a scorer that cannot be loaded: {type(error).__name__}") from None
+        except Exception as error:  # noqa: BLE001  # ONNX Runtime's have no common base
+            raise PackageError(
+                f"has a scorer that cannot be loaded: {type(error).__name__}"
+            ) from None
         self._doubts = Doubts(self.manifest)
         self._writer = AnswerWriter(self.manifest)
 
@@ -118,7 +120,7 @@ class Model:
         return answers
 
     def _features(self, records: list[Record]) -> NDArray[np.float32]:
-        """Return what the scorer reads, of shape (n_samples, n_features); numpy reads None as NaN."""
+        """Return an array of shape (n_samples, n_features); numpy reads None as NaN."""
         names = self._feature_names
         rows = [[record.get(name) for name in names] for record in records]
         return np.array(rows, dtype=np.float32)
@@ -132,8 +134,12 @@ class Model:
             If any of them comes out otherwise than when the model was packed.
         """
         golden = self.manifest.golden
-        for expected, answer in zip(golden, self.predict([one.record for one in golden]), strict=True):
+        for expected, answer in zip(
+            golden, self.predict([one.record for one in golden]), strict=True
+        ):
             found = [segment["probability"] for segment in answer["probabilities"]]
             close = np.allclose(found, expected.probabilities, rtol=0, atol=GOLDEN_TOLERANCE)
             if answer["segment"]["id"] != expected.segment or not close:
-                raise NotReadyError("does not answer its golden records as it did when it was packed")
+                raise NotReadyError(
+                    "does not answer its golden records as it did when it was packed"
+                )

@@ -96,7 +96,9 @@ class Column:
         if self.kind == "category":
             return f"must be text of 1 to {LONGEST_TEXT} characters"
         if self.kind == "identifier":
-            return f"must be an integer of at most 16 digits or text of 1 to {LONGEST_TEXT} characters"
+            return (
+                f"must be an integer of at most 16 digits or text of 1 to {LONGEST_TEXT} characters"
+            )
         noun = "a whole number" if self.kind == "integer" else "a number"
         low, high = ((bound or 0) * divisor for bound in (self.minimum, self.maximum))
         unit = unit or self.unit
@@ -171,7 +173,7 @@ class Schema:
 
     @cached_property
     def spellings(self) -> Mapping[str, Spelling]:
-        """Every accepted name: the column's own, its title, the aliases, and their underscored forms."""
+        """Every accepted name: own names, titles and aliases, and the underscored form of each."""
         found: dict[str, Spelling] = {}
         for column in self.columns:
             for title in (column.name, column.title, underscored(column.title)):

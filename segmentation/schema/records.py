@@ -50,10 +50,10 @@ def value_type(column: Column) -> Any:
         number = Annotated[int, Field(strict=True, ge=-bound, le=bound)]
         text = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT)]
         return Annotated[number | text, Field(union_mode="left_to_right")]
-    whole = {"multiple_of": 1} if column.kind == "integer" else {}
+    step = 1 if column.kind == "integer" else None
+    low, high = column.minimum, column.maximum
     return Annotated[
-        float,
-        Field(strict=True, ge=column.minimum, le=column.maximum, allow_inf_nan=False, **whole),
+        float, Field(strict=True, ge=low, le=high, allow_inf_nan=False, multiple_of=step)
     ]
 
 
@@ -90,8 +90,8 @@ class RecordValidator:
         self._target = schema.target
         self._features = tuple(column.name for column in schema.features)
         model = record_model(columns)
-        self._one = TypeAdapter[Record](model)
-        self._many = TypeAdapter[list[Record]](list[model])
+        self._one: TypeAdapter[Record] = TypeAdapter(model)
+        self._many: TypeAdapter[list[Record]] = TypeAdapter(list[model])  # type: ignore[valid-type]
         self._texts = tuple(column.name for column in columns if not column.numeric)
         self._canonical: set[tuple[str, ...]] = set()
 
@@ -168,7 +168,9 @@ class RecordValidator:
             problems += self._check(start, renamed[start : start + _CHUNK], records)
         if not problems:
             problems = [
-                Problem(row, None, "no_answers", f"needs at least one of: {', '.join(self._features)}")
+                Problem(
+                    row, None, "no_answers", f"needs at least one of: {', '.join(self._features)}"
+                )
                 for row, record in enumerate(renamed)
                 if self._unanswered(record)
             ]

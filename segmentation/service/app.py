@@ -39,5 +39,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(routes(slot, metrics, settings))
     app.register_blueprint(docs_routes(slot, settings))
     short_way = ShortWay(app.wsgi_app, slot, metrics, settings)
-    app.wsgi_app = Observed(short_way, metrics)  # type: ignore[method-assign]
+    app.wsgi_app = Observed(short_way, metrics)  # type: ignore[assignment,method-assign]
     return app

@@ -92,23 +92,25 @@ def _read(environment: Environment, limit: int) -> bytes:
     if not claimed and "HTTP_TRANSFER_ENCODING" not in environment:
         raise RequestError(HTTPStatus.LENGTH_REQUIRED, "The request has no Content-Length.")
     length = int(claimed) if claimed and claimed.isdecimal() else None
-    body = b""
+    body: bytes | None = b""
     if length is None or length <= limit:
-        body = _received(environment["wsgi.input"], limit + 1 if length is None else length)
+        body = received(environment["wsgi.input"], limit + 1 if length is None else length)
+    if body is None:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.")
     if len(body) > limit or (length or 0) > limit:
-        raise RequestError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {limit} bytes."
-        )
+        detail = f"The body is longer than {limit} bytes."
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
     if length is not None and len(body) < length:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The body is shorter than its Content-Length.")
     return body
 
 
-def _received(stream: Any, most: int) -> bytes:
+def received(stream: Any, most: int) -> bytes | None:
+    """Return at most `most` bytes of a body, or None if its connection breaks."""
     try:
         content: bytes = stream.read(most)
-    except Exception:  # every server has exceptions of its own for a connection that breaks
-        raise RequestError(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.") from None
+    except Exception:  # noqa: BLE001  # each server has exceptions of its own for this
+        return None
     return content
 
 

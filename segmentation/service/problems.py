@@ -28,7 +28,9 @@ logger = logging.getLogger(__name__)
 class RequestError(SegmentationError):
     """A request that is refused before its records are looked at."""
 
-    def __init__(self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None
+    ) -> None:
         self.status = status
         self.headers = headers or {}
         super().__init__(detail)
@@ -93,7 +95,7 @@ def _not_ready(error: NotReadyError) -> Response:
 def _http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     details = {
-        HTTPStatus.NOT_FOUND: "There is nothing at this path; GET /openapi.json lists what there is.",
+        HTTPStatus.NOT_FOUND: "There is nothing at this path; /openapi.json lists what there is.",
         HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method.",
     }
     # werkzeug knows the methods that are allowed; its body is HTML and goes.

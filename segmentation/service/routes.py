@@ -15,7 +15,6 @@ from segmentation.service.problems import SINGLE
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
 
-
 PREDICT = "/predict"
 JSON = "application/json"
 
@@ -55,7 +54,9 @@ def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
 
     @api.get("/metrics")
     def exposition() -> Response:
-        return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(
+            metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8"
+        )
 
     return api
 

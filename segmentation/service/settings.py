@@ -57,12 +57,15 @@ class Settings(BaseModel):
             Naming every variable that cannot be used, without its value.
         """
         given = {
-            name: environment[name.upper()] for name in cls.model_fields if name.upper() in environment
+            name: environment[name.upper()]
+            for name in cls.model_fields
+            if name.upper() in environment
         }
         try:
             return cls.model_validate(given)
         except ValidationError as error:
             reasons = "; ".join(
-                f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_url=False)
+                f"{str(one['loc'][0]).upper()}: {one['msg']}"
+                for one in error.errors(include_url=False)
             )
             raise SegmentationError(reasons) from None

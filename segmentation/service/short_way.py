@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from segmentation.runtime import Model
-from segmentation.service.body import is_object
+from segmentation.service.body import is_object, received
 from segmentation.service.metrics import Metrics
 from segmentation.service.observe import N_RECORDS, ROUTE, Environment
 from segmentation.service.routes import JSON, PREDICT, encoded_answers
@@ -66,7 +66,7 @@ class ShortWay:
             or int(length) > self._most_bytes
         ):
             return None
-        body = _received(environment["wsgi.input"], int(length))
+        body = received(environment["wsgi.input"], int(length)) or b""
         parts = self._plainly(model, body, environment) if len(body) == int(length) else None
         if parts is None:
             environment["wsgi.input"] = io.BytesIO(body)
@@ -79,12 +79,3 @@ class ShortWay:
         environment[ROUTE] = PREDICT
         environment[N_RECORDS] = len(records)
         return encoded_answers(model, records, self._metrics, single=is_object(body))
-
-
-def _received(stream: Any, length: int) -> bytes:
-    """Read a body; one that breaks off comes back short, and Flask's route says what that means."""
-    try:
-        content: bytes = stream.read(length)
-    except Exception:  # noqa: BLE001  # each server has exceptions of its own for this
-        return b""
-    return content

@@ -52,7 +52,7 @@ class ModelSlot:
                 self.model = Model.load(self._path, self._public_key)
             except PackageError as error:
                 self._reason = str(error)
-                logger.error("model refused: %s", error)
+                logger.error("model refused: %s", error)  # noqa: TRY400  # the reason says it all
             else:
                 logger.info("model loaded: %(study)s %(version)s", self.model.name)
                 self._on_load(self.model.name)

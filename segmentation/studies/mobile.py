@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from segmentation.estimators import TrainedOnCopies
 from segmentation.schema import Alias, Column, Schema
-from segmentation.study import Implication, Segment, Study, record_matrix
+from segmentation.study import Grid, Implication, Segment, Study, record_matrix
 
 SCHEMA = Schema(
     columns=(
@@ -144,7 +144,7 @@ SEGMENTS = (
         id="practical_user",
         name="Practical User",
         description="Uses the phone for what needs doing: a couple of hours and a few dozen apps.",
-        action="Offer mid-range bundles of calls and data that just work, without extras to manage.",
+        action="Offer mid-range bundles of calls and data that just work, with nothing to manage.",
     ),
     Segment(
         label=3,
@@ -158,13 +158,13 @@ SEGMENTS = (
         id="brand_loyalist",
         name="Brand Loyalist",
         description="Lives with the phone for most of the day, with many apps and much data.",
-        action="Offer early upgrades, accessories and a loyalty programme before the contract ends.",
+        action="Offer early upgrades, accessories and loyalty rewards before the contract ends.",
     ),
     Segment(
         label=5,
         id="power_user",
         name="Power User",
-        description="Has the phone in use nearly all day, with the most apps, data and battery use.",
+        description="Uses the phone almost all day, with the most apps, data and battery drain.",
         action="Offer unlimited data, top-end phones and fast charging; ask for referrals.",
     ),
 )
@@ -193,7 +193,7 @@ def pipeline(random_state: int) -> Pipeline:
 
 _FOREST = "classifier__estimator__forest__"
 
-GRIDS = {
+GRIDS: dict[str, Grid] = {
     # Small forests that answer fast; what tells them apart is how they smooth over noise.
     "quick": {
         _FOREST + "n_estimators": [20, 30],

@@ -38,12 +38,23 @@ def _parser() -> argparse.ArgumentParser:
     study = STUDIES["mobile"]
     add = parser.add_argument
     add("--data", type=Path, metavar="FILE", help="CSV to train on (default: the synthetic sample)")
-    add("--output", type=Path, default=Path("model.bin"), metavar="FILE", help="default: %(default)s")
+    add(
+        "--output",
+        type=Path,
+        default=Path("model.bin"),
+        metavar="FILE",
+        help="default: %(default)s",
+    )
     add("--grid", choices=sorted(study.grids), default="quick",
         help="quick: 8 candidates, seconds; full: the well-known 1,080, many hours")  # fmt: skip
     add("--seed", type=_seed, default=42, metavar="N", help="default: %(default)s")
     add("--compare", action="store_true", help="also fit other kinds of model and print a table")
-    add("--sign", type=Path, metavar="KEY", help="sign the package with an Ed25519 private key (PEM)")
+    add(
+        "--sign",
+        type=Path,
+        metavar="KEY",
+        help="sign the package with an Ed25519 private key (PEM)",
+    )
     return parser
 
 
@@ -77,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _complain(text: str, source: Path | None = None) -> None:
     place = f"{source}: " if source else ""
-    print(f"train.py: {place}{text}", file=sys.stderr)
+    sys.stderr.write(f"train.py: {place}{text}\n")
 
 
 def _train(options: argparse.Namespace, study: Study) -> None:

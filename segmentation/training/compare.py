@@ -64,7 +64,9 @@ class Compared:
 
 def _with_gaps_below(model: Any) -> Pipeline:
     """For trees: a constant below every answer, so that one split finds the gaps."""
-    return Pipeline([("impute", SimpleImputer(strategy="constant", fill_value=-1.0)), ("model", model)])
+    return Pipeline(
+        [("impute", SimpleImputer(strategy="constant", fill_value=-1.0)), ("model", model)]
+    )
 
 
 def _with_gaps_marked(model: Any) -> Pipeline:
@@ -86,7 +88,9 @@ def candidates() -> Iterator[Candidate]:
     )
     yield Candidate(
         "Random Forest",
-        lambda seed: _with_gaps_below(RandomForestClassifier(30, max_features=1, random_state=seed)),
+        lambda seed: _with_gaps_below(
+            RandomForestClassifier(30, max_features=1, random_state=seed)
+        ),
         {"max_leaf_nodes": [100, 200]},
     )
     yield Candidate(
@@ -114,7 +118,12 @@ def candidates() -> Iterator[Candidate]:
     yield Candidate(
         "XGBoost",
         lambda seed: Pipeline(
-            [("model", ContiguousLabels(XGBClassifier(n_estimators=50, n_jobs=1, random_state=seed)))]
+            [
+                (
+                    "model",
+                    ContiguousLabels(XGBClassifier(n_estimators=50, n_jobs=1, random_state=seed)),
+                )
+            ]
         ),
         {"estimator__max_depth": [2, 4]},
     )

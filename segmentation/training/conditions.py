@@ -65,9 +65,7 @@ def conditions(X: Floats, random_state: int, n_draws: int = 3) -> list[Condition
     return found
 
 
-def accuracy_by_condition(
-    model: Any, found: list[Condition], y: NDArray[Any]
-) -> dict[str, float]:
+def accuracy_by_condition(model: Any, found: list[Condition], y: NDArray[Any]) -> dict[str, float]:
     """Return the mean accuracy of `model` under each condition of records labelled `y`."""
     return {
         condition.name: float(

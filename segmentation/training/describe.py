@@ -1,4 +1,4 @@
-"""What the training records look like: the baseline of every column and the profile of a segment."""
+"""What the training records look like: each column's baseline, each segment's profile."""
 
 from __future__ import annotations
 
@@ -40,13 +40,18 @@ def baseline(schema: Schema, records: Sequence[Record]) -> Baseline:
 
 
 def profiles(
-    schema: Schema, segments: Sequence[Segment], records: Sequence[Record], labels: NDArray[np.int64]
+    schema: Schema,
+    segments: Sequence[Segment],
+    records: Sequence[Record],
+    labels: NDArray[np.int64],
 ) -> list[PackedSegment]:
     """Describe each segment that occurs among `labels` against everyone, in the order of labels."""
     everyone = baseline(schema, records)
     found = []
     for segment in sorted(segments, key=lambda segment: segment.label):
-        members = [record for record, label in zip(records, labels, strict=True) if label == segment.label]
+        members = [
+            record for record, label in zip(records, labels, strict=True) if label == segment.label
+        ]
         if members:
             found.append(_profile(segment, members, everyone, len(records)))
     return found
@@ -97,7 +102,9 @@ def _number_profile(values: NDArray[np.float64], overall_mean: float) -> NumberP
     )
 
 
-def _category_shares(shares: Mapping[str, float], overall: Mapping[str, float]) -> list[CategoryShare]:
+def _category_shares(
+    shares: Mapping[str, float], overall: Mapping[str, float]
+) -> list[CategoryShare]:
     return [
         CategoryShare(value=value, share=share, index=round(100 * share / overall[value], 1))
         for value, share in shares.items()

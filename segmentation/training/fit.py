@@ -127,7 +127,9 @@ def _calibrated(
     return Fitted(pipeline, conformal, params, len(train.y))
 
 
-def cross_validate(study: Study, data: Labelled, params: dict[str, Any], seed: int) -> dict[str, float]:
+def cross_validate(
+    study: Study, data: Labelled, params: dict[str, Any], seed: int
+) -> dict[str, float]:
     """Repeat fitting and calibration in each of five folds and measure on what was held out.
 
     Returns
@@ -157,7 +159,9 @@ def measure(fitted: Fitted, held_out: Labelled, seed: int) -> dict[str, float]:
     predicted = model.predict(held_out.X)
     figures = {f"accuracy, {name}": value
                for name, value in accuracy_by_condition(model, found, y).items()}  # fmt: skip
-    figures["macro precision, complete"] = precision_score(y, predicted, average="macro", zero_division=0)
+    figures["macro precision, complete"] = precision_score(
+        y, predicted, average="macro", zero_division=0
+    )
     figures["macro recall, complete"] = recall_score(y, predicted, average="macro", zero_division=0)
     for kind, (covered, unsure) in coverage(model, found, y, fitted.conformal.threshold).items():
         figures[f"coverage, {kind}"] = covered

@@ -131,7 +131,9 @@ def _figures(run: Run) -> list[Figure]:
 
 
 def _caveats(run: Run) -> list[str]:
-    sample = f"Trained on {run.table.name}, the synthetic sample; figures are about made-up records."
+    sample = (
+        f"Trained on {run.table.name}, the synthetic sample; figures are about made-up records."
+    )
     return [*([sample] if run.synthetic else []), *run.study.caveats]
 
 
@@ -143,5 +145,6 @@ def _training(run: Run) -> Training:
         random_state=run.seed,
         n_train=run.fitted.n_train,
         n_calibration=run.fitted.conformal.n_calibration,
-        libraries={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        libraries={"python": platform.python_version()}
+        | {name: version(name) for name in LIBRARIES},
     )
