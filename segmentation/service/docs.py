@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 from flask import Blueprint, Response, redirect, send_from_directory
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from segmentation.service.settings import Settings
@@ -31,6 +32,8 @@ _PAGE = """<!doctype html>
 _START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#ui", validatorUrl: null});\n'
 # Swagger UI sets style attributes and draws its icons from data: URLs.
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+_ASSETS = ("css/swagger-ui.css", "js/swagger-ui-bundle.js")
 
 
 def docs_routes(slot: ModelSlot, settings: Settings) -> Blueprint:
@@ -57,8 +60,10 @@ def docs_routes(slot: ModelSlot, settings: Settings) -> Blueprint:
     def start() -> Response:
         return Response(_START, content_type="text/javascript; charset=utf-8")
 
-    @docs.get("/docs/<any('css/swagger-ui.css', 'js/swagger-ui-bundle.js'):name>")
+    @docs.get("/docs/<path:name>")
     def asset(name: str) -> Response:
+        if name not in _ASSETS:
+            raise NotFound
         return send_from_directory(_assets(), name, max_age=3600)
 
     return docs

@@ -179,7 +179,11 @@ def pipeline(random_state: int) -> Pipeline:
     forest = Pipeline(
         [
             # Below every possible answer, so that one split tells a gap from an answer.
-            ("impute", SimpleImputer(strategy="constant", fill_value=-1.0)),
+            # Columns that nobody in a fold answered are kept: all folds have the same ones.
+            (
+                "impute",
+                SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True),
+            ),
             ("forest", RandomForestClassifier(random_state=random_state)),
         ]
     )

@@ -1,0 +1,165 @@
+"""Fixtures that several test files use: the shipped model, an app over it and a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from segmentation.runtime import Model
+from segmentation.service.app import create_app
+from segmentation.service.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "model.bin"
+
+COMPLETE = {
+    "user_id": 1,
+    "device_model": "Google Pixel 5",
+    "operating_system": "Android",
+    "app_usage_min_per_day": 352,
+    "screen_on_hours_per_day": 6.9,
+    "battery_drain_mah_per_day": 2033,
+    "apps_installed": 71,
+    "data_usage_mb_per_day": 1267,
+    "age": 33,
+    "gender": "Male",
+}
+"""A made-up record whose usage answers all lie in the ranges of class 4."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> object:
+        """Return the decoded body."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running gunicorn."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> Reply:
+        """GET a path."""
+        return self._send(urllib.request.Request(self.url + path))
+
+    def post(self, content: object, **headers: str) -> Reply:
+        """POST JSON to /predict."""
+        sent = {"Content-Type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return self._send(urllib.request.Request(f"{self.url}/predict", body, sent))
+
+    def _send(self, request: urllib.request.Request) -> Reply:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return Reply(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, dict(error.headers), error.read())
+
+    def log_lines(self) -> list[dict[str, object]]:
+        """Return what it has logged so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Ask until it is so; fail after some seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)  # between two looks, not instead of one
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[Server]:
+    """Run the service, as its users do, until the block ends."""
+    port, log = free_port(), folder / "service.log"
+    environment = os.environ | {"PORT": str(port)} | settings
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "predict.py"], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    server = Server(process, port, log)
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return server.get("/livez").status == 200
+        except OSError:
+            return False
+
+    try:
+        wait_until(answers)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The shipped model."""
+    return Model.load(MODEL)
+
+
+@pytest.fixture(scope="session")
+def app() -> Flask:
+    """An app over the shipped model."""
+    return create_app(Settings(model_path=MODEL))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of that app, without a network in between."""
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A gunicorn with two workers over the shipped model."""
+    with ExitStack() as stack:
+        yield stack.enter_context(serving(tmp_path_factory.mktemp("server")))
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """A copy of the shipped model that a test may damage."""
+    return Path(shutil.copy(MODEL, tmp_path / "model.bin"))

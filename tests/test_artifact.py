@@ -1,0 +1,250 @@
+"""``model.bin`` as a file: two readings, every byte verified, signatures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import random
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import joblib
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from segmentation.artifact import Package, package, read_package, write_package
+from segmentation.errors import PackageError, TrainingError
+from tests.conftest import MODEL, ROOT
+
+
+def keys(folder: Path, name: str) -> tuple[Path, str]:
+    """Make a key pair; return the private key's path and the public key's text."""
+    key = Ed25519PrivateKey.generate()
+    path = folder / f"{name}.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return path, public.decode()
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Package:
+    """The shipped package."""
+    return read_package(MODEL)
+
+
+def reason(path: Path, public_key: str | None = None) -> str:
+    """Return why a package is refused."""
+    with pytest.raises(PackageError) as caught:
+        read_package(path, public_key)
+    return str(caught.value)
+
+
+def test_joblib_and_pickle_load_the_pipeline() -> None:
+    """The file begins with a plain pickle."""
+    with MODEL.open("rb") as file:
+        assert type(pickle.load(file)) is type(joblib.load(MODEL))
+
+
+def test_the_file_is_a_zip_archive() -> None:
+    """``python -m zipfile -l model.bin`` lists its parts."""
+    command = [sys.executable, "-m", "zipfile", "-l", str(MODEL)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "manifest.json" in listed
+    assert "scorer.onnx" in listed
+
+
+def test_the_manifest_digests_are_those_of_the_payloads(shipped: Package) -> None:
+    """Computed here from the archive itself."""
+    with zipfile.ZipFile(MODEL) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        onnx = archive.read("scorer.onnx")
+    assert manifest["onnx"] == {"length": len(onnx), "sha256": hashlib.sha256(onnx).hexdigest()}
+    pipeline = MODEL.read_bytes()[: manifest["pipeline"]["length"]]
+    assert manifest["pipeline"]["sha256"] == hashlib.sha256(pipeline).hexdigest()
+    assert shipped.pipeline == pipeline
+
+
+def flips() -> Iterator[tuple[int, int]]:
+    """Yield positions and bits: all of the archive's records, every 1,000th byte, some others."""
+    content = MODEL.read_bytes()
+    with zipfile.ZipFile(MODEL) as archive:
+        starts = [entry.header_offset for entry in archive.infolist()]
+        directory = archive.start_dir
+    positions = {*range(0, len(content), 1000), *range(directory, len(content))}
+    positions |= {start + offset for start in starts for offset in range(50)}
+    draw = random.Random(0)
+    for position in sorted(positions):
+        yield position, 1 << draw.randrange(8)
+
+
+def test_a_flipped_bit_anywhere_is_refused(tmp_path: Path) -> None:
+    """In the pickle, the payloads, the archive's own records and the digest itself."""
+    content = bytearray(MODEL.read_bytes())
+    path = tmp_path / "model.bin"
+    count = 0
+    for position, bit in flips():
+        content[position] ^= bit
+        path.write_bytes(content)
+        content[position] ^= bit
+        text = reason(path)
+        assert text.startswith(f"{path}: is ")
+        count += 1
+    assert count > 1500
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_a_file_that_was_cut_short_is_refused(model_file: Path, share: float) -> None:
+    """An interrupted copy, for instance."""
+    content = model_file.read_bytes()
+    model_file.write_bytes(content[: int(len(content) * share)])
+    assert "is not a model package" in reason(model_file)
+
+
+def test_bytes_at_the_end_are_refused(model_file: Path) -> None:
+    """Nothing may follow the digest."""
+    model_file.write_bytes(model_file.read_bytes() + b"\n")
+    assert "is not a model package" in reason(model_file)
+
+
+def test_a_missing_file_and_a_directory_are_named(tmp_path: Path) -> None:
+    """In the operating system's words."""
+    assert reason(tmp_path / "none.bin").endswith("No such file or directory")
+    assert reason(tmp_path).endswith("Is a directory")
+
+
+def repacked(path: Path, pipeline: bytes, members: dict[str, bytes]) -> Path:
+    """Write a file with a right digest but any content, as an attacker would."""
+    path.write_bytes(package._packed(pipeline, members))
+    return path
+
+
+def test_a_package_that_was_changed_and_digested_anew_is_refused(
+    tmp_path: Path, shipped: Package
+) -> None:
+    """The manifest's digests don't fit; nothing is unpickled to find that out."""
+    manifest = shipped.manifest.model_dump_json().encode()
+    members = {"manifest.json": manifest, "scorer.onnx": shipped.scorer}
+    marker = tmp_path / "was-run"
+    evil = pickle.dumps(_Touch(str(marker)))
+    text = reason(repacked(tmp_path / "a.bin", evil, members))
+    assert "another pipeline" in text
+    assert not marker.exists()
+    members["scorer.onnx"] += b" "
+    assert "another scorer" in reason(repacked(tmp_path / "b.bin", shipped.pipeline, members))
+
+
+class _Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, int]]:
+        return os.open, (self.path, os.O_CREAT)
+
+
+def test_another_format_version_is_refused(tmp_path: Path, shipped: Package) -> None:
+    """With both versions, before the rest of the manifest is looked at."""
+    members = {"manifest.json": b'{"format_version": 2}', "scorer.onnx": shipped.scorer}
+    text = reason(repacked(tmp_path / "model.bin", shipped.pipeline, members))
+    assert text.endswith("has format version 2; this program reads 1")
+
+
+@pytest.mark.parametrize("manifest", [b"{", b"[]", b'{"format_version": 1}'])
+def test_a_manifest_that_cannot_be_read_is_refused(
+    tmp_path: Path, shipped: Package, manifest: bytes
+) -> None:
+    """Without a traceback."""
+    members = {"manifest.json": manifest, "scorer.onnx": shipped.scorer}
+    text = reason(repacked(tmp_path / "model.bin", shipped.pipeline, members))
+    assert "has a manifest that cannot be read" in text
+
+
+def test_an_archive_with_other_members_is_refused(tmp_path: Path, shipped: Package) -> None:
+    """More than the three known parts, or fewer, is not a package."""
+    members = {"manifest.json": b"{}", "scorer.onnx": b"", "more": b""}
+    text = reason(repacked(tmp_path / "model.bin", shipped.pipeline, members))
+    assert "does not hold exactly" in text
+
+
+def test_a_signed_package_is_accepted_with_its_key_only(tmp_path: Path, shipped: Package) -> None:
+    """As PEM text and as a path to it."""
+    private, public = keys(tmp_path, "ours")
+    _, other = keys(tmp_path, "other")
+    path = tmp_path / "model.bin"
+    write_package(path, shipped, private)
+    assert read_package(path, public) == shipped
+    (tmp_path / "public.pem").write_text(public)
+    assert read_package(path, str(tmp_path / "public.pem")) == shipped
+    assert read_package(path) == shipped
+    assert reason(path, other).endswith("is not signed by the key in MODEL_PUBLIC_KEY")
+
+
+def test_an_unsigned_package_is_refused_where_a_key_is_given(tmp_path: Path) -> None:
+    """The shipped model is not signed."""
+    _, public = keys(tmp_path, "ours")
+    assert "is not signed, and MODEL_PUBLIC_KEY asks for" in reason(MODEL, public)
+
+
+def test_a_signature_over_another_manifest_is_refused(tmp_path: Path, shipped: Package) -> None:
+    """A signature can't be moved to another model."""
+    private, public = keys(tmp_path, "ours")
+    path = tmp_path / "model.bin"
+    write_package(path, shipped, private)
+    with zipfile.ZipFile(path) as archive:
+        signature = archive.read("manifest.sig")
+    changed = shipped.manifest.model_copy(update={"title": "Another"})
+    members = {
+        "manifest.json": changed.model_dump_json().encode(),
+        "scorer.onnx": shipped.scorer,
+        "manifest.sig": signature,
+    }
+    path = repacked(tmp_path / "moved.bin", shipped.pipeline, members)
+    assert "is not signed by the key" in reason(path, public)
+
+
+@pytest.mark.parametrize("key", ["/nonexistent.pem", "-----BEGIN nothing", str(ROOT)])
+def test_a_public_key_that_cannot_be_used_refuses_every_package(key: str) -> None:
+    """A lost key never switches the check off."""
+    assert "MODEL_PUBLIC_KEY cannot be used" in reason(MODEL, key)
+
+
+def test_a_signing_key_that_cannot_be_used_leaves_the_old_file(
+    tmp_path: Path, shipped: Package
+) -> None:
+    """Signing comes before writing."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(TrainingError, match="cannot use the signing key"):
+        write_package(path, shipped, tmp_path / "none.pem")
+    assert path.read_bytes() == b"old"
+
+
+def test_writing_leaves_no_temporary_file(tmp_path: Path, shipped: Package) -> None:
+    """Neither when it works nor when the target is a folder."""
+    write_package(tmp_path / "model.bin", shipped)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write_package(tmp_path / "folder", shipped)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "model.bin"]
+
+
+def test_equal_packages_are_equal_files(tmp_path: Path, shipped: Package) -> None:
+    """No time of writing gets in."""
+    write_package(tmp_path / "a.bin", shipped)
+    write_package(tmp_path / "b.bin", shipped)
+    assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()

@@ -1,0 +1,362 @@
+"""The Flask app without a network: routes, errors, settings, headers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from segmentation.errors import SegmentationError
+from segmentation.runtime import Model
+from segmentation.service.app import create_app
+from segmentation.service.problems import pointer
+from segmentation.service.settings import Settings
+from tests.conftest import COMPLETE, MODEL, ROOT
+from tests.test_schema import HEADERS, LOWER_CASE
+
+
+def post(client: FlaskClient, body: bytes | str, **options: Any) -> TestResponse:
+    """POST a body to /predict."""
+    return client.post("/predict", data=body, **({"content_type": "application/json"} | options))
+
+
+def problem(response: TestResponse, status: int) -> dict[str, Any]:
+    """Check that an answer is a problem document of `status`, and return it."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    content: dict[str, Any] = json.loads(response.data)
+    assert content["status"] == status
+    assert content["type"] == "about:blank"
+    assert content["request_id"] == response.headers["X-Request-ID"]
+    return content
+
+
+@pytest.mark.parametrize("record", [COMPLETE, HEADERS, LOWER_CASE], ids=["names", "headers", "lower"])
+def test_an_object_gets_one_answer_whatever_its_spelling(
+    client: FlaskClient, model: Model, record: dict[str, Any]
+) -> None:
+    """The payloads of existing clients are taken unchanged."""
+    response = client.post("/predict", json=record)
+    (expected,) = model.predict([record])
+    assert response.json == {**expected, "model": model.name}
+    assert response.json["segment"]["id"] == "brand_loyalist"
+
+
+def test_an_array_gets_as_many_answers(client: FlaskClient, model: Model) -> None:
+    """In the same order, with the model named once."""
+    records = [COMPLETE, {"apps_installed": 12}, LOWER_CASE]
+    response = client.post("/predict", json=records)
+    assert response.json == {"model": model.name, "predictions": model.predict(records)}
+
+
+def test_an_array_longer_than_a_chunk_is_one_document(client: FlaskClient, model: Model) -> None:
+    """Parts that are encoded one by one fit together."""
+    records = [COMPLETE | {"user_id": number} for number in range(600)]
+    response = client.post("/predict", json=records)
+    assert [one["id"] for one in response.json["predictions"]] == list(range(600))
+    assert int(response.headers["Content-Length"]) == len(response.data)
+
+
+def test_an_empty_array_gets_no_answers(client: FlaskClient, model: Model) -> None:
+    """It is a valid question."""
+    assert client.post("/predict", json=[]).json == {"model": model.name, "predictions": []}
+
+
+def test_the_short_way_and_flasks_route_answer_alike(app: Flask, client: FlaskClient) -> None:
+    """A parameter of the content type is enough to take the longer one."""
+    body = json.dumps([COMPLETE] * 3)
+    short = post(client, body)
+    long = post(client, body, content_type="application/json; charset=utf-8")
+    assert short.data == long.data
+    assert short.content_type == long.content_type
+    assert short.content_length == long.content_length
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b" ",
+        b"{",
+        b'{"age": 30,}',
+        b"nonsense",
+        b'{"apps_installed": NaN}',
+        b'{"apps_installed": Infinity}',
+        b'{"apps_installed": -Infinity}',
+        b'{"apps_installed": 5, "apps_installed": 5}',
+        b'{"gender": "\xff", "apps_installed": 5}',
+        b'{"gender": "\\ud800", "apps_installed": 5}',
+        b'\xef\xbb\xbf{"apps_installed": 5}',
+        '{"apps_installed": 5}'.encode("utf-16"),
+        b'{"apps_installed": 5} {}',
+        b"[" * 17 + b"]" * 17,
+        b'{"a":' * 17 + b"1" + b"}" * 17,
+        b"[" * 100_000,
+        b"[" * 1000 + b"]" * 1000,
+        b'{"apps_installed": 05}',
+        b"{'apps_installed': 5}",
+        b'{"apps_installed": 1' + b"0" * 5000 + b"}",
+    ],
+)
+def test_what_is_not_json_is_a_400(client: FlaskClient, body: bytes) -> None:
+    """NaN, duplicate keys, bad UTF-8 and deep nesting included."""
+    problem(post(client, body), 400)
+
+
+def test_sixteen_levels_are_not_too_deep(client: FlaskClient) -> None:
+    """They are just not a record."""
+    problem(post(client, b"[" * 16 + b"]" * 16), 422)
+
+
+def test_a_duplicate_key_is_not_quoted(client: FlaskClient) -> None:
+    """Only its place is told."""
+    content = problem(post(client, b'{"Zaphod": 1, "Zaphod": 2}'), 400)
+    assert "Zaphod" not in json.dumps(content)
+    assert "duplicate key at line 1" in content["detail"]
+
+
+@pytest.mark.parametrize("value", [b"5", b'"text"', b"null", b"true", b"[5]", b"[[]]", b"[null]"])
+def test_json_that_is_no_record_is_a_422(client: FlaskClient, value: bytes) -> None:
+    """With a pointer to what is not an object."""
+    content = problem(post(client, value), 422)
+    assert content["errors"][0]["code"] == "type"
+
+
+def test_errors_point_at_the_fields_that_were_sent(client: FlaskClient) -> None:
+    """By the sender's names, escaped as RFC 6901 says."""
+    record = {"screen_on_time_(min/day)": 5000, "a/b~c": 1}
+    content = problem(client.post("/predict", json=record), 422)
+    assert {error["pointer"] for error in content["errors"]} == {
+        "/screen_on_time_(min~1day)",
+        "/a~1b~0c",
+    }
+    content = problem(client.post("/predict", json=[COMPLETE, record]), 422)
+    assert content["errors"][0]["pointer"].startswith("/1/")
+    assert content["detail"] == "2 problems found. No record was answered."
+
+
+def test_values_are_never_repeated(client: FlaskClient) -> None:
+    """An error about a value doesn't say it."""
+    record = {"gender": "Zaphod" * 20, "age": 4242, "user_id": 4242.5, "apps_installed": "Zaphod"}
+    content = problem(client.post("/predict", json=record), 422)
+    assert "Zaphod" not in json.dumps(content)
+    assert "4242" not in json.dumps(content)
+    assert len(content["errors"]) == 4
+
+
+def test_at_most_a_hundred_errors_are_listed(client: FlaskClient) -> None:
+    """And it is said that there are more."""
+    content = problem(client.post("/predict", json=[{"age": 300}] * 250), 422)
+    assert len(content["errors"]) == 100
+    assert content["detail"].startswith("250 problems found; the first 100 are listed")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "text/plain", "application/xml", "application/json; charset=latin-1", "json", "a/b/c;;="],
+)
+def test_another_content_type_is_a_415(client: FlaskClient, content_type: str) -> None:
+    """Only JSON in UTF-8 is read."""
+    problem(post(client, json.dumps(COMPLETE), content_type=content_type), 415)
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=UTF-8", "Application/JSON"])
+def test_the_same_content_type_in_other_words_is_taken(
+    client: FlaskClient, content_type: str
+) -> None:
+    """Case and the usual parameter don't matter."""
+    assert post(client, json.dumps(COMPLETE), content_type=content_type).status_code == 200
+
+
+def test_a_compressed_body_is_a_415(client: FlaskClient) -> None:
+    """With the encoding that is accepted."""
+    response = post(client, b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    problem(response, 415)
+    assert response.headers["Accept-Encoding"] == "identity"
+
+
+def test_more_records_than_allowed_are_a_413() -> None:
+    """The limit is a setting and is said."""
+    client = create_app(Settings(model_path=MODEL, max_records=2)).test_client()
+    assert client.post("/predict", json=[COMPLETE] * 2).status_code == 200
+    content = problem(client.post("/predict", json=[COMPLETE] * 3), 413)
+    assert "at most 2 records" in content["detail"]
+
+
+def test_a_body_of_unknown_length_is_a_411(client: FlaskClient) -> None:
+    """Neither a Content-Length nor chunks."""
+    problem(client.post("/predict", content_type="application/json"), 411)
+
+
+def test_a_longer_body_than_allowed_is_a_413() -> None:
+    """Whether or not it would be valid."""
+    client = create_app(Settings(model_path=MODEL, max_body_bytes=1024)).test_client()
+    body = json.dumps(COMPLETE)
+    assert post(client, body + " " * (1024 - len(body))).status_code == 200
+    problem(post(client, body + " " * (1025 - len(body))), 413)
+
+
+@pytest.mark.parametrize("path", ["/predict/", "/predict//", "/Predict", "/x", "/%00", "/../model.bin"])
+def test_other_paths_are_a_404(client: FlaskClient, path: str) -> None:
+    """Without a redirect."""
+    problem(client.get(path), 404)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "TRACE", "HEAD", "BREW"])
+def test_other_methods_are_a_405(client: FlaskClient, method: str) -> None:
+    """With those that are allowed."""
+    response = client.open("/predict", method=method)
+    assert response.status_code == 405
+    assert "POST" in response.headers["Allow"]
+
+
+def test_the_request_id_is_the_clients_or_made_up(client: FlaskClient) -> None:
+    """It is returned on answers and on errors."""
+    given = {"X-Request-ID": "order-17/a"}
+    assert client.get("/livez", headers=given).headers["X-Request-ID"] == "order-17/a"
+    assert problem(client.get("/x", headers=given), 404)["request_id"] == "order-17/a"
+    made_up = [client.get("/livez").headers["X-Request-ID"] for _ in range(2)]
+    assert made_up[0] != made_up[1]
+    assert all(re.fullmatch("[0-9a-f]{32}", one) for one in made_up)
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "<script>", "é"])
+def test_a_request_id_that_could_do_harm_is_replaced(client: FlaskClient, given: str) -> None:
+    """It ends up in logs."""
+    response = client.get("/livez", headers={"X-Request-ID": given})
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
+
+
+def test_ready_means_that_the_golden_records_come_out(client: FlaskClient, model: Model) -> None:
+    """And says which model answers them."""
+    assert client.get("/readyz").json == {"status": "ready", "model": model.name}
+
+
+def test_without_a_model_the_service_lives_but_is_not_ready(tmp_path: Path) -> None:
+    """It says why, and answers 503 where a model is needed."""
+    client = create_app(Settings(model_path=tmp_path / "none.bin")).test_client()
+    assert client.get("/livez").status_code == 200
+    for path in ("/readyz", "/segments", "/model", "/openapi.json"):
+        response = client.get(path)
+        assert "none.bin: No such file" in problem(response, 503)["detail"]
+        assert response.headers["Retry-After"]
+    problem(client.post("/predict", json=COMPLETE), 503)
+    assert client.get("/metrics").status_code == 200
+
+
+def test_a_damaged_model_is_never_used(model_file: Path) -> None:
+    """One flipped bit is enough, and the reason is told."""
+    content = bytearray(model_file.read_bytes())
+    content[len(content) // 2] ^= 1
+    model_file.write_bytes(content)
+    client = create_app(Settings(model_path=model_file)).test_client()
+    assert "is damaged" in problem(client.get("/readyz"), 503)["detail"]
+
+
+def test_an_unexpected_error_tells_nothing(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the client nor the log sees the text of an exception, which may hold a value."""
+
+    secret = "Zap" + "hod"
+
+    def fail(_: object) -> None:
+        raise ValueError(secret)
+
+    monkeypatch.setattr(app.extensions["model_slot"].get(), "answer", fail)
+    response = client.post("/predict", json=LOWER_CASE)
+    assert secret not in problem(response, 500)["detail"]
+    assert "unexpected ValueError" in caplog.text
+    assert secret not in caplog.text
+
+
+def test_segments_are_described_with_their_profiles(client: FlaskClient) -> None:
+    """Names, actions, sizes, and how they differ."""
+    content = client.get("/segments").json
+    assert [card["name"] for card in content["segments"]][0::4] == [
+        "Cost-Conscious Customer",
+        "Power User",
+    ]
+    assert all(card["action"] and card["description"] for card in content["segments"])
+
+
+def test_the_model_card_is_the_manifest(client: FlaskClient, model: Model) -> None:
+    """Nothing is left out, and it says that the sample is synthetic."""
+    content = client.get("/model").json
+    assert content == json.loads(model.manifest.model_dump_json())
+    assert "synthetic" in content["caveats"][0]
+
+
+def test_docs_load_everything_from_this_host(client: FlaskClient) -> None:
+    """The page and each file that it names are served, and nothing else is."""
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(files) == 3
+    for file in files:
+        with client.get(f"/{file}") as response:
+            assert response.status_code == 200
+    assert "http" not in page.text
+    problem(client.get("/docs/js/other.js"), 404)
+    assert client.get("/").headers["Location"] == "docs"
+
+
+def test_metrics_count_answers_by_segment(tmp_path: Path) -> None:
+    """Also what was unsure and warned about, and every request by its route."""
+    client = create_app(Settings(model_path=MODEL)).test_client()
+    client.post("/predict", json=[COMPLETE | {"age": 80}, COMPLETE])
+    client.get("/no/such/path/4242")
+    text = client.get("/metrics").text
+    assert 'segmentation_answers_total{segment="brand_loyalist",study="mobile"} 2.0' in text
+    assert 'segmentation_warnings_total{code="outside_training",study="mobile"} 1.0' in text
+    assert 'route="/predict",status="200"} 1.0' in text
+    assert 'route="unmatched",status="404"} 1.0' in text
+    assert "4242" not in text
+    assert "segmentation_model_info{" in text
+
+
+def test_json_pointers_are_escaped() -> None:
+    """RFC 6901, section 3."""
+    assert pointer() == ""
+    assert pointer(3, "a/b", None) == "/3/a~1b"
+    assert pointer("m~n") == "/m~0n"
+
+
+def test_settings_come_from_the_environment() -> None:
+    """Names in capitals; what isn't there has its default."""
+    settings = Settings.from_environment({"PORT": "80", "MODEL_PATH": "/m.bin", "HOME": "/"})
+    assert (settings.port, settings.model_path) == (80, Path("/m.bin"))
+    assert settings.max_records == 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("WEB_CONCURRENCY", "-1"),
+        ("MAX_RECORDS", ""),
+        ("LOG_LEVEL", "loud"),
+        ("MODEL_PUBLIC_KEY", " "),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    """Rather than replaced by a default."""
+    with pytest.raises(SegmentationError, match=f"^{name}: "):
+        Settings.from_environment({name: value})
+
+
+@pytest.mark.parametrize("file", ["README.md", "deployment_instructions.md"])
+def test_every_setting_is_documented(file: str) -> None:
+    """With its name and its default."""
+    text = (ROOT / file).read_text()
+    for name, field in Settings.model_fields.items():
+        row = re.search(rf"\| `{name.upper()}` \|.*", text)
+        assert row, name.upper()
+        assert field.default is None or f"`{field.default}`" in row.group(), name.upper()
