@@ -85,6 +85,11 @@ def test_one_answer_under_two_names_is_refused_unless_equal() -> None:
     ]
 
 
+def test_an_integer_may_be_written_with_a_point() -> None:
+    """JSON knows one kind of number."""
+    assert VALIDATOR.validate([{"user_id": 7.0, "age": 40.0, "apps_installed": 5}])
+
+
 def test_missing_answers_are_absent_or_null() -> None:
     """Everything but one usage answer may be missing."""
     assert VALIDATOR.validate([{"apps_installed": 5, "age": None}])

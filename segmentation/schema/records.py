@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
@@ -32,7 +39,7 @@ _CODES = {
     "float_type": "type",
     "string_type": "type",
     "int_type": "type",
-    "multiple_of": "type",
+    "value_error": "type",
     "string_too_short": "length",
     "string_too_long": "length",
 }
@@ -43,18 +50,37 @@ def value_type(column: Column) -> Any:
 
     Strict: text that looks like a number, and true and false, are not numbers.
     """
+    text = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT)]
     if column.kind == "category":
-        return Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT)]
+        return text
     if column.kind == "identifier":
-        bound = LARGEST_EXACT_INTEGER
-        number = Annotated[int, Field(strict=True, ge=-bound, le=bound)]
-        text = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT)]
+        number = _integer(-LARGEST_EXACT_INTEGER, LARGEST_EXACT_INTEGER)
         return Annotated[number | text, Field(union_mode="left_to_right")]
-    step = 1 if column.kind == "integer" else None
     low, high = column.minimum, column.maximum
+    if column.kind == "integer":
+        return _integer(low, high)
+    return Annotated[float, Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
+
+
+def _integer(low: float | None, high: float | None) -> Any:
+    """Return the type of whole numbers: JSON has one kind of number, so 7.0 is an integer, too.
+
+    Not ``multiple_of``, which lets 1e-42 pass.
+    """
+    written_whole = Annotated[int, Field(strict=True, ge=low, le=high)]
+    with_a_point = Annotated[float, Field(strict=True, ge=low, le=high), AfterValidator(_whole)]
+    limits = {"minimum": low, "maximum": high}
     return Annotated[
-        float, Field(strict=True, ge=low, le=high, allow_inf_nan=False, multiple_of=step)
+        written_whole | with_a_point,
+        Field(union_mode="left_to_right"),
+        WithJsonSchema({"type": "integer"} | {k: v for k, v in limits.items() if v is not None}),
     ]
+
+
+def _whole(number: float) -> float:
+    if not number.is_integer():
+        raise ValueError
+    return number
 
 
 def record_model(columns: Sequence[Column]) -> Any:
@@ -188,8 +214,9 @@ class RecordValidator:
             self._many.validate_python(chunk)
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)
-            # An identifier is a union: pydantic reports one problem for each of its members.
-            return list(dict.fromkeys(self._problem(start, detail, records) for detail in details))
+            found = [self._problem(start, detail, records) for detail in details]
+            # pydantic reports one problem for each member of a union; the first one says enough.
+            return list({(one.row, one.field): one for one in reversed(found)}.values())
         return []
 
     def _unanswered(self, record: Record) -> bool:

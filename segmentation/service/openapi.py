@@ -110,7 +110,8 @@ def _add(schemas: Document, model: Any, mode: JsonSchemaMode = "serialization") 
 
 def _paths(manifest: Manifest, settings: Settings, spelled: list[Document]) -> Document:
     record = {"anyOf": spelled}
-    records = {"type": "array", "items": record, "maxItems": settings.max_records}
+    # No maxItems: too many records are a 413, which tools don't take for a violated schema.
+    records = {"type": "array", "items": record}
     predict = {
         **_operation("predict", "Answer one record or an array of them", "scoring", _WHY),
         "description": "An array is answered in its order, or not at all. At most "
@@ -126,6 +127,7 @@ def _paths(manifest: Manifest, settings: Settings, spelled: list[Document]) -> D
         "/predict": {"post": predict},
         "/segments": _get("segments", "The segments and how they differ", "model", "SegmentCards"),
         "/model": _get("model", "The model card", "model", "Manifest"),
+        "/metrics": {"get": _metrics()},
         "/livez": _get("live", "Whether the process answers", "operation", "Live", {}),
         "/readyz": _get("ready", "Whether the model answers correctly", "operation", "Ready"),
     }
@@ -138,6 +140,16 @@ def _examples(manifest: Manifest) -> Document:
         "incomplete": {"value": incomplete},
         "array": {"value": [complete, incomplete]},
     }
+
+
+def _metrics() -> Document:
+    operation = _operation("metrics", "Counts, for Prometheus", "operation", {})
+    operation["responses"]["200"] = {
+        "description": "Counts of all workers.",
+        "headers": {"X-Request-ID": _REQUEST_ID},
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+    return operation
 
 
 def _get(

@@ -64,14 +64,13 @@ class Compared:
 
 def _with_gaps_below(model: Any) -> Pipeline:
     """For trees: a constant below every answer, so that one split finds the gaps."""
-    return Pipeline(
-        [("impute", SimpleImputer(strategy="constant", fill_value=-1.0)), ("model", model)]
-    )
+    fill = SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)
+    return Pipeline([("impute", fill), ("model", model)])
 
 
 def _with_gaps_marked(model: Any) -> Pipeline:
     """For models that measure distance: the mean, a column that marks the gap, one scale."""
-    fill = SimpleImputer(strategy="mean", add_indicator=True)
+    fill = SimpleImputer(strategy="mean", add_indicator=True, keep_empty_features=True)
     return Pipeline([("impute", make_pipeline(fill, StandardScaler())), ("model", model)])
 
 
@@ -110,8 +109,9 @@ def candidates() -> Iterator[Candidate]:
     )
     yield Candidate(
         "HistGradientBoosting",
-        lambda seed: Pipeline(
-            [("model", HistGradientBoostingClassifier(max_iter=50, random_state=seed))]
+        # It takes NaN itself, but not a column of nothing else.
+        lambda seed: _with_gaps_below(
+            HistGradientBoostingClassifier(max_iter=50, random_state=seed)
         ),
         {"max_leaf_nodes": [7, 15]},
     )

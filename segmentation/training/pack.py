@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from segmentation.artifact.manifest import (
     DataSheet,
     Figure,
@@ -29,6 +31,8 @@ from segmentation.training.describe import baseline, profiles
 from segmentation.training.fit import FOLDS, Fitted, Labelled
 from segmentation.training.onnx import check_agreement, random_matrix, to_onnx
 
+# Golden records must not be a toss-up that another machine may decide otherwise.
+SMALLEST_LEAD = 1e-4
 LIBRARIES = ("scikit-learn", "numpy", "skl2onnx", "onnx", "onnxruntime")
 
 
@@ -100,7 +104,10 @@ def _version(onnx: bytes, answers: list[Any]) -> str:
 
 
 def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
-    """Make up two records for each segment, its average answers and only one of them."""
+    """Make up two records for each segment, its average answers and only one of them.
+
+    Those whose two most probable segments are as good as tied are left out.
+    """
     records: list[Record] = []
     for segment in segments:
         average = {
@@ -112,12 +119,14 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
         records += [average, {first: average[first]}]
     pipeline = run.fitted.pipeline
     probabilities = pipeline.predict_proba(records)
+    leads = np.diff(np.sort(probabilities, axis=1)[:, -2:]).ravel()
     ids = {segment.label: segment.id for segment in segments}
     return [
         Golden(record=record, segment=ids[int(label)], probabilities=row)
-        for record, label, row in zip(
-            records, pipeline.predict(records), probabilities.tolist(), strict=True
+        for record, label, row, lead in zip(
+            records, pipeline.predict(records), probabilities.tolist(), leads, strict=True
         )
+        if lead > SMALLEST_LEAD
     ]
 
 

@@ -66,7 +66,9 @@ def results(run: Run, package: Package, path: Path) -> None:
 
 def comparison(rows: Sequence[Compared]) -> None:
     """Print one line for each kind of model: scores, fit time, pickled size, time of one answer."""
-    table = RichTable(title="Other kinds of model, on one held-out quarter", title_justify="left")
+    # Without padding it fits 80 columns: where output is not a terminal, figures would be cut.
+    title = "Other kinds of model, on one held-out quarter"
+    table = RichTable(title=title, title_justify="left", padding=0)
     table.add_column("model", no_wrap=True)
     for column in ("accuracy", "precision", "recall", "robust", "fit s", "kB", "ms"):
         table.add_column(column, justify="right", no_wrap=True)
