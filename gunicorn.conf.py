@@ -28,7 +28,7 @@ if _ours:
 wsgi_app = "predict:app"
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gthread"
+worker_class = "segmentation.service.worker.PatientWorker"
 threads = _settings.threads
 keepalive = _settings.keep_alive
 graceful_timeout = _settings.graceful_timeout

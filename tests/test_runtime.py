@@ -24,7 +24,9 @@ from tests.conftest import COMPLETE, MODEL, ROOT
 
 USAGE = [column.name for column in MOBILE.schema.features]
 SAMPLE = read_table(ROOT / "data" / "mobile.csv", MOBILE.schema).records
-RECORDS = [{key: record[key] for key in record if key != "user_behavior_class"} for record in SAMPLE]
+RECORDS = [
+    {key: record[key] for key in record if key != "user_behavior_class"} for record in SAMPLE
+]
 
 
 def with_gaps(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -37,7 +37,9 @@ def problem(response: TestResponse, status: int) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("record", [COMPLETE, HEADERS, LOWER_CASE], ids=["names", "headers", "lower"])
+@pytest.mark.parametrize(
+    "record", [COMPLETE, HEADERS, LOWER_CASE], ids=["names", "headers", "lower"]
+)
 def test_an_object_gets_one_answer_whatever_its_spelling(
     client: FlaskClient, model: Model, record: dict[str, Any]
 ) -> None:
@@ -202,7 +204,9 @@ def test_a_longer_body_than_allowed_is_a_413() -> None:
     problem(post(client, body + " " * (1025 - len(body))), 413)
 
 
-@pytest.mark.parametrize("path", ["/predict/", "/predict//", "/Predict", "/x", "/%00", "/../model.bin"])
+@pytest.mark.parametrize(
+    "path", ["/predict/", "/predict//", "/Predict", "/x", "/%00", "/../model.bin"]
+)
 def test_other_paths_are_a_404(client: FlaskClient, path: str) -> None:
     """Without a redirect."""
     problem(client.get(path), 404)
@@ -260,7 +264,10 @@ def test_a_damaged_model_is_never_used(model_file: Path) -> None:
 
 
 def test_an_unexpected_error_tells_nothing(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    app: Flask,
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Neither the client nor the log sees the text of an exception, which may hold a value."""
 

@@ -1,0 +1,290 @@
+"""The service as its users run it: a real gunicorn with two workers, real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from segmentation.runtime import Model
+from tests.conftest import COMPLETE, ROOT, Server, serving, wait_until
+from tests.test_runtime import RECORDS, with_gaps
+from tests.test_schema import LOWER_CASE
+
+
+@contextmanager
+def connection(server: Server) -> Iterator[socket.socket]:
+    """Open a connection to the service."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as sock:
+        yield sock
+
+
+def exchange(server: Server, *parts: bytes) -> tuple[int, bytes]:
+    """Send bytes as they are; return status and body of the answer (0 if there is none)."""
+    with connection(server) as sock:
+        for part in parts:
+            sock.sendall(part)
+        received = b""
+        # A server that refuses early may close before it has read everything.
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+            while part := sock.recv(65536):
+                received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    return (int(head.split(None, 2)[1]) if head else 0), body
+
+
+def head(*lines: str, path: str = "/predict") -> bytes:
+    """Return the head of a POST request."""
+    fixed = [f"POST {path} HTTP/1.1", "Host: test", "Connection: close"]
+    return "\r\n".join([*fixed, *lines, "", ""]).encode()
+
+
+JSON = "Content-Type: application/json"
+
+
+def chunked(*chunks: bytes) -> bytes:
+    """Return a body in chunks, with its end."""
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*chunks, b""))
+
+
+def test_every_sample_record_is_answered_like_the_model(server: Server, model: Model) -> None:
+    """Over HTTP in one array, complete and with gaps."""
+    for records in (RECORDS, with_gaps(RECORDS)):
+        reply = server.post(records)
+        assert reply.json() == {"model": model.name, "predictions": model.predict(records)}
+
+
+def test_the_payload_of_existing_clients_is_taken(server: Server) -> None:
+    """The lower-case names, with screen time in minutes."""
+    answer = server.post(LOWER_CASE).json()
+    assert isinstance(answer, dict)
+    assert answer["segment"]["name"] == "Brand Loyalist"
+
+
+def test_ten_thousand_records_are_answered_at_once(server: Server) -> None:
+    """The default limit; one more is refused."""
+    records = [COMPLETE | {"user_id": number} for number in range(10_000)]
+    reply = server.post(records)
+    answers = json.loads(reply.body)["predictions"]
+    assert [answer["id"] for answer in answers] == list(range(10_000))
+    assert server.post([*records, COMPLETE]).status == 413
+
+
+def test_a_chunked_body_is_read(server: Server) -> None:
+    """Its length isn't known beforehand."""
+    body = json.dumps(COMPLETE).encode()
+    status, _ = exchange(
+        server, head(JSON, "Transfer-Encoding: chunked"), chunked(body[:50], body[50:])
+    )
+    assert status == 200
+
+
+def test_a_chunked_body_over_the_limit_is_a_413(tmp_path: Path) -> None:
+    """It is not read to its end."""
+    with serving(tmp_path, MAX_BODY_BYTES="2000") as server:
+        body = json.dumps(COMPLETE).encode() + b" " * 2000
+        start = head(JSON, "Transfer-Encoding: chunked")
+        assert exchange(server, start, chunked(body))[0] == 413
+        assert exchange(server, head(JSON, "Content-Length: 2001"), body[:2001])[0] == 413
+        assert exchange(server, head(JSON, "Content-Length: 2000"), body[:2000])[0] == 200
+
+
+def test_a_body_without_a_length_is_a_411(server: Server) -> None:
+    """HTTP/1.1 says that it is empty; the client surely meant something else."""
+    assert exchange(server, head(JSON))[0] == 411
+
+
+BODY = json.dumps(COMPLETE).encode()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (head(JSON, "Content-Length: 500"), BODY),
+        (head(JSON, "Transfer-Encoding: chunked"), b"zz\r\n"),
+        (head(JSON, "Transfer-Encoding: chunked"), b"5\r\n{"),
+        (head(JSON, "Transfer-Encoding: chunked"), b"-5\r\nhello\r\n0\r\n\r\n"),
+        (head(JSON, "Transfer-Encoding: chunked"), b"5\r\nhelloworld\r\n0\r\n\r\n"),
+        (head(JSON, "Content-Length: 5", "Transfer-Encoding: chunked"), chunked(BODY)),
+        (head(JSON, "Content-Length: -5"), BODY),
+        (head(JSON, "Content-Length: 5, 5"), BODY),
+        (head(JSON, "Content-Length: five"), BODY),
+        (head(JSON, f"Content-Length: {2**70}"), BODY),
+        (head(JSON, "Content-Length: 3", "Content-Length: 4"), BODY),
+        (head(JSON, "Content-Length: ٣"), BODY),
+        (head("X" * 9000 + ": 1"),),
+        (head(*[f"X-{number}: 1" for number in range(200)]),),
+        (b"POST /predict HTTP/9.9\r\n\r\n",),
+        (b"POST /predict\r\n\r\n",),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",),
+        (b"\x00" * 100,),
+        (b"GET /%ff%fe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",),
+        (b"GET //predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",),
+        (b"GET /predict/../../etc/passwd HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",),
+        (b"GET / HTTP/1.1\r\nHost: a b<c>\r\nConnection: close\r\n\r\n",),
+        (b"GET /x HTTP/1.1\r\nConnection: close\r\n\r\n",),
+        (b"GET /x\x00y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",),
+        (b"GET http://[::1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",),
+        (head(JSON, "Expect: 200-maybe", "Content-Length: 2"), b"{}"),
+        (head(JSON, "Content-Encoding: br", "Content-Length: 2"), b"{}"),
+    ],
+)
+def test_a_hostile_request_is_never_a_500(server: Server, parts: tuple[bytes, ...]) -> None:
+    """It is refused, or the connection is closed; the service goes on."""
+    status, _ = exchange(server, *parts)
+    assert status == 0 or status in range(200, 500) or status in (501, 505)
+    assert server.post(COMPLETE).status == 200
+
+
+def test_several_hundred_hostile_bodies_are_refused_one_by_one(server: Server) -> None:
+    """Mutations of a valid body: no 500, and after them the right answer."""
+    mutants = [BODY[:cut] + extra + BODY[cut:] for cut in range(0, len(BODY), 4)
+               for extra in (b"\x00", b"\xff", b'"', b"{", b"]", b"1e999", b"NaN", b"\\u0000")]  # fmt: skip
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda body: server.post(body).status, mutants))
+    assert len(mutants) > 400
+    assert set(statuses) <= {200, 400, 422}
+    assert server.post(COMPLETE).status == 200
+
+
+def test_silent_connections_do_not_stop_the_service(server: Server) -> None:
+    """Forty clients that connect and say nothing don't keep the next one waiting."""
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
+    try:
+        started = time.monotonic()
+        assert server.post(COMPLETE).status == 200
+        assert time.monotonic() - started < 4  # gunicorn's own worker takes 25 seconds and more
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def counted(server: Server) -> int:
+    """Return how many records were answered, as Prometheus sees it."""
+    lines = server.get("/metrics").body.decode().splitlines()
+    counts = [line.split()[-1] for line in lines if line.startswith("segmentation_answers_total")]
+    return sum(int(float(count)) for count in counts)
+
+
+def test_metrics_are_right_with_several_workers(server: Server) -> None:
+    """Whichever worker answered, and whichever is asked."""
+    before = counted(server)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: server.post([COMPLETE] * (number % 3)), range(60)))
+    assert {counted(server) for _ in range(6)} == {before + 60}
+
+
+def test_a_killed_worker_is_replaced_and_its_counts_stay(tmp_path: Path) -> None:
+    """The service answers again, with the same model."""
+    with serving(tmp_path) as server:
+        for _ in range(10):
+            server.post(COMPLETE)
+        before = counted(server)
+        workers = psutil.Process(server.process.pid).children()
+        workers[0].kill()
+        wait_until(
+            lambda: (
+                psutil.Process(server.process.pid).children() != workers
+                and len(psutil.Process(server.process.pid).children()) == 2
+            )
+        )
+        assert {server.post(COMPLETE).status for _ in range(10)} == {200}
+        assert counted(server) == before + 10
+
+
+def test_the_log_has_one_line_per_request_without_personal_values(tmp_path: Path) -> None:
+    """JSON; the route instead of the path, no query, no address, no answers."""
+    with serving(tmp_path) as server:
+        secret = "Zaphod"
+        server.post(COMPLETE | {"user_id": secret, "gender": secret}, X_Request_ID="mine")
+        server.get(f"/{secret}?name={secret}")
+        server.post({"gender": secret * 100})
+        wait_until(lambda: sum(one["logger"] == "access" for one in server.log_lines()) >= 4)
+        lines = [one for one in server.log_lines() if one["logger"] == "access"]
+        assert secret not in server.log.read_text()
+        assert "127.0.0.1" not in json.dumps(lines)
+    mine = next(one for one in lines if one["request_id"] == "mine")
+    assert (mine["route"], mine["status"], mine["records"]) == ("/predict", 200, 1)
+    assert "unmatched" in [one["route"] for one in lines]
+
+
+def test_sigterm_ends_with_0_and_drops_no_answer(tmp_path: Path) -> None:
+    """Requests that were being answered are answered."""
+    with serving(tmp_path) as server:
+        big = [COMPLETE] * 5_000
+        with ThreadPoolExecutor(4) as pool:
+            futures = [pool.submit(server.post, big) for _ in range(4)]
+            wait_until(lambda: any(future.done() for future in futures))
+            server.process.send_signal(signal.SIGTERM)
+            statuses = {future.result().status for future in futures}
+        assert statuses == {200}
+        assert server.process.wait(30) == 0
+        assert not any(one["level"] == "error" for one in server.log_lines())
+
+
+def test_workers_end_cleanly(tmp_path: Path) -> None:
+    """No worker dies of a signal on the way out."""
+    with serving(tmp_path) as server:
+        server.post(COMPLETE)
+    assert "terminate called" not in server.log.read_text()
+    assert "SIGABRT" not in server.log.read_text()
+
+
+def test_a_damaged_model_leaves_the_service_live_but_not_ready(
+    tmp_path: Path, model_file: Path
+) -> None:
+    """The log and /readyz say why; the other routes say 503."""
+    content = bytearray(model_file.read_bytes())
+    content[len(content) // 3] ^= 0x10
+    model_file.write_bytes(content)
+    with serving(tmp_path, MODEL_PATH=str(model_file)) as server:
+        assert server.get("/readyz").status == 503
+        assert server.post(COMPLETE).status == 503
+        assert b"is damaged" in server.get("/readyz").body
+        messages = [str(one["message"]) for one in server.log_lines() if one["level"] == "error"]
+        assert any("model refused" in message and "is damaged" in message for message in messages)
+
+
+def test_a_setting_that_cannot_be_used_ends_the_start_with_one_line() -> None:
+    """And a status that isn't 0."""
+    environment = os.environ | {"WEB_CONCURRENCY": "many"}
+    done = subprocess.run(
+        [sys.executable, "predict.py"], cwd=ROOT, env=environment, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert len((done.stdout + done.stderr).strip().splitlines()) == 1
+    assert "WEB_CONCURRENCY" in done.stderr
+
+
+def test_concurrent_clients_get_their_own_answers(server: Server, model: Model) -> None:
+    """Nothing leaks from one request into another."""
+    expected = model.predict(RECORDS[:200])
+    wrong = []
+
+    def ask(start: int) -> None:
+        for position in range(start, 200, 8):
+            answer = server.post(RECORDS[position]).json()
+            assert isinstance(answer, dict)
+            if answer != {**expected[position], "model": model.name}:
+                wrong.append(position)
+
+    threads = [threading.Thread(target=ask, args=(start,)) for start in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
