@@ -43,7 +43,8 @@ class Service:
 
 OURS = Service("our /predict", 9701, [*GUNICORN, "predict:app"])
 NOTHING = Service("Flask route that does nothing", 9702, [*GUNICORN, "benchmarks.apps.nothing:app"])
-USUAL = Service("scikit-learn on a data frame", 9703, [*GUNICORN, "benchmarks.apps.usual:app"])
+USUAL = Service("usual pipeline, data frame", 9703, [*GUNICORN, "benchmarks.apps.usual:app"])
+SAME = Service("our pipeline, data frame", 9705, [*GUNICORN, "benchmarks.apps.usual:app"])
 FAST = Service(
     "FastAPI, uvicorn, ONNX Runtime",
     9704,
@@ -145,11 +146,12 @@ def turn(service: Service, script: Path, connections: int, seconds: int) -> Turn
 
 def side_by_side(rounds: int, seconds: int) -> None:
     """Print rates and ratios at each number of connections."""
-    services = [NOTHING, OURS, FAST, USUAL]
+    services = [NOTHING, OURS, FAST, SAME, USUAL]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         script = wrk_script(Path(folder))
         for service in services:
-            stack.enter_context(running(service))
+            usual = "same" if service is SAME else "notebook"
+            stack.enter_context(running(service, USUAL=usual))
         for connections in (1, 16, 64):
             turns: dict[str, list[Turn]] = defaultdict(list)
             for _ in range(rounds):

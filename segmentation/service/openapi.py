@@ -6,12 +6,12 @@ is served, and errors are documented as they are (docs/decisions/0004). Imported
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
+from werkzeug.http import HTTP_STATUS_CODES
 
 import segmentation
 from segmentation.runtime import Manifest
@@ -164,7 +164,7 @@ def _operation(name: str, summary: str, tag: str, errors: dict[int, str]) -> Doc
     problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
     responses = {
         str(status): {
-            "description": f"{HTTPStatus(status).phrase}. {why}",
+            "description": f"{HTTP_STATUS_CODES[status]}. {why}",
             "headers": {"X-Request-ID": _REQUEST_ID},
             "content": problem,
         }

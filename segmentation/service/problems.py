@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from segmentation.errors import InvalidRecordsError, NotReadyError, Problem, SegmentationError
 from segmentation.service.observe import REQUEST_ID
@@ -42,7 +43,7 @@ def problem(
     """Return a problem document."""
     content = {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": HTTP_STATUS_CODES[status],  # http's own phrases differ between Pythons
         "status": status.value,
         "detail": detail,
         "request_id": request.environ.get(REQUEST_ID),

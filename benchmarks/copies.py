@@ -1,0 +1,62 @@
+"""Why ``TrainedOnCopies`` and the forest are as they are: ``python -m benchmarks.copies [FILE]``.
+
+Prints five-fold figures, averaged over seeds, for forests without copies and with noise of
+different sizes. On the synthetic sample unless a file is given.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from segmentation.datasets import read_table
+from segmentation.studies import MOBILE
+from segmentation.training.fit import cross_validate, labelled
+
+FOREST = "classifier__estimator__forest__"
+SHOWN = ("1 missing", "2 missing", "3 missing", "4 missing", "10 % noise", "20 % noise")
+SEEDS = range(4)
+# Noise, noisy copies, trees, leaves.
+VARIANTS = [
+    (0.25, 1, 30, 200),
+    (0.25, 20, 30, 200),
+    (0.20, 40, 30, 200),
+    (0.25, 40, 30, 200),
+    (0.30, 40, 30, 200),
+    (0.25, 40, 20, 200),
+    (0.25, 40, 30, 100),
+    (0.25, 40, 30, 400),
+]
+
+
+def main() -> None:
+    """Print one line for each variant."""
+    path = Path(sys.argv[1] if len(sys.argv) > 1 else "data/mobile.csv")
+    data = labelled(MOBILE, read_table(path, MOBILE.schema))
+    print(f"{path.name}: accuracy, five-fold, mean of {len(SEEDS)} seeds")
+    print(
+        f"{'noise':>6}{'copies':>7}{'trees':>6}{'leaves':>7}" + "".join(f"{n:>12}" for n in SHOWN)
+    )
+    for noise, copies, trees, leaves in VARIANTS:
+        params = {
+            FOREST + "n_estimators": trees,
+            FOREST + "max_leaf_nodes": leaves,
+            FOREST + "max_features": 1,
+            "classifier__noise": noise,
+            "classifier__n_noisy": copies,
+        }
+        runs = Parallel(n_jobs=-1)(
+            delayed(cross_validate)(MOBILE, data, params, seed) for seed in SEEDS
+        )
+        means = [np.mean([run[f"accuracy, {name}"] for run in runs]) for name in SHOWN]
+        print(
+            f"{noise:6.2f}{copies:7}{trees:6}{leaves:7}"
+            + "".join(f"{mean:12.4f}" for mean in means)
+        )
+
+
+if __name__ == "__main__":
+    main()
