@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 # Before numpy and ONNX Runtime are loaded: their thread pools would only fight the workers.
 for _library in ("OMP", "OPENBLAS"):
@@ -20,10 +21,11 @@ except SegmentationError as _error:
 # Memory, not disk, where there is such a folder: heartbeats and counters survive a read-only root.
 _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # only our own files
 
-# The workers' counters; prometheus_client looks for the folder when it is imported.
-_ours = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-if _ours:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=_memory)
+# The workers' counters; prometheus_client looks for the folder when it is imported. This file is
+# read again at every reload, the folder stays.
+_PREFIX = "segmentation-metrics-"
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_PREFIX, dir=_memory)
 
 wsgi_app = "predict:app"
 bind = f"0.0.0.0:{_settings.port}"
@@ -63,6 +65,7 @@ def child_exit(server, worker):  # noqa: ARG001  # gunicorn's signature
 
 
 def on_exit(server):  # noqa: ARG001
-    """Remove the counters' folder."""
-    if _ours:
-        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    """Remove the counters' folder, if it is one that we made."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith(_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from segmentation.artifact import read_package, write_package
 from segmentation.runtime import Model
 from tests.conftest import COMPLETE, ROOT, Server, serving, wait_until
 from tests.test_runtime import RECORDS, with_gaps
@@ -234,6 +236,24 @@ def test_sigterm_ends_with_0_and_drops_no_answer(tmp_path: Path) -> None:
         assert statuses == {200}
         assert server.process.wait(30) == 0
         assert not any(one["level"] == "error" for one in server.log_lines())
+
+
+def test_a_hangup_serves_the_model_file_as_it_is_now(tmp_path: Path, model_file: Path) -> None:
+    """Without an error in between, and the folder of counters is removed in the end."""
+    package = read_package(model_file)
+    folders = set(Path("/dev/shm").glob("segmentation-metrics-*"))
+    with serving(tmp_path, MODEL_PATH=str(model_file)) as server:
+        changed = package.manifest.model_copy(update={"version": "another"})
+        write_package(model_file, replace(package, manifest=changed))
+        server.process.send_signal(signal.SIGHUP)
+
+        def version() -> object:
+            reply = server.post(COMPLETE)
+            assert reply.status == 200
+            return json.loads(reply.body)["model"]["version"]
+
+        wait_until(lambda: {version() for _ in range(8)} == {"another"})
+    assert set(Path("/dev/shm").glob("segmentation-metrics-*")) == folders
 
 
 def test_workers_end_cleanly(tmp_path: Path) -> None:
