@@ -4,12 +4,13 @@ ARG PYTHON_VERSION=3.13
 FROM python:${PYTHON_VERSION}-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 COPY requirements.txt /tmp/
-# The environment itself has no pip. Libraries bring tests, which nobody runs here; numpy.testing
-# and what imports it need some of numpy's.
+# The environment itself has no pip. Libraries bring their tests, which nobody runs here; only
+# numpy.testing, which scipy imports, needs one of numpy's.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --require-hashes --no-cache-dir --no-compile \
         -r /tmp/requirements.txt \
-    && find /opt/venv -type d -name tests -not -path '*/numpy/*' -prune -exec rm -r {} + \
+    && find /opt/venv -type d \( -name tests -o -path '*/onnx/backend/test' \) \
+        -not -path '*/numpy/_core/tests' -prune -exec rm -r {} + \
     && python -m compileall -q -j 0 /opt/venv
 COPY predict.py train.py gunicorn.conf.py model.bin /app/
 COPY data/mobile.csv /app/data/
@@ -22,7 +23,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app
 # One thread for each library: the workers are what runs in parallel. Two malloc arenas rather
-# than eight for each core keep threads from holding memory that others have freed.
+# than eight for each core keep threads from holding on to what others could use.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -31,15 +32,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1 \
     MALLOC_ARENA_MAX=2
-# A number, so that Kubernetes' runAsNonRoot can see that it isn't root. Any other does as well.
-USER 10001:10001
-EXPOSE 9696
-STOPSIGNAL SIGTERM
-# http.client, unlike urllib, doesn't send this through a proxy that the environment names.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-IS", "-c", "import http.client as h, os, sys; c = h.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
-# gunicorn reads gunicorn.conf.py here.
-CMD ["gunicorn", "predict:app"]
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="segmentation" \
@@ -47,3 +39,12 @@ LABEL org.opencontainers.image.title="segmentation" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+# A number, so that Kubernetes' runAsNonRoot can see that it is not root. Any other does as well.
+USER 10001:10001
+EXPOSE 9696
+STOPSIGNAL SIGTERM
+# gunicorn reads gunicorn.conf.py, which is in the working directory.
+CMD ["gunicorn", "predict:app"]
+# http.client, unlike urllib, sends nothing through a proxy that the environment may name.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-IS", "-c", "import http.client as h, os, sys; c = h.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]

@@ -175,6 +175,15 @@ def test_silent_connections_do_not_stop_the_service(server: Server) -> None:
             sock.close()
 
 
+def test_a_client_that_stops_in_the_middle_gives_its_thread_back(tmp_path: Path) -> None:
+    """In the head as in the body; with one thread it would hold up everyone for ever."""
+    with serving(tmp_path, WEB_CONCURRENCY="1", THREADS="1", READ_TIMEOUT="1") as server:
+        for half in (b"POST /pre", head(JSON, "Content-Length: 500") + b"{"):
+            with connection(server) as sock:
+                sock.sendall(half)
+                assert server.post(COMPLETE).status == 200
+
+
 def counted(server: Server) -> int:
     """Return how many records were answered, as Prometheus sees it."""
     lines = server.get("/metrics").body.decode().splitlines()

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import onnxruntime
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
-from segmentation.artifact import read_package
+from segmentation.artifact import open_session, read_package
 
 package = read_package(Path("model.bin"))
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = options.inter_op_num_threads = 1
-session = onnxruntime.InferenceSession(package.scorer, options, providers=["CPUExecutionProvider"])
+session = open_session(package.scorer)
 segments = package.manifest.segments
 features = package.manifest.scorer.features
 least = 1 - package.manifest.conformal.threshold

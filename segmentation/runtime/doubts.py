@@ -74,8 +74,8 @@ class Doubts:
         segment : int
             Position of the segment that is answered.
         """
-        numbers = [record.get(name) for name in self._number_names]
-        texts = tuple([record.get(name) for name in self._category_names])
+        numbers = list(map(record.get, self._number_names))
+        texts = tuple(map(record.get, self._category_names))
         about_texts = self._combinations.get(texts)
         if about_texts is None:
             about_texts = self._about_texts(texts)

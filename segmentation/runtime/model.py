@@ -122,8 +122,7 @@ class Model:
     def _features(self, records: list[Record]) -> NDArray[np.float32]:
         """Return an array of shape (n_samples, n_features); numpy reads None as NaN."""
         names = self._feature_names
-        rows = [[record.get(name) for name in names] for record in records]
-        return np.array(rows, dtype=np.float32)
+        return np.array([list(map(record.get, names)) for record in records], dtype=np.float32)
 
     def check_golden(self) -> None:
         """Answer the golden records.

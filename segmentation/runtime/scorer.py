@@ -1,37 +1,23 @@
-"""Probabilities from numbers: the ONNX part of a package, on one thread."""
+"""Probabilities from numbers: the ONNX part of a package."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.artifact import Package
+from segmentation.artifact import Package, open_session
 
 
 class Scorer:
-    """An ONNX Runtime session.
-
-    Make it after a fork, never before. Even importing ONNX Runtime starts a thread: a process
-    that was forked later ends with SIGABRT, because it waits for a thread that it doesn't have.
+    """Scores with a verified package. Make it after a fork; see `open_session`.
 
     Parameters
     ----------
     package : Package
-        A verified package.
     """
 
     def __init__(self, package: Package) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        # One record takes microseconds; a second thread would only fight the other workers.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            package.scorer, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(package.scorer)
         self._input = package.manifest.scorer.input
         self._outputs = [package.manifest.scorer.output]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from segmentation.artifact import open_session
 from segmentation.artifact.manifest import Scorer
 from segmentation.errors import TrainingError
 from segmentation.estimators import Floats, TrainedOnCopies
@@ -72,9 +73,7 @@ def check_agreement(pipeline: Pipeline, onnx: bytes, *matrices: Floats) -> None:
         segments as probable as each other may come out either way. (skl2onnx converts some
         estimators wrongly without an error: forests that were fitted on NaN, for one.)
     """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    session = open_session(onnx)
     for matrix in matrices:
         expected = pipeline.predict_proba(matrix)
         found = session.run([OUTPUT], {INPUT: matrix})[0]
