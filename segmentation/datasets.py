@@ -16,7 +16,7 @@ from typing import Any
 
 from segmentation.errors import DataError, InvalidRecordsError, Problem
 from segmentation.schema import Column, Record, RecordValidator, Schema
-from segmentation.schema.records import parse_text
+from segmentation.schema.values import parse_text
 
 MOST_REASONS = 20
 SEPARATORS = ",;\t"

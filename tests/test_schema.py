@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema import Alias, Column, RecordValidator, Schema, underscored
 from segmentation.schema.documents import record_schemas
-from segmentation.schema.records import parse_text
+from segmentation.schema.values import parse_text
 from segmentation.studies.mobile import SCHEMA
 from tests.conftest import COMPLETE
 

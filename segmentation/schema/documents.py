@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from segmentation.schema.columns import Alias, Column, Schema, underscored
-from segmentation.schema.records import value_type
+from segmentation.schema.values import value_type
 
 JsonSchema = dict[str, Any]
 

@@ -7,28 +7,14 @@ CSV comes before; building arrays comes after.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from typing_extensions import TypedDict
 
 from segmentation.errors import InvalidRecordsError, Problem
-from segmentation.schema.columns import (
-    LARGEST_EXACT_INTEGER,
-    LONGEST_TEXT,
-    Column,
-    Record,
-    Schema,
-    Spelling,
-)
+from segmentation.schema.columns import LONGEST_TEXT, Column, Record, Schema, Spelling
+from segmentation.schema.values import record_model
 
 # Senders use a handful of key orders; a hostile one must not make this grow.
 _MOST_LAYOUTS = 256
@@ -43,55 +29,6 @@ _CODES = {
     "string_too_short": "length",
     "string_too_long": "length",
 }
-
-
-def value_type(column: Column) -> Any:
-    """Return the annotated type of a column's values, as pydantic reads it.
-
-    Strict: text that looks like a number, and true and false, are not numbers.
-    """
-    text = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT)]
-    if column.kind == "category":
-        return text
-    if column.kind == "identifier":
-        number = _integer(-LARGEST_EXACT_INTEGER, LARGEST_EXACT_INTEGER)
-        return Annotated[number | text, Field(union_mode="left_to_right")]
-    low, high = column.minimum, column.maximum
-    if column.kind == "integer":
-        return _integer(low, high)
-    return Annotated[float, Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
-
-
-def _integer(low: float | None, high: float | None) -> Any:
-    """Return the type of whole numbers: JSON has one kind of number, so 7.0 is an integer, too.
-
-    Not ``multiple_of``, which lets 1e-42 pass.
-    """
-    written_whole = Annotated[int, Field(strict=True, ge=low, le=high)]
-    with_a_point = Annotated[float, Field(strict=True, ge=low, le=high), AfterValidator(_whole)]
-    limits = {"minimum": low, "maximum": high}
-    return Annotated[
-        written_whole | with_a_point,
-        Field(union_mode="left_to_right"),
-        WithJsonSchema({"type": "integer"} | {k: v for k, v in limits.items() if v is not None}),
-    ]
-
-
-def _whole(number: float) -> float:
-    if not number.is_integer():
-        raise ValueError
-    return number
-
-
-def record_model(columns: Sequence[Column]) -> Any:
-    """Make the typed dictionary of records with `columns`, each of which may be missing or null.
-
-    A dictionary rather than a ``BaseModel``: validating 10,000 of them takes half the time.
-    """
-    fields = {column.name: value_type(column) | None for column in columns}
-    model = TypedDict("Record", fields, total=False)  # type: ignore[misc]  # made at run time
-    model.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
-    return model
 
 
 class RecordValidator:
@@ -113,7 +50,6 @@ class RecordValidator:
             for name, spelling in schema.spellings.items()
             if spelling.column.name in self._columns
         }
-        self._target = schema.target
         self._features = tuple(column.name for column in schema.features)
         model = record_model(columns)
         self._one: TypeAdapter[Record] = TypeAdapter(model)
@@ -297,36 +233,3 @@ def _agree(first: Any, second: Any, column: Column) -> bool:
         return False
     half_a_step = column.resolution / 2 + 1e-9 * abs(one)
     return abs(one - other) <= half_a_step
-
-
-def parse_text(column: Column, text: str) -> Any:
-    """Read one cell of a table as the value that its column means.
-
-    Parameters
-    ----------
-    column : Column
-    text : str
-        A cell as it stands in the file; blank cells are missing answers.
-
-    Returns
-    -------
-    float, int, str or None
-        A number where the column wants one and the text is one; otherwise the text, for the
-        validator to refuse.
-    """
-    text = text.strip()
-    if not text:
-        return None
-    if column.numeric and not _decorated(text):
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    if column.kind == "identifier" and text.isascii() and text.isdigit() and text[0] != "0":
-        return int(text) if int(text) <= LARGEST_EXACT_INTEGER else text
-    return text
-
-
-def _decorated(text: str) -> bool:
-    """Whether Python would read as a number what no survey means as one: 1_000, nan, infinity."""
-    return "_" in text or text.lstrip("+-")[:1].isalpha()
