@@ -22,16 +22,14 @@ FROM python:${PYTHON_VERSION}-slim
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app
-# One thread for each library: the workers are what runs in parallel. Two malloc arenas rather
-# than eight for each core keep threads from holding on to what others could use.
+# One thread for each library: the workers are what runs in parallel.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PORT=9696 \
     WEB_CONCURRENCY=2 \
     OMP_NUM_THREADS=1 \
-    OPENBLAS_NUM_THREADS=1 \
-    MALLOC_ARENA_MAX=2
+    OPENBLAS_NUM_THREADS=1
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="segmentation" \

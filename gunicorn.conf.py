@@ -1,5 +1,6 @@
 """gunicorn's settings: ``gunicorn predict:app`` and ``python predict.py`` both read them."""
 
+import ctypes
 import gc
 import os
 import shutil
@@ -26,6 +27,13 @@ _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  
 _PREFIX = "segmentation-metrics-"
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_PREFIX, dir=_memory)
+
+# One malloc arena, trimmed early: with one for each thread, a worker that has answered five times
+# 10,000 records keeps 91 MB (PSS) rather than 64. Python allocates under one lock anyway.
+_libc = ctypes.CDLL(None)
+if hasattr(_libc, "mallopt"):  # glibc
+    _libc.mallopt(-8, 1)  # M_ARENA_MAX
+    _libc.mallopt(-1, 131_072)  # M_TRIM_THRESHOLD, in bytes
 
 wsgi_app = "predict:app"
 bind = f"0.0.0.0:{_settings.port}"

@@ -97,7 +97,12 @@ def running(service: Service, **settings: str) -> Iterator[subprocess.Popen[byte
     environment = os.environ | {"PORT": str(service.port), "LOG_LEVEL": "info"} | settings
     with Path(os.devnull).open("wb") as nowhere:
         process = subprocess.Popen(
-            service.command, cwd=ROOT, env=environment, stdout=nowhere, start_new_session=True
+            service.command,
+            cwd=ROOT,
+            env=environment,
+            stdout=nowhere,
+            stderr=nowhere,
+            start_new_session=True,
         )
     try:
         wait_for_answer(service, process)

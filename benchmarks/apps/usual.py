@@ -5,6 +5,7 @@ and scaling in front of a forest of scikit-learn's default size. ``same``: the o
 """
 
 import os
+import warnings
 
 import joblib
 import pandas as pd
@@ -13,6 +14,9 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+# One of scikit-learn's, for each tree and request, where threads are not its own.
+warnings.filterwarnings("ignore", module="sklearn.utils.parallel")
 
 TEXTS = ["device_model", "operating_system", "gender"]
 

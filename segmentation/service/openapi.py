@@ -86,7 +86,6 @@ def document(manifest: Manifest, settings: Settings) -> Document:
         _add(schemas, model)
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
         "info": {
             "title": "Segmentation",
             "version": segmentation.__version__,

@@ -121,13 +121,16 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
     probabilities = pipeline.predict_proba(records)
     leads = np.diff(np.sort(probabilities, axis=1)[:, -2:]).ravel()
     ids = {segment.label: segment.id for segment in segments}
-    return [
+    golden = [
         Golden(record=record, segment=ids[int(label)], probabilities=row)
         for record, label, row, lead in zip(
             records, pipeline.predict(records), probabilities.tolist(), leads, strict=True
         )
         if lead > SMALLEST_LEAD
     ]
+    if not golden:
+        raise TrainingError("the model cannot tell the average records of the segments apart")
+    return golden
 
 
 def _in_steps(value: float, resolution: float) -> float:
