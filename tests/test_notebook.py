@@ -1,0 +1,111 @@
+"""The notebook and the sample that it reads."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+
+from segmentation.studies.mobile import SCHEMA
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "notebook.ipynb"
+LARGEST = 600_000
+SECONDS = 600
+
+
+def read() -> nbformat.NotebookNode:
+    """Return the notebook as it is in the repository."""
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return its code cells."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def complaints(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return what its cells wrote to standard error, and their errors."""
+    outputs = [output for cell in code(notebook) for output in cell.outputs]
+    return [
+        str(output)
+        for output in outputs
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+
+
+def own_kernel() -> AsyncKernelManager:
+    """Return a manager of this environment's kernel, whichever others a user has installed."""
+    folder = Path(sys.prefix) / "share" / "jupyter" / "kernels"
+    specs = KernelSpecManager(kernel_dirs=[str(folder)])
+    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
+
+
+def test_the_notebook_defines_nothing() -> None:
+    """Everything that the notebook calls is in the package, where it is checked and tested."""
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    found = [
+        f"{cell.id}: {ast.unparse(node)}"
+        for cell in code(read())
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, definitions)
+    ]
+    assert found == []
+
+
+def test_the_notebook_is_stored_with_its_outputs() -> None:
+    """A reader sees every figure without running anything, in a file that is still small."""
+    notebook = read()
+    assert [cell.id for cell in code(notebook) if cell.execution_count is None] == []
+    assert complaints(notebook) == []
+    images = [
+        output for cell in code(notebook) for output in cell.outputs if "image/png" in str(output)
+    ]
+    assert len(images) >= 5
+    assert NOTEBOOK.stat().st_size < LARGEST
+
+
+def test_the_notebook_runs_from_the_root_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell of the notebook runs with this environment's Python and complains of nothing."""
+    import matplotlib.font_manager  # noqa: F401  # builds its cache here, not in the notebook
+
+    monkeypatch.delenv("PYTHONWARNINGS", raising=False)
+    manager = own_kernel()
+    assert manager.format_kernel_cmd()[0] == sys.executable
+    notebook = read()
+    client = NotebookClient(
+        notebook, km=manager, timeout=SECONDS, resources={"metadata": {"path": str(ROOT)}}
+    )
+    client.execute(cleanup_kc=True)  # else only kernels that it chose itself are stopped
+    assert complaints(notebook) == []
+    assert all(cell.execution_count for cell in code(notebook))
+
+
+def test_the_sample_is_what_its_generator_writes() -> None:
+    """The generator writes the shipped sample again, byte for byte."""
+    made = subprocess.run(
+        [sys.executable, "data/make_mobile.py"], cwd=ROOT, capture_output=True, check=True
+    )
+    assert made.stderr == b""
+    assert made.stdout == (ROOT / "data" / "mobile.csv").read_bytes()
+
+
+@pytest.mark.parametrize("column", SCHEMA.columns, ids=lambda column: column.name)
+def test_the_data_sheet_describes_every_column(column) -> None:  # type: ignore[no-untyped-def]
+    """The data sheet has one row for the column, with its header, unit, limits and categories."""
+    sheet = (ROOT / "data" / "mobile.md").read_text(encoding="utf-8")
+    rows = [line for line in sheet.splitlines() if line.startswith(f"| `{column.name}` |")]
+    assert len(rows) == 1
+    for text in (column.title, column.kind, column.unit, *column.categories):
+        assert text in rows[0]
+    if column.numeric:
+        assert f"{column.minimum:,}\u2013{column.maximum:,}" in rows[0]
+    for alias in column.aliases:
+        assert alias.title in rows[0]
