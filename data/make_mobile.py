@@ -4,7 +4,7 @@ Facts about the original (Kaggle, valakhorasani/mobile-device-usage-and-user-beh
 that it uses, and nothing else: the header; the number of rows in each class; the lowest and
 highest usage answer of each class; ages 18 to 59; the five devices, of which only the iPhone runs
 iOS; that age, gender and device tell nothing about the class. Within a class every answer is
-drawn evenly and independently, which the original only roughly is.
+drawn evenly and independently of the others.
 """
 
 from __future__ import annotations

@@ -789,11 +789,14 @@ def test_the_pickle_answers_records_under_the_original_headers(trained: Trained)
 def test_without_arguments_the_sample_becomes_model_bin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The default trains on the shipped sample, writes where it is run and says it's synthetic."""
+    """The default trains on the shipped sample and makes the scorer that is shipped, too."""
     monkeypatch.chdir(tmp_path)
     assert train() == 0
-    manifest = read_package(tmp_path / "model.bin").manifest
-    assert manifest.training.data.rows == 700
+    package, shipped = read_package(tmp_path / "model.bin"), read_package(ROOT / "model.bin")
+    manifest = package.manifest
+    assert package.scorer == shipped.scorer
+    assert manifest.training.params == shipped.manifest.training.params
+    assert manifest.training.data == shipped.manifest.training.data
     assert "synthetic sample" in manifest.caveats[0]
     output = capsys.readouterr().out
     assert f"model.bin: model {manifest.version}" in output

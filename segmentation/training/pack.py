@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
 import platform
 from dataclasses import asdict, dataclass
@@ -59,35 +58,42 @@ def pack(run: Run) -> Package:
         If the ONNX model and the pipeline don't answer alike, on training records, golden
         records and 10,000 random ones; or the pipeline can't be pickled for others to load.
     """
-    schema, pipeline = run.study.schema, run.fitted.pipeline
-    features = [column.name for column in schema.features]
-    onnx, scorer = to_onnx(pipeline, features)
-    segments = profiles(schema, run.study.segments, run.table.records, run.data.y)
+    pipeline = run.fitted.pipeline
+    onnx, scorer = to_onnx(pipeline, [column.name for column in run.study.schema.features])
+    segments = profiles(run.study.schema, run.study.segments, run.table.records, run.data.y)
     golden = _golden(run, segments)
     golden_matrix = pipeline[0].transform([answer.record for answer in golden])
     check_agreement(pipeline, onnx, run.data.X, golden_matrix, random_matrix(run.data.X, run.seed))
     content = _pickled(pipeline)
-    texts = [segment.model_dump() for segment in segments]
-    manifest = Manifest(
-        study=run.study.name,
-        title=run.study.title,
-        description=run.study.description,
-        version=_version(onnx, [texts, run.fitted.conformal.threshold]),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    manifest = _manifest(
+        run,
         pipeline=digest(content),
         onnx=digest(onnx),
         scorer=scorer,
-        record=Schema(schema.columns),
         segments=segments,
-        baseline=baseline(schema, run.table.records),
+        golden=golden,
+    )
+    return Package(manifest, onnx, content)
+
+
+def _manifest(run: Run, **parts: Any) -> Manifest:
+    """Describe a run; `parts` are the members that packing has made already."""
+    unnamed = Manifest(
+        study=run.study.name,
+        title=run.study.title,
+        description=run.study.description,
+        version="",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        record=Schema(run.study.schema.columns),
+        baseline=baseline(run.study.schema, run.table.records),
         implications=[PackedImplication(**asdict(rule)) for rule in run.study.implications],
         conformal=run.fitted.conformal,
-        golden=golden,
         figures=_figures(run),
         caveats=_caveats(run),
         training=_training(run),
+        **parts,
     )
-    return Package(manifest, onnx, content)
+    return unnamed.model_copy(update={"version": _version(unnamed)})
 
 
 def _pickled(pipeline: Any) -> bytes:
@@ -97,10 +103,14 @@ def _pickled(pipeline: Any) -> bytes:
     return content
 
 
-def _version(onnx: bytes, answers: list[Any]) -> str:
-    """Name a model by what it answers: the same scorer and texts make the same version."""
-    content = onnx + json.dumps(answers, sort_keys=True).encode()
-    return hashlib.sha256(content).hexdigest()[:12]
+def _version(manifest: Manifest) -> str:
+    """Name a model by what it answers: the same scorer, schema, texts and ranges, the same version.
+
+    The pickle is left out, which other versions of Python write in other bytes.
+    """
+    about = {"version", "created", "pipeline", "figures", "caveats", "training"}
+    content = manifest.model_dump_json(exclude=about)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
