@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from typing import Any
 
@@ -26,6 +27,7 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) == 3
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=["one", "array", "error"])
 def test_every_example_answers_what_is_shown(server: Server, command: str, shown: str) -> None:
     """The command is run as it stands there, against a port of ours."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -263,7 +265,20 @@ def test_a_damaged_model_is_never_used(model_file: Path) -> None:
     assert "is damaged" in problem(client.get("/readyz"), 503)["detail"]
 
 
+def test_an_unsigned_model_is_not_served_where_a_key_is_set(tmp_path: Path) -> None:
+    """And a key that can't be read refuses every model, rather than none."""
+    key = Ed25519PrivateKey.generate().public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    for public_key, reason in ((pem, "is not signed"), (str(tmp_path / "none"), "cannot be used")):
+        settings = Settings(model_path=MODEL, model_public_key=public_key)
+        client = create_app(settings).test_client()
+        assert reason in problem(client.get("/readyz"), 503)["detail"]
+        problem(client.post("/predict", json=COMPLETE), 503)
+
+
+@pytest.mark.parametrize("record", [COMPLETE, LOWER_CASE], ids=["short way", "long way"])
 def test_an_unexpected_error_tells_nothing(
+    record: dict[str, Any],
     app: Flask,
     client: FlaskClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -277,7 +292,7 @@ def test_an_unexpected_error_tells_nothing(
         raise ValueError(secret)
 
     monkeypatch.setattr(app.extensions["model_slot"].get(), "answer", fail)
-    response = client.post("/predict", json=LOWER_CASE)
+    response = client.post("/predict", json=record)
     assert secret not in problem(response, 500)["detail"]
     assert "unexpected ValueError" in caplog.text
     assert secret not in caplog.text

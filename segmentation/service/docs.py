@@ -40,16 +40,20 @@ def docs_routes(slot: ModelSlot, settings: Settings) -> Blueprint:
     """Return the documentation's routes."""
     docs = Blueprint("docs", __name__)
 
+    @cache
+    def document() -> bytes:
+        """Return the document; a slot never changes its model, so it is made once."""
+        from segmentation.service import openapi
+
+        return orjson.dumps(openapi.document(slot.get().manifest, settings))
+
     @docs.get("/")
     def home() -> AnyResponse:
         return redirect("docs")
 
     @docs.get("/openapi.json")
-    def openapi() -> Response:
-        from segmentation.service.openapi import document
-
-        content = document(slot.get().manifest, settings)
-        return Response(orjson.dumps(content), content_type="application/json")
+    def openapi_document() -> Response:
+        return Response(document(), content_type="application/json")
 
     @docs.get("/docs")
     def page() -> Response:

@@ -76,6 +76,10 @@ class ShortWay:
         records = model.read_plain(body, self._most_records)
         if records is None:
             return None
+        try:
+            parts = encoded_answers(model, records, self._metrics, single=is_object(body))
+        except Exception:  # noqa: BLE001  # Flask's route meets it again and says what it means
+            return None
         environment[ROUTE] = PREDICT
         environment[N_RECORDS] = len(records)
-        return encoded_answers(model, records, self._metrics, single=is_object(body))
+        return parts

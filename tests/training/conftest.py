@@ -1,0 +1,58 @@
+"""Fixtures of the build side: the sample, a model of it, a small table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from segmentation.datasets import Table, read_table
+from segmentation.studies.mobile import MOBILE, SCHEMA
+from segmentation.training import cli
+from segmentation.training.fit import Fitted, Labelled, cross_validate, labelled, search
+from tests.training.tables import (
+    ONE_CANDIDATE,
+    SAMPLE,
+    SEED,
+    SMALL,
+    as_csv,
+)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Table:
+    """The shipped sample."""
+    return read_table(SAMPLE, SCHEMA)
+
+
+@pytest.fixture(scope="session")
+def data(sample: Table) -> Labelled:
+    """The shipped sample as numbers."""
+    return labelled(MOBILE, sample)
+
+
+@pytest.fixture(scope="session")
+def fitted(data: Labelled) -> Fitted:
+    """A model of the shipped sample, of the parameters that the quick grid chooses."""
+    return search(MOBILE, data, ONE_CANDIDATE, SEED, [])
+
+
+@pytest.fixture(scope="session")
+def figures(data: Labelled, fitted: Fitted) -> dict[str, float]:
+    """Its five-fold figures."""
+    return cross_validate(MOBILE, data, fitted.params, SEED)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A file of 60 rows, 12 of each class: enough to train on, and fast."""
+    path = tmp_path / "small.csv"
+    path.write_text(as_csv(SMALL), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def one_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command line search a grid of one candidate."""
+    monkeypatch.setitem(cli.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE}))

@@ -1,0 +1,120 @@
+"""The conditions under which models are measured, and conformal prediction under them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+from segmentation.training.conditions import (
+    COMPLETE,
+    IMPRECISE,
+    INCOMPLETE,
+    Condition,
+    accuracy_by_condition,
+    conditions,
+    robust_accuracy,
+)
+from segmentation.training.conformal import calibrate, coverage
+from segmentation.training.fit import Labelled
+
+
+class ByGaps(BaseEstimator):  # type: ignore[misc]
+    """A classifier that says 1 where the first of two answers is there and 2 where it isn't.
+
+    Its certainty depends on the condition: 0.5 with a gap, 1 - x / 1000 where the second answer
+    is exactly 1, as in complete records, and 0.75 elsewhere.
+    """
+
+    classes_ = np.array([1, 2])
+
+    def predict(self, X: Any) -> Any:
+        """Return 1 or 2."""
+        return np.where(np.isnan(X[:, 0]), 2, 1)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities of 1 and 2."""
+        first = np.where(X[:, 1] == 1, 1 - X[:, 0].astype(float) / 1000, 0.75)
+        first = np.where(np.isnan(X).any(axis=1), 0.5, first)
+        return np.column_stack([first, 1 - first])
+
+
+def numbered(n: int) -> Labelled:
+    """Return records 1 to n for ``ByGaps``, all of class 1."""
+    X = np.column_stack([np.arange(1, n + 1), np.ones(n)]).astype(np.float32)
+    return Labelled(X, np.ones(n, dtype=np.int64))
+
+
+def test_conditions_are_complete_incomplete_in_every_way_and_imprecise() -> None:
+    """Of three answers one can be missing in 3 ways and two in 3; noise comes in two levels."""
+    X = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
+    found = conditions(X, 0, n_draws=2)
+    assert [(one.name, one.kind, one.copies.shape) for one in found] == [
+        ("complete", COMPLETE, (1, 4, 3)),
+        ("1 missing", INCOMPLETE, (3, 4, 3)),
+        ("2 missing", INCOMPLETE, (3, 4, 3)),
+        ("10 % noise", IMPRECISE, (2, 4, 3)),
+        ("20 % noise", IMPRECISE, (2, 4, 3)),
+    ]
+    assert [int(np.isnan(one.copies).sum()) for one in found] == [0, 12, 24, 0, 0]
+    assert found[1].stacked.shape == (12, 3)
+    np.testing.assert_array_equal(found[0].stacked, X)
+    for one, other in zip(found, conditions(X, 0, n_draws=2), strict=True):
+        np.testing.assert_array_equal(one.copies, other.copies)
+
+
+def test_robust_accuracy_weighs_every_condition_the_same() -> None:
+    """A model that is wrong on half of the records with one gap scores (1 + 1/2 + 1 + 1) / 4."""
+    known = numbered(6)
+    by_condition = accuracy_by_condition(ByGaps(), conditions(known.X, 0), known.y)
+    assert by_condition == {"complete": 1, "1 missing": 0.5, "10 % noise": 1, "20 % noise": 1}
+    assert robust_accuracy(ByGaps(), known.X, known.y) == 0.875
+    assert np.mean(list(by_condition.values())) == 0.875
+
+
+def test_calibrate_finds_the_quantile_of_each_kind_and_takes_the_largest() -> None:
+    """Of 19 scores the ceil(20 x 0.95) = 19th is the threshold: 0.019 for scores 0.001 to 0.019."""
+    known = numbered(19)
+    conformal = calibrate(ByGaps(), known.X, known.y, 0)
+    assert conformal.thresholds == pytest.approx(
+        {COMPLETE: 0.019, INCOMPLETE: 0.5, IMPRECISE: 0.25}
+    )
+    assert conformal.threshold == 0.5
+    assert (conformal.coverage, conformal.n_calibration) == (0.95, 19)
+
+
+def test_calibrate_leaves_out_the_worst_scores_that_the_coverage_allows() -> None:
+    """Of 100 scores at least ceil(101 x 0.95) = 96 are covered, and no more than one beyond."""
+    known = numbered(100)
+    threshold = calibrate(ByGaps(), known.X, known.y, 0).thresholds[COMPLETE]
+    assert 0.096 <= round(threshold, 9) <= 0.097
+
+
+class Fixed(BaseEstimator):  # type: ignore[misc]
+    """A classifier whose first answer is the probability of class 1."""
+
+    classes_ = np.array([1, 2])
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities of 1 and 2."""
+        return np.column_stack([X[:, 0], 1 - X[:, 0]]).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [
+        # The sets at 0.5 are {1}, {1}, {2}; at 0.7 {1}, {1, 2}, {2}; at 0.05 all are empty.
+        (0.5, (2 / 3, 0.0)),
+        (0.7, (2 / 3, 1 / 3)),
+        (0.05, (0.0, 1.0)),
+    ],
+)
+def test_coverage_counts_true_segments_kept_and_sets_of_other_than_one(
+    threshold: float, expected: tuple[float, float]
+) -> None:
+    """Records of class 1 with probabilities 0.9, 0.6 and 0.2 are covered up to their score."""
+    copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
+    found = coverage(Fixed(), [Condition("x", COMPLETE, copies)], np.ones(3, int), threshold)
+    assert found == {COMPLETE: pytest.approx(expected)}

@@ -1,0 +1,119 @@
+"""Fitting: held-out figures, on the sample and on the original; other kinds of model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segmentation.datasets import Table, read_table
+from segmentation.studies.mobile import MOBILE, SCHEMA
+from segmentation.training import report
+from segmentation.training.compare import Compared, compare
+from segmentation.training.fit import Fitted, Labelled, cross_validate, labelled
+from tests.training.tables import (
+    FEATURES,
+    FOREST,
+    ONE_CANDIDATE,
+    REAL_FLOORS,
+    ROOT,
+    SAMPLE_FLOORS,
+    SEED,
+)
+
+
+def test_labelled_gives_numbers_in_the_order_of_the_features(sample: Table, data: Labelled) -> None:
+    """The matrix of the sample has 700 rows of five answers, and the labels beside them."""
+    assert data.X.shape == (700, 5)
+    assert np.bincount(data.y).tolist() == [0, 136, 146, 143, 139, 136]
+    first = sample.records[0]
+    np.testing.assert_array_equal(data.X[0], np.float32([first[name] for name in FEATURES]))
+
+
+def test_search_holds_a_fifth_of_the_records_back_for_calibration(fitted: Fitted) -> None:
+    """Of 700 records 560 are fitted on; the chosen parameters are those of the pipeline."""
+    assert fitted.n_train == 560
+    assert fitted.conformal.n_calibration == 140
+    assert fitted.params == {name: values[0] for name, values in ONE_CANDIDATE.items()}
+    assert fitted.pipeline.get_params()[FOREST + "max_leaf_nodes"] == 200
+    assert fitted.conformal.threshold == max(fitted.conformal.thresholds.values())
+
+
+@pytest.mark.parametrize("name", SAMPLE_FLOORS)
+def test_the_model_answers_held_out_records_of_the_sample(
+    figures: dict[str, float], name: str
+) -> None:
+    """Each five-fold figure on the shipped sample reaches its floor."""
+    assert figures[name] >= SAMPLE_FLOORS[name]
+
+
+@pytest.fixture(scope="session")
+def real_folder() -> Path:
+    """The folder of the public data sets, if it is there."""
+    default = ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("SEGMENTATION_REAL_DATA", default)) / "mobile"
+    if not (folder / "user_behavior_dataset.csv").is_file():
+        pytest.skip("there is no mobile/user_behavior_dataset.csv under SEGMENTATION_REAL_DATA")
+    return folder
+
+
+@pytest.mark.real
+def test_the_model_answers_held_out_records_of_the_real_survey(real_folder: Path) -> None:
+    """Each five-fold figure on the original survey reaches its floor."""
+    survey = labelled(MOBILE, read_table(real_folder / "user_behavior_dataset.csv", SCHEMA))
+    params = {name: values[0] for name, values in ONE_CANDIDATE.items()}
+    found = cross_validate(MOBILE, survey, params, SEED)
+    assert {name: found[name] for name in REAL_FLOORS if found[name] < REAL_FLOORS[name]} == {}
+
+
+@pytest.mark.real
+def test_the_two_files_of_the_real_survey_hold_the_same_records(real_folder: Path) -> None:
+    """The original with commas and its variant with semicolons are read alike."""
+    other = real_folder / "user_behaviour_dataset.csv"
+    if not other.is_file():
+        pytest.skip("there is no mobile/user_behaviour_dataset.csv under SEGMENTATION_REAL_DATA")
+    comma = read_table(real_folder / "user_behavior_dataset.csv", SCHEMA)
+    semicolon = read_table(other, SCHEMA)
+    assert len(comma.records) == 700
+    assert comma.records == semicolon.records
+
+
+# Keras's variables don't know NumPy 2's "copy" yet; that shows when the network is pickled.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+def test_compare_measures_every_kind_of_model(data: Labelled) -> None:
+    """Each kind gets one line of plausible figures from 150 records, the network included."""
+    rows = np.concatenate([np.flatnonzero(data.y == label)[:30] for label in range(1, 6)])
+    found = compare(Labelled(data.X[rows], data.y[rows]), SEED)
+    assert [row.name for row in found] == [
+        "Decision Tree",
+        "Random Forest",
+        "Gradient Boosted Trees",
+        "SVC",
+        "Logistic Regression",
+        "HistGradientBoosting",
+        "XGBoost",
+        "1-D CNN",
+    ]
+    for row in found:
+        assert 0.85 <= row.accuracy <= 1
+        assert 0.85 <= row.recall <= 1
+        assert 0.85 <= row.precision <= 1
+        assert 0.8 <= row.robust <= 1
+        assert 0 < row.fit_seconds < 60
+        assert 0 < row.record_ms < 1_000
+        assert 1_000 < row.size < 10_000_000
+
+
+def test_the_comparison_is_printed_whole_in_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No figure is cut where output is not a terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "Gradient Boosted Trees"
+    report.comparison([Compared(name, 0.9881, 0.9882, 0.9883, 0.9884, 12.34, 1_234_567, 56.78)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for text in (name, "0.9881", "0.9882", "0.9883", "0.9884", "12.3", "1,235", "56.78"):
+        assert text in lines[-2]

@@ -1,0 +1,206 @@
+"""What a package says: ONNX against the pipeline, baseline, profiles, exploration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from segmentation.datasets import Table
+from segmentation.errors import TrainingError
+from segmentation.schema import Column, Schema
+from segmentation.studies.mobile import MOBILE, SCHEMA
+from segmentation.study import Segment, record_matrix
+from segmentation.training import explore, pack
+from segmentation.training.describe import baseline, profiles
+from segmentation.training.fit import Fitted, Labelled
+from segmentation.training.onnx import check_agreement, random_matrix, to_onnx
+from tests.training.tables import (
+    FEATURES,
+    SEED,
+)
+
+
+def test_the_onnx_model_answers_as_the_pipeline_does(data: Labelled, fitted: Fitted) -> None:
+    """Training records and made-up ones with gaps get the same answers from both."""
+    onnx, scorer = to_onnx(fitted.pipeline, FEATURES)
+    assert scorer.features == FEATURES
+    check_agreement(fitted.pipeline, onnx, data.X, random_matrix(data.X, SEED))
+
+
+def test_an_onnx_model_of_another_pipeline_is_refused(data: Labelled, fitted: Fitted) -> None:
+    """Disagreement stops the training and says by how much."""
+    other = MOBILE.pipeline(SEED).set_params(**fitted.params).fit(data.X, np.roll(data.y, 1))
+    onnx, _ = to_onnx(other, FEATURES)
+    with pytest.raises(TrainingError, match=r"disagree: \d+ of 700 labels differ, probabilities"):
+        check_agreement(fitted.pipeline, onnx, data.X)
+
+
+class Undecided:
+    """What ``check_agreement`` needs of a pipeline: one that always says 2, with a probability."""
+
+    classes_ = np.array([1, 2])
+
+    def __init__(self, probability: float) -> None:
+        self.probability = probability
+
+    def predict(self, X: Any) -> Any:
+        """Return 2 for every record."""
+        return np.full(len(X), 2)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities of 1 and 2."""
+        return np.tile([1 - self.probability, self.probability], (len(X), 1))
+
+
+def test_a_tie_may_come_out_either_way() -> None:
+    """Of two segments that are equally probable either is right; of others only the first."""
+    X = np.zeros((4, len(FEATURES)), dtype=np.float32)
+    tree = DecisionTreeClassifier(random_state=0)
+    tied = Pipeline([("records", record_matrix(SCHEMA)), ("tree", tree)]).fit(X, [1, 2, 1, 2])
+    onnx, _ = to_onnx(tied, FEATURES)
+    assert tied.predict(X).tolist() == [1, 1, 1, 1]
+    check_agreement(Undecided(0.5), onnx, X)
+    with pytest.raises(TrainingError, match="4 of 4 labels differ"):
+        check_agreement(Undecided(0.51), onnx, X)
+
+
+def test_random_records_have_an_answer_each_and_gaps_among_them() -> None:
+    """Made-up records stay within 1.25 times the largest answers, also where training has gaps."""
+    X = np.array([[1, 10, np.nan], [2, np.nan, 200], [4, 40, 400]], dtype=np.float32)
+    matrix = random_matrix(X, SEED, 2_000)
+    assert matrix.shape == (2_000, 3)
+    assert matrix.dtype == np.float32
+    answered = ~np.isnan(matrix)
+    assert set(answered.sum(axis=1).tolist()) == {1, 2, 3}
+    assert (np.nanmin(matrix, axis=0) >= 0).all()
+    assert (np.nanmax(matrix, axis=0) <= [5, 50, 500]).all()
+    np.testing.assert_array_equal(matrix, random_matrix(X, SEED, 2_000))
+
+
+def test_golden_records_are_no_toss_up(
+    *,
+    sample: Table,
+    data: Labelled,
+    fitted: Fitted,
+    figures: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Records whose segment leads by too little to be the same everywhere are not packed."""
+    monkeypatch.setattr(pack, "SMALLEST_LEAD", 0.9)
+    run = pack.Run(MOBILE, sample, data, fitted, figures, "quick", SEED, synthetic=True)
+    golden = pack.pack(run).manifest.golden
+    assert 0 < len(golden) < 10
+    for answer in golden:
+        second, first = sorted(answer.probabilities)[-2:]
+        assert first - second > 0.9
+    monkeypatch.setattr(pack, "SMALLEST_LEAD", 1.0)
+    with pytest.raises(TrainingError, match="cannot tell the average records"):
+        pack.pack(run)
+
+
+SHOPS = Schema(
+    (
+        Column("shop_id", "Shop", "identifier", "identifier", "Key."),
+        Column("visits", "Visits", "number", "feature", "Visits.", minimum=0, maximum=9),
+        Column("colour", "Colour", "category", "context", "Colour.", categories=("red", "blue")),
+        Column("group", "Group", "integer", "target", "Group.", minimum=1, maximum=3),
+    )
+)
+FOUR = [
+    {"shop_id": 1, "visits": 1, "colour": "red", "group": 1},
+    {"shop_id": 2, "visits": 3, "colour": "red", "group": 1},
+    {"shop_id": 3, "visits": 8, "colour": "blue", "group": 2},
+    {"shop_id": 4, "visits": None, "group": 2},
+]
+SEGMENTS = tuple(Segment(label, f"id_{label}", "Name", "Who.", "What.") for label in (3, 2, 1))
+
+
+def test_baseline_describes_the_answers_given() -> None:
+    """Of visits 1, 3, 8 and one gap: mean 4, deciles between them; two of three colours are red."""
+    found = baseline(SHOPS, FOUR)
+    assert found.model_dump() == {
+        "numbers": {
+            "visits": {
+                "minimum": 1,
+                "maximum": 8,
+                "mean": 4,
+                "deciles": [1.4, 1.8, 2.2, 2.6, 3, 4, 5, 6, 7],
+                "missing": 0.25,
+            }
+        },
+        "categories": {"colour": {"shares": {"red": 0.666667, "blue": 0.333333}, "missing": 0.25}},
+    }
+
+
+def test_profiles_compare_each_segment_with_everyone() -> None:
+    """Segments come by label; 2 visits on average are half of everyone's 4, 8 are twice as many."""
+    first, second = profiles(SHOPS, SEGMENTS, FOUR, np.array([1, 1, 2, 2]))
+    assert (first.id, first.size, first.share) == ("id_1", 2, 0.5)
+    assert first.numbers["visits"].model_dump() == {
+        "mean": 2,
+        "minimum": 1,
+        "maximum": 3,
+        "index": 50,
+    }
+    assert [share.model_dump() for share in first.categories["colour"]] == [
+        {"value": "red", "share": 1, "index": 150}
+    ]
+    assert (second.id, second.numbers["visits"].index) == ("id_2", 200)
+    assert second.categories["colour"][0].index == 300
+
+
+SIX = Table(
+    "six.csv",
+    "",
+    [
+        {
+            "shop_id": row,
+            "visits": row,
+            "colour": "red" if row <= 3 else "blue",
+            "group": 1 if row <= 3 else 2,
+        }
+        for row in range(1, 7)
+    ],
+)
+
+
+def test_summary_counts_gaps_and_says_where_the_answers_lie() -> None:
+    """Every column has its gaps and distinct answers, and what its kind allows."""
+    found = explore.summary(Table("four.csv", "", FOUR), SHOPS)
+    assert found["missing"].to_dict() == {"shop_id": 0, "visits": 1, "colour": 1, "group": 0}
+    assert found["distinct"].to_dict() == {"shop_id": 4, "visits": 3, "colour": 2, "group": 2}
+    assert found.loc["visits", "minimum":"maximum"].tolist() == [1, 2, 3, 5.5, 8]
+    assert found.loc["colour", "most_frequent"] == "red"
+    assert found.loc["colour", "share"] == pytest.approx(2 / 3)
+
+
+def test_associations_are_complete_where_classes_are_apart() -> None:
+    """Ranks 1 2 3 against 4 5 6 give H = 27/7, epsilon-squared 27/35; own colours V = 1."""
+    found = explore.associations(SIX, SHOPS)
+    assert found.index.tolist() == ["colour", "visits"]
+    assert found["statistic"].tolist() == pytest.approx([6, 27 / 7])
+    assert found["effect"].tolist() == pytest.approx([1, 27 / 35])
+    assert found["p_value"].tolist() == pytest.approx([0.014306, 0.049535], abs=1e-6)
+
+
+def test_one_answer_is_associated_with_nothing() -> None:
+    """A column in which everyone says the same has no test; without a target there is none."""
+    same = [record | {"visits": 5, "colour": None} for record in SIX.records]
+    assert explore.associations(Table("same.csv", "", same), SHOPS)["effect"].isna().all()
+    with pytest.raises(ValueError, match="no target"):
+        explore.associations(SIX, Schema(SHOPS.columns[:-1]))
+
+
+def test_importances_are_what_shuffling_costs() -> None:
+    """A tree that reads only the first of two answers loses by it and not by the other."""
+    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 25, dtype=np.float32)
+    known = Labelled(X, X[:, 0].astype(np.int64))
+    tree = DecisionTreeClassifier(max_depth=1, random_state=0).fit(known.X, known.y)
+    found = explore.importances(tree, known, ["read", "ignored"], "accuracy")
+    assert found.index.tolist() == ["read", "ignored"]
+    assert found.loc["read", "loss"] == pytest.approx(0.5, abs=0.1)
+    assert found.loc["ignored"].tolist() == [0, 0]
