@@ -49,6 +49,8 @@ clean:  ## remove the environment and caches
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 is needed" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@# So that joblib.load("model.bin") finds our estimators from whichever folder.
+	@$(BIN)/python -c 'import site, sys; open(site.getsitepackages()[0] + "/segmentation.pth", "w").write(sys.argv[1] + "\n")' "$(CURDIR)"
 
 $(VENV)/.serve: requirements.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt

@@ -59,6 +59,14 @@ def test_joblib_and_pickle_load_the_pipeline() -> None:
         assert type(pickle.load(file)) is type(joblib.load(MODEL))
 
 
+def test_joblib_loads_the_pipeline_in_any_folder(tmp_path: Path) -> None:
+    """With the project's environment, from wherever a notebook or script happens to be run."""
+    program = f"import joblib; print(type(joblib.load({str(MODEL)!r})).__name__)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "Pipeline\n"
+
+
 def test_the_file_is_a_zip_archive() -> None:
     """``python -m zipfile -l model.bin`` lists its parts."""
     command = [sys.executable, "-m", "zipfile", "-l", str(MODEL)]
