@@ -15,29 +15,11 @@ from pathlib import Path
 
 import joblib
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from segmentation.artifact import Package, package, read_package, write_package
 from segmentation.errors import PackageError, TrainingError
 from tests.conftest import MODEL, ROOT
-
-
-def keys(folder: Path, name: str) -> tuple[Path, str]:
-    """Make a key pair; return the private key's path and the public key's text."""
-    key = Ed25519PrivateKey.generate()
-    path = folder / f"{name}.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return path, public.decode()
+from tests.keys import key_pair
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +173,8 @@ def test_an_archive_with_other_members_is_refused(tmp_path: Path, shipped: Packa
 
 def test_a_signed_package_is_accepted_with_its_key_only(tmp_path: Path, shipped: Package) -> None:
     """As PEM text and as a path to it."""
-    private, public = keys(tmp_path, "ours")
-    _, other = keys(tmp_path, "other")
+    private, public = key_pair(tmp_path, "ours")
+    _, other = key_pair(tmp_path, "other")
     path = tmp_path / "model.bin"
     write_package(path, shipped, private)
     assert read_package(path, public) == shipped
@@ -204,13 +186,13 @@ def test_a_signed_package_is_accepted_with_its_key_only(tmp_path: Path, shipped:
 
 def test_an_unsigned_package_is_refused_where_a_key_is_given(tmp_path: Path) -> None:
     """The shipped model is not signed."""
-    _, public = keys(tmp_path, "ours")
+    _, public = key_pair(tmp_path, "ours")
     assert "is not signed, and MODEL_PUBLIC_KEY asks for" in reason(MODEL, public)
 
 
 def test_a_signature_over_another_manifest_is_refused(tmp_path: Path, shipped: Package) -> None:
     """A signature can't be moved to another model."""
-    private, public = keys(tmp_path, "ours")
+    private, public = key_pair(tmp_path, "ours")
     path = tmp_path / "model.bin"
     write_package(path, shipped, private)
     with zipfile.ZipFile(path) as archive:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segmentation.errors import PackageError, TrainingError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 # cryptography is imported where a key is used: a service without one does not pay for it.
 
@@ -48,7 +52,7 @@ def verify(message: bytes, signature: bytes | None, public_key: str) -> None:
         raise PackageError("is not signed by the key in MODEL_PUBLIC_KEY") from None
 
 
-def _public_key(text: str):  # type: ignore[no-untyped-def]  # imported when used
+def _public_key(text: str) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 

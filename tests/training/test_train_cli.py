@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from segmentation.artifact import read_package
@@ -27,6 +26,7 @@ from segmentation.errors import PackageError, TrainingError
 from segmentation.studies.mobile import MOBILE
 from segmentation.training import cli
 from segmentation.training.fit import Labelled
+from tests.keys import key_pair
 from tests.training.tables import (
     CLASS,
     NOBODY,
@@ -444,28 +444,11 @@ def test_a_bad_argument_is_a_usage_error(
     assert "usage: train.py" in capsys.readouterr().err
 
 
-def key_files(folder: Path, name: str) -> tuple[Path, str]:
-    """Write a private key; return its path and the public key as PEM text."""
-    key = Ed25519PrivateKey.generate()
-    path = folder / f"{name}.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return path, public.decode()
-
-
 @pytest.mark.usefixtures("one_candidate")
 def test_a_signed_package_is_accepted_with_its_key_only(small: Path) -> None:
     """``--sign`` makes a package that the public key opens and another one doesn't."""
-    key, public = key_files(small.parent, "ours")
-    _, other = key_files(small.parent, "theirs")
+    key, public = key_pair(small.parent, "ours")
+    _, other = key_pair(small.parent, "theirs")
     output = small.with_name("model.bin")
     assert train("--data", small, "--output", output, "--sign", key) == 0
     assert read_package(output, public).manifest.study == "mobile"
@@ -479,7 +462,7 @@ def test_a_signed_package_is_accepted_with_its_key_only(small: Path) -> None:
 @pytest.mark.usefixtures("one_candidate")
 def test_an_unsigned_package_is_refused_where_a_key_is_asked_for(small: Path) -> None:
     """Leaving the signature out is no way around it."""
-    _, public = key_files(small.parent, "ours")
+    _, public = key_pair(small.parent, "ours")
     output = small.with_name("model.bin")
     assert train("--data", small, "--output", output) == 0
     with pytest.raises(PackageError, match="is not signed"):
