@@ -67,6 +67,11 @@ def _request_id(environment: Environment) -> str:
     given = environment.get("HTTP_X_REQUEST_ID")
     if given and _CLIENT_ID.fullmatch(given):
         return str(given)
+    return new_request_id()
+
+
+def new_request_id() -> str:
+    """Return a name for a request that came without one."""
     return os.urandom(16).hex()
 
 

@@ -22,6 +22,7 @@ from segmentation.service.observe import REQUEST_ID
 SINGLE = "segmentation.single"
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 100
+UNEXPECTED = "An unexpected error; the log has its place."
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +41,22 @@ class RequestError(SegmentationError):
 def problem(
     status: HTTPStatus, detail: str, headers: dict[str, str] | None = None, **members: Any
 ) -> Response:
-    """Return a problem document."""
+    """Return a problem document as the answer to the request at hand."""
+    content = document(status, detail, request.environ.get(REQUEST_ID), **members)
+    return Response(content, status.value, headers, content_type=MEDIA_TYPE)
+
+
+def document(status: HTTPStatus, detail: str, request_id: str | None, **members: Any) -> bytes:
+    """Return an encoded problem document."""
     content = {
         "type": "about:blank",
         "title": HTTP_STATUS_CODES[status],  # http's own phrases differ between Pythons
         "status": status.value,
         "detail": detail,
-        "request_id": request.environ.get(REQUEST_ID),
+        "request_id": request_id,
         **members,
     }
-    return Response(orjson.dumps(content), status.value, headers, content_type=MEDIA_TYPE)
+    return orjson.dumps(content)
 
 
 def pointer(*tokens: str | int | None) -> str:
@@ -108,4 +115,4 @@ def _unexpected(error: Exception) -> Response:
     # The text of an exception may quote what was sent, so only its type and place are logged.
     places = "".join(traceback.format_tb(error.__traceback__))
     logger.error("unexpected %s\n%s", type(error).__name__, places)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An unexpected error; the log has its place.")
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED)

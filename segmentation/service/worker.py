@@ -1,8 +1,13 @@
-"""gunicorn's threaded worker, but a client that says nothing doesn't occupy a thread.
+"""gunicorn's threaded worker, with more patience and more discretion.
+
+A client that says nothing doesn't occupy a thread:
 
 gunicorn 27 lets a new connection hold a thread for five seconds before it hands it to the poller:
 forty silent clients against two workers of four threads held up everyone for 25 to 45 seconds.
 And a client that stops in the middle of a request holds its thread for ever.
+
+What isn't HTTP is refused with a problem document, and logged by its kind alone: gunicorn answers
+in HTML and writes the client's address and what it sent into the log.
 """
 
 from __future__ import annotations
@@ -10,11 +15,27 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import traceback
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
+from gunicorn.http import errors
 from gunicorn.workers import gthread
+from werkzeug.http import HTTP_STATUS_CODES
 
+from segmentation.service import problems
+from segmentation.service.observe import new_request_id
 from segmentation.service.settings import Settings
+
+_STATUSES = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    errors.InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
 
 
 class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
@@ -34,3 +55,32 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
                 return gthread._DEFER
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, self._read_limit)
         return super().handle(conn)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:  # noqa: ARG002
+        """Refuse what is not a request, or say that one broke us."""
+        kind = type(exc).__name__
+        if isinstance(exc, errors.ParseException):
+            status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
+            detail = f"This is not a request as HTTP has it: {kind}."
+            self.log.warning("refused what is not an HTTP request: %s", kind)
+        else:
+            status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, problems.UNEXPECTED
+            places = "".join(traceback.format_tb(exc.__traceback__))
+            self.log.error("unexpected %s\n%s", kind, places)
+        with suppress(OSError):
+            client.sendall(_refusal(status, detail))
+
+
+def _refusal(status: HTTPStatus, detail: str) -> bytes:
+    request_id = new_request_id()
+    body = problems.document(status, detail, request_id)
+    lines = (
+        f"HTTP/1.1 {status.value} {HTTP_STATUS_CODES[status]}",
+        f"Content-Type: {problems.MEDIA_TYPE}",
+        f"Content-Length: {len(body)}",
+        f"X-Request-ID: {request_id}",
+        "Connection: close",
+        "",
+        "",
+    )
+    return "\r\n".join(lines).encode() + body
