@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         help="default: %(default)s",
     )
     add("--grid", choices=sorted(study.grids), default="quick",
-        help="quick: 8 candidates, seconds; full: the well-known 1,080, some 5 hours on 2 cores")  # fmt: skip
+        help="quick: 8 candidates, seconds; full: the 1,080 well-known ones, 5 hours")  # fmt: skip
     add("--seed", type=_seed, default=42, metavar="N", help="default: %(default)s")
     add("--compare", action="store_true", help="also fit other kinds of model and print a table")
     add(
