@@ -108,8 +108,8 @@ class AnswerWriter:
             "segment": self._segments[segment],
             "confidence": int(probabilities[segment] * _SCALE + 0.5) / _SCALE,
             "probabilities": [
-                {"id": name[0], "name": name[1], "probability": int(value * _SCALE + 0.5) / _SCALE}
-                for name, value in zip(self._names, probabilities)  # noqa: B905  # per record
+                {"id": key, "name": name, "probability": int(value * _SCALE + 0.5) / _SCALE}
+                for (key, name), value in zip(self._names, probabilities)  # noqa: B905  # hot
             ],
             "plausible": plausible,
             "unsure": len(plausible) != 1,

@@ -64,17 +64,18 @@ class Doubts:
         self._implications = manifest.implications
         self._combinations: dict[tuple[str | None, ...], list[Doubt]] = {}
 
-    def find(self, record: Record, segment: int) -> list[Doubt]:
+    def find(self, record: Record, numbers: Sequence[float | None], segment: int) -> list[Doubt]:
         """Return the warnings for a record, most often none.
 
         Parameters
         ----------
         record : dict
             A canonical record.
+        numbers : sequence of float or None
+            Its numeric answers, in the order of the schema's numbers.
         segment : int
             Position of the segment that is answered.
         """
-        numbers = list(map(record.get, self._number_names))
         texts = tuple(map(record.get, self._category_names))
         about_texts = self._combinations.get(texts)
         if about_texts is None:

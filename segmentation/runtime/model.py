@@ -43,7 +43,8 @@ class Model:
         self.manifest: Manifest = package.manifest
         schema = self.manifest.record
         self._validator = RecordValidator(schema)
-        self._feature_names = self.manifest.scorer.features
+        self._number_names = [column.name for column in schema.numbers]  # the features first
+        self._n_features = len(schema.features)
         self._identifier = schema.identifier.name if schema.identifier else ""
         try:
             self._scorer = Scorer(package)
@@ -110,19 +111,20 @@ class Model:
 
     def _answered(self, records: list[Record]) -> list[Answer]:
         """Answer a chunk; plain Python after the scores, as numpy calls cost one record dear."""
-        rows = self._scorer.probabilities(self._features(records)).tolist()
+        names = self._number_names
+        numbers = [list(map(record.get, names)) for record in records]
+        rows = self._scorer.probabilities(self._features(numbers)).tolist()
         find, write, identifier = self._doubts.find, self._writer.write, self._identifier
         answers = []
-        for record, probabilities in zip(records, rows, strict=True):
+        for record, given, probabilities in zip(records, numbers, rows, strict=True):
             segment = probabilities.index(max(probabilities))
-            warnings = find(record, segment)
+            warnings = find(record, given, segment)
             answers.append(write(probabilities, segment, warnings, record.get(identifier)))
         return answers
 
-    def _features(self, records: list[Record]) -> NDArray[np.float32]:
+    def _features(self, numbers: list[list[float | None]]) -> NDArray[np.float32]:
         """Return an array of shape (n_samples, n_features); numpy reads None as NaN."""
-        names = self._feature_names
-        return np.array([list(map(record.get, names)) for record in records], dtype=np.float32)
+        return np.ascontiguousarray(np.array(numbers, dtype=np.float32)[:, : self._n_features])
 
     def check_golden(self) -> None:
         """Answer the golden records.

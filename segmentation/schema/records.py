@@ -95,11 +95,9 @@ class RecordValidator:
         In a body without backslashes the quotes are those around keys and texts, so any key that
         was dropped leaves quotes that nothing accounts for.
         """
-        n_strings = 0
-        for record in records:
-            n_strings += len(record)
-            for name in self._texts:
-                n_strings += type(record.get(name)) is str
+        n_strings = sum(map(len, records))
+        for name in self._texts:
+            n_strings += sum([type(record.get(name)) is str for record in records])
         return body.count(b'"') != 2 * n_strings
 
     def validate(self, records: Sequence[Any]) -> list[Record]:
