@@ -189,9 +189,9 @@ def one_worker() -> None:
             starts.append(time.perf_counter() - started)
     with running(OURS, WEB_CONCURRENCY="1") as master:
         for _ in range(10):
-            started = time.process_time(), cpu_seconds(master.pid)
+            before = cpu_seconds(master.pid)
             post(OURS, records)
-            seconds.append(cpu_seconds(master.pid) - started[1])
+            seconds.append(cpu_seconds(master.pid) - before)
         worker = children(master.pid)[0]
         print("\nOne worker")
         print(

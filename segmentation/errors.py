@@ -56,5 +56,6 @@ class DataError(SegmentationError):
     """A table cannot be used for training; carries one line per reason."""
 
     def __init__(self, source: str, reasons: Sequence[str]) -> None:
+        self.source = source
         self.reasons = tuple(reasons)
         super().__init__(f"{source}: {'; '.join(self.reasons)}")

@@ -184,6 +184,9 @@ def test_a_client_that_stops_in_the_middle_gives_its_thread_back(tmp_path: Path)
             with connection(server) as sock:
                 sock.sendall(half)
                 assert server.post(COMPLETE).status == 200
+        lines = server.log_lines()
+        assert any("gave up a client" in str(one.get("message")) for one in lines)
+        assert not any(one["level"] == "error" for one in lines)
 
 
 def counted(server: Server) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from werkzeug.test import TestResponse
 from segmentation.errors import SegmentationError
 from segmentation.runtime import Model
 from segmentation.service.app import create_app
+from segmentation.service.logs import JsonFormatter
 from segmentation.service.problems import pointer
 from segmentation.service.settings import Settings
 from tests.conftest import COMPLETE, MODEL, ROOT
@@ -296,6 +299,18 @@ def test_an_unexpected_error_tells_nothing(
     assert secret not in problem(response, 500)["detail"]
     assert "unexpected ValueError" in caplog.text
     assert secret not in caplog.text
+
+
+def test_the_log_never_holds_the_text_of_an_exception() -> None:
+    """Also of those that libraries log: type and place are enough."""
+    try:
+        int("Zap" + "hod")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", None, sys.exc_info())
+    line = json.loads(JsonFormatter().format(record))
+    assert line["exception"] == "ValueError"
+    assert "test_service.py" in line["traceback"]
+    assert "Zaphod" not in json.dumps(line)
 
 
 def test_segments_are_described_with_their_profiles(client: FlaskClient) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 import jiter
 from werkzeug.http import parse_options_header
 
-from segmentation.service.observe import Environment
+from segmentation.service.environment import Environment
 from segmentation.service.problems import RequestError
 
 DEEPEST = 16
 
-_JSON = "application/json"
+JSON = "application/json"
 _JSON_SPACE = b" \t\n\r"
 # Everything of jiter's message but a key that it quotes.
 _PLACE = re.compile(r"at line \d+ column \d+$")
@@ -69,14 +69,14 @@ def decoded_records(body: bytes, most: int) -> list[Any]:
 
 def _check_type(environment: Environment) -> None:
     content_type = environment.get("CONTENT_TYPE", "")
-    if content_type != _JSON:
+    if content_type != JSON:
         media_type, options = parse_options_header(content_type)
         charset = options.get("charset", "utf-8").lower()
-        if media_type.lower() != _JSON or charset not in ("utf-8", "utf8"):
+        if media_type.lower() != JSON or charset not in ("utf-8", "utf8"):
             raise RequestError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"The content type must be {_JSON} in UTF-8.",
-                {"Accept": _JSON},
+                f"The content type must be {JSON} in UTF-8.",
+                {"Accept": JSON},
             )
     if environment.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise RequestError(

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, redirect, send_from_directory
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from segmentation.service.body import JSON
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
 
@@ -53,7 +54,7 @@ def docs_routes(slot: ModelSlot, settings: Settings) -> Blueprint:
 
     @docs.get("/openapi.json")
     def openapi_document() -> Response:
-        return Response(document(), content_type="application/json")
+        return Response(document(), content_type=JSON)
 
     @docs.get("/docs")
     def page() -> Response:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 from gunicorn.glogging import Logger
+
+from segmentation.service.environment import LOG
 
 
 def _now() -> str:
@@ -30,8 +34,10 @@ class JsonFormatter(logging.Formatter):
             "pid": record.process,
             "message": record.getMessage(),
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[0]:
+            # Type and place, not the text: it may quote what was sent.
+            line["exception"] = record.exc_info[0].__name__
+            line["traceback"] = "".join(traceback.format_tb(record.exc_info[2]))
         return orjson.dumps(line).decode()
 
 
@@ -51,6 +57,13 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
             logger.propagate = False
         self._logs_requests = level <= logging.INFO
 
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log an exception; a client that paused too long (see ``worker``) is none of ours."""
+        if isinstance(sys.exc_info()[1], BlockingIOError):
+            self.warning("gave up a client that paused in the middle of a request")
+        else:
+            super().exception(msg, *args, **kwargs)
+
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:  # noqa: ARG002
         """Write the line of one request."""
         if not self._logs_requests:
@@ -63,7 +76,7 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
             "status": resp.status_code,
             "bytes": resp.sent,
             "ms": round(request_time.total_seconds() * 1e3, 3),
-            **environ.get("segmentation.log", {}),
+            **environ.get(LOG, {}),
         }
         # One write is one line, also when several processes share the pipe.
         os.write(1, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))

@@ -11,14 +11,9 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
+from segmentation.service.environment import LOG, N_RECORDS, REQUEST_ID, ROUTE, Environment
 from segmentation.service.metrics import Metrics
 
-REQUEST_ID = "segmentation.request_id"
-N_RECORDS = "segmentation.records"
-ROUTE = "segmentation.route"
-LOG = "segmentation.log"
-
-Environment = dict[str, Any]
 Headers = list[tuple[str, str]]
 
 # What a client may choose as the name of its request: it ends up in logs and headers.

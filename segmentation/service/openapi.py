@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -100,9 +99,9 @@ def document(manifest: Manifest, settings: Settings) -> Document:
     }  # fmt: skip
 
 
-def _add(schemas: Document, model: Any, mode: JsonSchemaMode = "serialization") -> None:
+def _add(schemas: Document, model: Any) -> None:
     """Add the schema of a type, and of what it is made of, to the components."""
-    schema = TypeAdapter(model).json_schema(ref_template=_REFERENCE, mode=mode)
+    schema = TypeAdapter(model).json_schema(ref_template=_REFERENCE, mode="serialization")
     schemas.update(schema.pop("$defs", {}))
     schemas[model.__name__] = schema
 

@@ -16,10 +16,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from segmentation.errors import InvalidRecordsError, NotReadyError, Problem, SegmentationError
-from segmentation.service.observe import REQUEST_ID
+from segmentation.service.environment import REQUEST_ID, SINGLE
 
-# Set where the body is one record: pointers then begin at its fields.
-SINGLE = "segmentation.single"
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 100
 UNEXPECTED = "An unexpected error; the log has its place."
@@ -111,8 +109,12 @@ def _http(error: HTTPException) -> Response:
     return problem(status, details.get(status, status.description or status.phrase), headers)
 
 
-def _unexpected(error: Exception) -> Response:
-    # The text of an exception may quote what was sent, so only its type and place are logged.
+def log_unexpected(error: BaseException) -> None:
+    """Log an exception by its type and place: its text may quote what was sent."""
     places = "".join(traceback.format_tb(error.__traceback__))
     logger.error("unexpected %s\n%s", type(error).__name__, places)
+
+
+def _unexpected(error: Exception) -> Response:
+    log_unexpected(error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED)

@@ -8,15 +8,13 @@ from flask import Blueprint, Response, request
 from segmentation.runtime import Model
 from segmentation.runtime.cards import segment_cards
 from segmentation.schema import Record
-from segmentation.service.body import decoded_records, is_object, read_body
+from segmentation.service.body import JSON, decoded_records, is_object, read_body
+from segmentation.service.environment import N_RECORDS, SINGLE
 from segmentation.service.metrics import Metrics
-from segmentation.service.observe import N_RECORDS
-from segmentation.service.problems import SINGLE
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
 
 PREDICT = "/predict"
-JSON = "application/json"
 
 
 def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from segmentation.runtime import Model
-from segmentation.service.body import is_object, received
+from segmentation.service.body import JSON, is_object, received
+from segmentation.service.environment import N_RECORDS, ROUTE, Environment
 from segmentation.service.metrics import Metrics
-from segmentation.service.observe import N_RECORDS, ROUTE, Environment
-from segmentation.service.routes import JSON, PREDICT, encoded_answers
+from segmentation.service.routes import PREDICT, encoded_answers
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import traceback
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -58,15 +57,14 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:  # noqa: ARG002
         """Refuse what is not a request, or say that one broke us."""
-        kind = type(exc).__name__
         if isinstance(exc, errors.ParseException):
             status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
+            kind = type(exc).__name__
             detail = f"This is not a request as HTTP has it: {kind}."
             self.log.warning("refused what is not an HTTP request: %s", kind)
         else:
             status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, problems.UNEXPECTED
-            places = "".join(traceback.format_tb(exc.__traceback__))
-            self.log.error("unexpected %s\n%s", kind, places)
+            problems.log_unexpected(exc)
         with suppress(OSError):
             client.sendall(_refusal(status, detail))
 

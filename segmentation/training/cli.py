@@ -71,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _train(options, STUDIES["mobile"])
     except DataError as error:
-        _complain(f"{error.reasons[0]}" if len(error.reasons) == 1 else "\n  ".join(error.reasons),
-                  options.data)  # fmt: skip
+        _complain(f"{error.source}: " + "\n  ".join(error.reasons))
         return 1
     except SegmentationError as error:
         _complain(str(error))
@@ -86,9 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _complain(text: str, source: Path | None = None) -> None:
-    place = f"{source}: " if source else ""
-    sys.stderr.write(f"train.py: {place}{text}\n")
+def _complain(text: str) -> None:
+    sys.stderr.write(f"train.py: {text}\n")
 
 
 def _train(options: argparse.Namespace, study: Study) -> None:

@@ -41,7 +41,8 @@ def calibrate(model: Any, X: Floats, y: NDArray[Any], random_state: int) -> Conf
     """
     scores = defaultdict(list)
     for condition in conditions(X, random_state, n_draws=5):
-        scores[condition.kind].append(_scores(model, condition, y))
+        probabilities = model.predict_proba(condition.stacked)
+        scores[condition.kind].append(_scores(model, probabilities, y))
     # Copies of one record depend on each other, so the correction for a finite sample counts
     # records: it errs on the side of more coverage.
     level = min(1.0, np.ceil((len(y) + 1) * COVERAGE) / len(y))
@@ -57,9 +58,9 @@ def calibrate(model: Any, X: Floats, y: NDArray[Any], random_state: int) -> Conf
     )
 
 
-def _scores(model: Any, condition: Condition, y: NDArray[Any]) -> NDArray[np.float64]:
-    probabilities = model.predict_proba(condition.stacked)
-    true = np.searchsorted(model.classes_, np.tile(y, len(condition.copies)))
+def _scores(model: Any, probabilities: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return 1 minus the probability of the truth, for copies of the records below each other."""
+    true = np.searchsorted(model.classes_, np.tile(y, len(probabilities) // len(y)))
     return np.asarray(1.0 - probabilities[np.arange(len(true)), true])
 
 
@@ -70,7 +71,7 @@ def coverage(
     covered, unsure = defaultdict(list), defaultdict(list)
     for condition in found:
         probabilities = model.predict_proba(condition.stacked)
-        covered[condition.kind].append(_scores(model, condition, y) <= threshold)
+        covered[condition.kind].append(_scores(model, probabilities, y) <= threshold)
         unsure[condition.kind].append((1.0 - probabilities <= threshold).sum(axis=1) != 1)
     return {
         kind: (

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.metrics import precision_score, recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
@@ -108,8 +107,8 @@ def search(study: Study, data: Labelled, grid: Grid, seed: int, callbacks: list[
     )
     searcher.set_callbacks(*callbacks)
     searcher.fit(train.X, train.y)
-    return _calibrated(study.pipeline(seed).set_params(**searcher.best_params_), train, calibration,
-                       searcher.best_params_, seed)  # fmt: skip
+    params = searcher.best_params_
+    return _calibrated(study.pipeline(seed).set_params(**params), train, calibration, params, seed)
 
 
 def _split(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
@@ -144,7 +143,7 @@ def cross_validate(
     for fold, (inside, outside) in enumerate(folds.split(data.X, data.y)):
         train, calibration = _split(Labelled(data.X[inside], data.y[inside]), seed)
         fitted = _calibrated(
-            clone(study.pipeline(seed)).set_params(**params), train, calibration, params, seed
+            study.pipeline(seed).set_params(**params), train, calibration, params, seed
         )
         held_out = Labelled(data.X[outside], data.y[outside])
         for name, value in measure(fitted, held_out, seed + 1 + fold).items():

@@ -1,4 +1,4 @@
-"""An adapter for models that want labels 0, 1, 2, …: XGBoost and the neural network."""
+"""An adapter for models that want labels 0, 1, 2, …: XGBoost."""
 
 from __future__ import annotations
 

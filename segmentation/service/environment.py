@@ -1,0 +1,19 @@
+"""What we leave in a request's WSGI environment, for the layers around the one that knows it.
+
+Imports nothing, so that gunicorn can read its settings, and with them the logger, before anything
+is loaded that looks for the counters' folder.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Environment = dict[str, Any]
+
+REQUEST_ID = "segmentation.request_id"
+ROUTE = "segmentation.route"
+N_RECORDS = "segmentation.records"
+# Whether the body is one record: pointers then begin at its fields.
+SINGLE = "segmentation.single"
+# For the access log, which gunicorn writes when the answer has gone out.
+LOG = "segmentation.log"
