@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.pipeline import Pipeline
 
@@ -50,8 +50,87 @@ class Implication:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """A rule that names one cluster: the one, of those without a name, that is extreme.
+
+    Attributes
+    ----------
+    segment : str
+        ``id`` of the segment that the cluster becomes.
+    extreme : {"highest", "lowest"}
+    columns : tuple of str
+        Features whose means over the cluster's records are added up and compared.
+    """
+
+    segment: str
+    extreme: Literal["highest", "lowest"]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A set of features from which models try to tell the segment, for the report.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``demographics only``.
+    columns : tuple of str
+        Names of the features.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is asked about the future: the segment of a customer `days` later.
+
+    Attributes
+    ----------
+    days : int
+        How far ahead.
+    classifier : callable
+        ``classifier(random_state)`` returns an unfitted classifier of the matrix of features;
+        it has to take NaN.
+    """
+
+    days: int
+    classifier: Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """How a customer's transactions become a record.
+
+    Attributes
+    ----------
+    schema : Schema
+        What one transaction is.
+    sql : str
+        One ``SELECT`` in DuckDB's dialect that gives a row for each customer, with the columns of
+        the study's schema, from the tables ``transactions`` and ``categories`` and the parameter
+        ``$reference``, the time that recency is relative to.
+    categories : str
+        File name, in ``data``, of the table of product categories: ``keyword,category``.
+    rebuild : callable
+        ``rebuild(categories)`` returns the study for other names of categories.
+    """
+
+    schema: Schema
+    sql: str
+    categories: str
+    rebuild: Callable[[tuple[str, ...]], Study]
+
+
+@dataclass(frozen=True)
 class Study:
-    """One segmentation problem whose segments are known for the training records.
+    """One segmentation problem.
+
+    Its segments are known for the training records, in the schema's target, or discovered: then
+    `naming` says which cluster is which segment and the columns that define them are marked in
+    the schema.
 
     Attributes
     ----------
@@ -64,11 +143,21 @@ class Study:
     schema : Schema
         What a record is.
     segments : tuple of Segment
-        One for each label of the target.
+        One for each label of the target, or for each cluster.
     pipeline : callable
-        ``pipeline(random_state)`` returns the unfitted pipeline, all cleaning included.
+        ``pipeline(random_state)`` returns the unfitted pipeline, all cleaning included: two
+        steps, ``records`` and ``segments``. Where segments are discovered, the second is an
+        ``estimators.NearestCentroid``.
     grids : mapping of str to mapping
-        Search spaces by name; ``quick`` is the default of ``train.py``.
+        Search spaces by name; ``quick`` is the default of ``train.py``. Empty: nothing to search.
+    naming : tuple of Pick
+        Rules, in order, that name all clusters but one; the last is what is left.
+    readings : tuple of Reading
+        Sets of features whose worth the report measures.
+    transactions : Transactions or None
+        How records come from transactions, where they do.
+    outlook : Outlook or None
+        What is asked about the future; needs transactions.
     implications : tuple of Implication
         Answers that must go together; records where they don't get a warning.
     caveats : tuple of str
@@ -82,6 +171,10 @@ class Study:
     segments: tuple[Segment, ...]
     pipeline: Callable[[int], Pipeline]
     grids: Mapping[str, Grid]
+    naming: tuple[Pick, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    transactions: Transactions | None = None
+    outlook: Outlook | None = None
     implications: tuple[Implication, ...] = ()
     caveats: tuple[str, ...] = ()
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 Record = dict[str, Any]
 """One customer: answers by column name (or, as sent, by any accepted spelling)."""
 
-Kind = Literal["number", "integer", "category", "identifier"]
+Kind = Literal["number", "integer", "category", "identifier", "time"]
 Role = Literal["feature", "context", "identifier", "target"]
 
 # The largest integers that every JSON reader keeps exactly (RFC 8259, section 6).
@@ -55,9 +55,9 @@ class Column:
         The project's own snake_case name, with its unit.
     title : str
         The original's header; its underscored form is accepted as well.
-    kind : {"number", "integer", "category", "identifier"}
+    kind : {"number", "integer", "category", "identifier", "time"}
         What values are: a category is text of which some values are known, an identifier is
-        an integer or text.
+        an integer or text, a time is text such as ``2011-08-31T17:45:00``.
     role : {"feature", "context", "identifier", "target"}
         What it is for: the model reads features; context only describes a segment.
     description : str
@@ -72,6 +72,10 @@ class Column:
         Values that are known; others are answered with a warning.
     aliases : tuple of Alias
         Further names.
+    defines : bool
+        Whether segments are defined by this column: a model that reads it re-derives its label.
+    fixed : bool
+        Whether nobody can change it, as age or sex: it is never proposed as a change.
     """
 
     name: str
@@ -85,6 +89,8 @@ class Column:
     resolution: float = 0.0
     categories: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    defines: bool = False
+    fixed: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -99,6 +105,8 @@ class Column:
             return (
                 f"must be an integer of at most 16 digits or text of 1 to {LONGEST_TEXT} characters"
             )
+        if self.kind == "time":
+            return "must be a date and time like 2011-08-31T17:45:00, without a time zone"
         noun = "a whole number" if self.kind == "integer" else "a number"
         low, high = ((bound or 0) * divisor for bound in (self.minimum, self.maximum))
         unit = unit or self.unit
@@ -144,6 +152,11 @@ class Schema:
     def features(self) -> tuple[Column, ...]:
         """The columns that the model reads, in the order in which it reads them."""
         return self._with_role("feature")
+
+    @cached_property
+    def defining(self) -> tuple[int, ...]:
+        """Positions among the features of those that define the segments."""
+        return tuple(i for i, column in enumerate(self.features) if column.defines)
 
     @cached_property
     def sendable(self) -> tuple[Column, ...]:

@@ -28,6 +28,7 @@ _CODES = {
     "value_error": "type",
     "string_too_short": "length",
     "string_too_long": "length",
+    "string_pattern_mismatch": "type",
 }
 
 

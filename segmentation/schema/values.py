@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT, Column
+
+
+# RFC 3339 without a zone: shops record local time. A date alone is its midnight.
+_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
 
 
 def value_type(column: Column) -> Any:
@@ -22,6 +27,8 @@ def value_type(column: Column) -> Any:
     if column.kind == "identifier":
         number = _integer(-LARGEST_EXACT_INTEGER, LARGEST_EXACT_INTEGER)
         return Annotated[number | text, Field(union_mode="left_to_right")]
+    if column.kind == "time":
+        return Annotated[str, Field(strict=True, pattern=_TIME), AfterValidator(_real_time)]
     low, high = column.minimum, column.maximum
     if column.kind == "integer":
         return _integer(low, high)
@@ -41,6 +48,11 @@ def _integer(low: float | None, high: float | None) -> Any:
         Field(union_mode="left_to_right"),
         WithJsonSchema({"type": "integer"} | {k: v for k, v in limits.items() if v is not None}),
     ]
+
+
+def _real_time(text: str) -> str:
+    datetime.fromisoformat(text)  # ValueError for a 31st of February
+    return text
 
 
 def _whole(number: float) -> float:

@@ -54,6 +54,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=1440,
             resolution=1,
+            defines=True,
         ),
         Column(
             name="screen_on_hours_per_day",
@@ -66,6 +67,7 @@ SCHEMA = Schema(
             maximum=24,
             resolution=0.1,
             aliases=(Alias("Screen On Time (min/day)", unit="minutes per day", divisor=60),),
+            defines=True,
         ),
         Column(
             name="battery_drain_mah_per_day",
@@ -77,6 +79,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=20_000,
             resolution=1,
+            defines=True,
         ),
         Column(
             name="apps_installed",
@@ -88,6 +91,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=2_000,
             resolution=1,
+            defines=True,
         ),
         Column(
             name="data_usage_mb_per_day",
@@ -99,6 +103,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=100_000,
             resolution=1,
+            defines=True,
         ),
         Column(
             name="age",
