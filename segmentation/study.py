@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sklearn.pipeline import Pipeline
 
-from segmentation.estimators import RecordMatrix
+from segmentation.estimators import NearestCentroid, RecordMatrix
 from segmentation.schema import Schema
 
 Grid = Mapping[str, Sequence[Any]]
@@ -188,3 +188,18 @@ def record_matrix(schema: Schema) -> RecordMatrix:
         if spelling.column.role == "feature"
     }
     return RecordMatrix(features, spellings)
+
+
+def centroids(schema: Schema, space: Pipeline, prior: Any = None) -> NearestCentroid:
+    """Return the last step of a pipeline whose segments are discovered.
+
+    Parameters
+    ----------
+    schema : Schema
+        Whose columns marked ``defines`` are measured.
+    space : Pipeline
+        From those columns to the space of distances; see ``estimators.NearestCentroid``.
+    prior : Pipeline, optional
+        What to expect of records whose defining answers are missing.
+    """
+    return NearestCentroid(space, schema.defining, prior)

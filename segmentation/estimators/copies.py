@@ -1,102 +1,36 @@
-"""Our scikit-learn estimators: everything of ours that ends up inside a pickled pipeline.
-
-They know arrays and data frames, not studies: names and numbers come in as parameters.
-"""
+"""A classifier that learns from incomplete and imprecise copies of its records, and the copies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-Floats = NDArray[np.float32]
+from segmentation.estimators.contributions import Contributions, of_trees
+from segmentation.estimators.records import Floats
 
-
-class RecordMatrix(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """Turn records into the matrix that a model reads: one float32 column per feature.
-
-    Records are a data frame under any accepted headers, a list of dictionaries, or an array that
-    has the features in order already. Other columns are ignored; missing answers become NaN.
-    Values are cast to float32 because the ONNX scorer compares in float32: a threshold that was
-    learned from float64 values may otherwise lie on the other side of one.
-
-    Parameters
-    ----------
-    features : sequence of str
-        Feature names, in order.
-    spellings : mapping of str to (str, float)
-        Accepted header to feature name and the divisor from its unit to the feature's.
-    """
-
-    def __init__(self, features: Sequence[str], spellings: Mapping[str, tuple[str, float]]) -> None:
-        self.features = features
-        self.spellings = spellings
-
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
-        """Learn nothing; the columns are stated."""
-        return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
-        """Return the feature names."""
-        return np.asarray(self.features, dtype=object)
-
-    def transform(self, X: Any) -> Floats:
-        """Return the matrix.
-
-        Parameters
-        ----------
-        X : data frame, list of dict, or array of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features), float32
-
-        Raises
-        ------
-        ValueError
-            If an array has another width, no column is known, or a value is not a number.
-        """
-        if hasattr(X, "columns"):
-            return self._from_frame(X)
-        if isinstance(X, list) and X and isinstance(X[0], dict):
-            import pandas as pd  # a build-side convenience; the service never comes here
-
-            return self._from_frame(pd.DataFrame(X))
-        matrix = np.asarray(X, dtype=np.float32)
-        if matrix.ndim != 2 or matrix.shape[1] != len(self.features):  # noqa: PLR2004
-            raise ValueError(f"expected {len(self.features)} columns, got shape {matrix.shape}")
-        return matrix
-
-    def _from_frame(self, frame: Any) -> Floats:
-        matrix = np.full((len(frame), len(self.features)), np.nan)
-        known = [name for name in frame.columns if name in self.spellings]
-        if not known:
-            raise ValueError(f"none of the columns is one of {', '.join(self.features)}")
-        for name in known:
-            feature, divisor = self.spellings[name]
-            values = np.asarray(frame[name].to_numpy(dtype=np.float64, na_value=np.nan)) / divisor
-            column = matrix[:, list(self.features).index(feature)]
-            np.copyto(column, values, where=np.isnan(column))
-        return matrix.astype(np.float32)
+# All ways in which up to eight answers can be missing; of more answers as many are drawn.
+MOST_PATTERNS = 254
 
 
 def missing_patterns(n_features: int) -> NDArray[np.bool_]:
-    """Return every way in which some, but not all, of the answers can be missing.
+    """Return the ways in which some, but not all, of the answers can be missing.
+
+    Of up to eight answers all ways; of more, as many drawn with a fixed seed, each number of
+    missing answers equally often.
 
     Returns
     -------
-    ndarray of shape (2 ** n_features - 2, n_features), bool
+    ndarray of shape (n_patterns, n_features), bool
         True where the answer is missing; fewest missing first.
     """
+    if 2**n_features - 2 > MOST_PATTERNS:
+        return _drawn_patterns(n_features)
     subsets = [
         subset for size in range(1, n_features) for subset in combinations(range(n_features), size)
     ]
@@ -104,6 +38,13 @@ def missing_patterns(n_features: int) -> NDArray[np.bool_]:
     for pattern, subset in zip(patterns, subsets, strict=True):
         pattern[list(subset)] = True
     return patterns
+
+
+def _drawn_patterns(n_features: int) -> NDArray[np.bool_]:
+    random = np.random.default_rng(n_features)
+    sizes = np.sort(np.arange(MOST_PATTERNS) % (n_features - 1) + 1)
+    rank = random.permuted(np.tile(np.arange(n_features), (MOST_PATTERNS, 1)), axis=1)
+    return np.asarray(rank < sizes[:, np.newaxis])
 
 
 def with_missing(X: Floats, pattern: NDArray[np.bool_]) -> Floats:
@@ -176,3 +117,14 @@ class TrainedOnCopies(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the probability of each label, of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(X))
+
+    def contributions(self, X: Any) -> Contributions:
+        """Return the SHAP values of the probabilities; the fitted estimator must end in trees.
+
+        The trees read answers whose gaps are filled, so a gap has a contribution of its own.
+        """
+        check_is_fitted(self)
+        *before, (_, trees) = self.estimator_.steps
+        for _, step in before:
+            X = step.transform(X)
+        return of_trees(trees, X)

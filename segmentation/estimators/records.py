@@ -1,0 +1,83 @@
+"""Records under any accepted header to a matrix of numbers: the first step of every pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+Floats = NDArray[np.float32]
+
+
+class RecordMatrix(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """Turn records into the matrix that a model reads: one float32 column per feature.
+
+    Records are a data frame under any accepted headers, a list of dictionaries, or an array that
+    has the features in order already. Other columns are ignored; missing answers become NaN.
+    Values are cast to float32 because the ONNX scorer compares in float32: a threshold that was
+    learned from float64 values may otherwise lie on the other side of one.
+
+    Parameters
+    ----------
+    features : sequence of str
+        Feature names, in order.
+    spellings : mapping of str to (str, float)
+        Accepted header to feature name and the divisor from its unit to the feature's.
+    """
+
+    def __init__(self, features: Sequence[str], spellings: Mapping[str, tuple[str, float]]) -> None:
+        self.features = features
+        self.spellings = spellings
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
+        """Learn nothing; the columns are stated."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
+        """Return the feature names."""
+        return np.asarray(self.features, dtype=object)
+
+    def transform(self, X: Any) -> Floats:
+        """Return the matrix.
+
+        Parameters
+        ----------
+        X : data frame, list of dict, or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+
+        Raises
+        ------
+        ValueError
+            If an array has another width, no column is known, or a value is not a number.
+        """
+        if hasattr(X, "columns"):
+            return self._from_frame(X)
+        if isinstance(X, list) and X and isinstance(X[0], dict):
+            import pandas as pd  # a build-side convenience; the service never comes here
+
+            return self._from_frame(pd.DataFrame(X))
+        matrix = np.asarray(X, dtype=np.float32)
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.features):  # noqa: PLR2004
+            raise ValueError(f"expected {len(self.features)} columns, got shape {matrix.shape}")
+        return matrix
+
+    def _from_frame(self, frame: Any) -> Floats:
+        matrix = np.full((len(frame), len(self.features)), np.nan)
+        known = [name for name in frame.columns if name in self.spellings]
+        if not known:
+            raise ValueError(f"none of the columns is one of {', '.join(self.features)}")
+        for name in known:
+            feature, divisor = self.spellings[name]
+            values = np.asarray(frame[name].to_numpy(dtype=np.float64, na_value=np.nan)) / divisor
+            column = matrix[:, list(self.features).index(feature)]
+            np.copyto(column, values, where=np.isnan(column))
+        return matrix.astype(np.float32)
