@@ -55,9 +55,9 @@ control_socket_disable = True
 
 def post_worker_init(worker):
     """Get ready before the first request."""
-    slot = worker.wsgi.extensions.get("model_slot")  # the benchmark's empty app has none
-    if slot:
-        slot.load()
+    catalogue = worker.wsgi.extensions.get("catalogue")  # the benchmark's empty app has none
+    if catalogue:
+        catalogue.slot().load()
     # What is there now stays: the collector need not walk through it again. Requests leave no
     # cycles behind, so it need not look after every 700 new objects, either.
     gc.collect()

@@ -22,6 +22,14 @@ class NotReadyError(SegmentationError):
     """There is no model that answers correctly."""
 
 
+class UnknownStudyError(SegmentationError):
+    """No model of such a study is there."""
+
+
+class UnavailableError(SegmentationError):
+    """What was asked for exists, but not in this installation or for this study."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with one answer of one record.
@@ -30,8 +38,9 @@ class Problem:
     ----------
     row : int
         Position of the record among those sent, from 0.
-    field : str or None
-        The field as its sender spelled it; None when the whole record is meant.
+    field : str, tuple of str and int, or None
+        The field as its sender spelled it, or the way to it through what is nested; None when
+        the whole record is meant.
     code : str
         Stable machine-readable kind: ``type``, ``range``, ``length``, ``unknown_field``, …
     message : str
@@ -39,7 +48,7 @@ class Problem:
     """
 
     row: int
-    field: str | None
+    field: str | tuple[str | int, ...] | None
     code: str
     message: str
 

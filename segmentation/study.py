@@ -187,7 +187,13 @@ def record_matrix(schema: Schema) -> RecordMatrix:
         for name, spelling in schema.spellings.items()
         if spelling.column.role == "feature"
     }
-    return RecordMatrix(features, spellings)
+    largest = {
+        name: rule.column
+        for rule in schema.derived
+        for name, spelling in schema.spellings.items()
+        if spelling.column.name in rule.largest_of
+    }
+    return RecordMatrix(features, spellings, largest or None)
 
 
 def centroids(schema: Schema, space: Pipeline, prior: Any = None) -> NearestCentroid:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from segmentation.schema import Record, Schema
 
 # Raised when a manifest can no longer be read by programs of the version before.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class _Part(BaseModel):
@@ -93,15 +93,18 @@ class PackedImplication(_Part):
 
 
 class Conformal(_Part):
-    """How plausible segments are told: those of at least probability 1 - `threshold`.
+    """How plausible segments are told: those of at least probability 1 - threshold.
 
-    `thresholds` holds what each kind of calibration record asks for; `threshold` is the largest.
+    There is one threshold for each number of missing answers, from 0, among those that define
+    segments. `measured` holds what each condition asks for: an imprecise record looks like a
+    complete one, so the largest of both is used. `truth` says what is covered.
     """
 
     coverage: float
-    threshold: float
-    thresholds: dict[str, float]
+    thresholds: list[float]
+    measured: dict[str, float]
     n_calibration: int
+    truth: str
 
 
 class Golden(_Part):
@@ -113,10 +116,14 @@ class Golden(_Part):
 
 
 class Scorer(_Part):
-    """How to call the ONNX part: one float32 input with a column per feature, NaN where missing."""
+    """How to call the ONNX part: one float32 input with a column per feature, NaN where missing.
+
+    `outlook` names the output with the probabilities of a later day, where there is one.
+    """
 
     input: str
     output: str
+    outlook: str | None = None
     features: list[str]
 
 
@@ -132,6 +139,7 @@ class Training(_Part):
     """How the model was fitted, and on what."""
 
     data: DataSheet
+    synthetic: bool
     grid: str
     params: dict[str, Any]
     random_state: int
@@ -141,17 +149,130 @@ class Training(_Part):
 
 
 class Figure(_Part):
-    """One measured number: what it is, on which records, and what it does not say."""
+    """One measured number: what it is, on which records, and from which inputs.
+
+    `circular` is whether those inputs include columns that define the segments: the figure then
+    measures agreement with a definition and not foresight.
+    """
 
     name: str
     value: float
     on: str
+    inputs: str
+    circular: bool
+
+
+class CurvePoint(_Part):
+    """What K-Means gives for one number of clusters; inertia is the sum of squared distances."""
+
+    k: int
+    inertia: float
+    silhouette: float
+    davies_bouldin: float
+    calinski_harabasz: float
+
+
+class Stability(_Part):
+    """Adjusted Rand index between the clusters and those of each of `n` bootstrap samples.
+
+    Hubert and Arabie 1985, https://doi.org/10.1007/BF01908075: 1 for the same groups, 0 for what
+    chance gives. The deviation is that of the population.
+    """
+
+    mean: float
+    deviation: float
+    worst: float
+    n: int
+
+
+class ClusterReport(_Part):
+    """How segments were discovered and how good the clusters are.
+
+    `naming` says why each segment has its name.
+    """
+
+    columns: list[str]
+    n_dimensions: int
+    quality: dict[str, float]
+    stability: Stability
+    curve: list[CurvePoint]
+    naming: list[str]
+
+
+class Fate(_Part):
+    """What became of one segment of the model before.
+
+    `members` are the records that the old model puts there, `stayed` the share of them that the
+    new one puts into the `successor`, `distance` from its centroid to the successor's, `into` the
+    new segments that hold at least a quarter of them, the largest part first.
+    """
+
+    segment: str
+    fate: Literal["kept", "split", "merged", "vanished"]
+    members: int
+    successor: str | None
+    stayed: float | None
+    distance: float | None
+    into: tuple[str, ...]
+
+
+class Origin(_Part):
+    """Where a segment comes from.
+
+    `sources` are the old segments that make at least a quarter of its members.
+    """
+
+    segment: str
+    origin: Literal["kept", "split", "merged", "new"]
+    members: int
+    predecessor: str | None
+    sources: tuple[str, ...]
+
+
+class Transitions(_Part):
+    """How the segments of two models go together, measured on the same records.
+
+    `agreement` is the adjusted Rand index between the labels of both models, `unchanged` the
+    share of the records whose new segment continues their old one.
+    """
+
+    old: tuple[Fate, ...]
+    new: tuple[Origin, ...]
+    agreement: float
+    unchanged: float
+    records: int
+
+
+class Lineage(_Part):
+    """How the segments continue those of the model before.
+
+    `conflicts` says where the rules of naming would have called a segment otherwise.
+    """
+
+    previous: str
+    transitions: Transitions
+    conflicts: tuple[str, ...]
+
+
+class Aggregation(_Part):
+    """How a customer's transactions become a record; see ``segmentation.aggregation``."""
+
+    transactions: Schema
+    sql: str
+    categories: list[tuple[str, str]]
+    reference: str
+
+
+class Outlook(_Part):
+    """The answer about a later day is about so many days after the record's."""
+
+    days: int
 
 
 class Manifest(_Part):
     """A model card that programs can read."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     study: str
     title: str
     description: str
@@ -165,6 +286,10 @@ class Manifest(_Part):
     baseline: Baseline
     implications: list[PackedImplication]
     conformal: Conformal
+    clusters: ClusterReport | None = None
+    lineage: Lineage | None = None
+    aggregation: Aggregation | None = None
+    outlook: Outlook | None = None
     golden: list[Golden]
     figures: list[Figure]
     caveats: list[str]

@@ -39,13 +39,15 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     prior : Pipeline, optional
         ``Take`` as its first step, then steps that treat each column on its own, then a
         multinomial ``LogisticRegression``. It isn't asked about records whose defining answers
-        are all there.
+        are all there. Without one, each segment's share of the records is expected.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     space_ : Pipeline
     prior_ : Pipeline or None
+    shares_ : ndarray of shape (n_classes,)
+        What is expected of a record without a prior.
     centroids_ : ndarray of shape (n_classes, n_dimensions)
         Mean of each segment's records in the space.
     variance_ : float
@@ -66,6 +68,7 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         labels = range(len(self.classes_))
         self.centroids_ = np.vstack([np.nanmean(Z[positions == label], axis=0) for label in labels])
         self.variance_ = float(np.nanmean((Z - self.centroids_[positions]) ** 2))
+        self.shares_ = np.bincount(positions) / len(positions)
         self.prior_ = None if self.prior is None else clone(self.prior).fit(X, y)
         return self
 
@@ -102,8 +105,12 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         squares = (Z[:, np.newaxis] - self.centroids_) ** 2
         logarithms = -np.nansum(squares, axis=2) / (2.0 * self.variance_)
         incomplete = np.isnan(Z).any(axis=1)
-        if self.prior_ is not None and incomplete.any():
-            logarithms[incomplete] += self.prior_.predict_log_proba(np.asarray(X)[incomplete])
+        if incomplete.any():
+            logarithms[incomplete] += (
+                np.log(self.shares_)
+                if self.prior_ is None
+                else self.prior_.predict_log_proba(np.asarray(X)[incomplete])
+            )
         return np.asarray(logarithms)
 
     @property
@@ -123,13 +130,15 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _add_prior(
         self, X: Any, incomplete: NDArray[np.bool_], base: Floats, values: Floats
     ) -> None:
-        if self.prior_ is None or not incomplete.any():
-            return
-        Z = self.prior_[:-1].transform(np.asarray(X)[incomplete])
-        model, taken = self.prior_[-1], list(self.prior_[0].columns)
         rows = np.flatnonzero(incomplete)
-        values[np.ix_(rows, range(len(self.classes_)), taken)] += Z[:, np.newaxis] * model.coef_
-        base[rows] += model.intercept_
+        if self.prior_ is None:
+            base[rows] += np.log(self.shares_)
+        elif len(rows):
+            Z = self.prior_[:-1].transform(np.asarray(X)[rows])
+            model, taken = self.prior_[-1], list(self.prior_[0].columns)
+            classes = np.arange(len(self.classes_))
+            values[np.ix_(rows, classes, taken)] += Z[:, np.newaxis] * model.coef_
+            base[rows] += model.intercept_
 
 
 class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
@@ -163,7 +172,9 @@ class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
         """
         self.segmenter_ = clone(self.segmenter).fit(X, y)
         self.classes_ = self.segmenter_.classes_
-        self.classifier_ = clone(self.classifier).fit(*later)
+        X_before, y_later = later
+        X_before = np.asarray(X_before, dtype=np.float64)
+        self.classifier_ = clone(self.classifier).fit(X_before, y_later)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -178,7 +189,7 @@ class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
         """Return the probabilities of later, of shape (n_samples, n_classes)."""
         found = np.zeros((len(X), len(self.classes_)))
         positions = np.searchsorted(self.classes_, self.classifier_.classes_)
-        found[:, positions] = self.classifier_.predict_proba(X)
+        found[:, positions] = self.classifier_.predict_proba(np.asarray(X, dtype=np.float64))
         return found
 
     def contributions(self, X: Any) -> Contributions:

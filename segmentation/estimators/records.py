@@ -26,11 +26,20 @@ class RecordMatrix(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         Feature names, in order.
     spellings : mapping of str to (str, float)
         Accepted header to feature name and the divisor from its unit to the feature's.
+    largest : mapping of str to str, optional
+        Accepted header of a column that isn't a feature to the feature that is the largest of
+        such columns where it is missing.
     """
 
-    def __init__(self, features: Sequence[str], spellings: Mapping[str, tuple[str, float]]) -> None:
+    def __init__(
+        self,
+        features: Sequence[str],
+        spellings: Mapping[str, tuple[str, float]],
+        largest: Mapping[str, str] | None = None,
+    ) -> None:
         self.features = features
         self.spellings = spellings
+        self.largest = largest
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
         """Learn nothing; the columns are stated."""
@@ -73,11 +82,21 @@ class RecordMatrix(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
     def _from_frame(self, frame: Any) -> Floats:
         matrix = np.full((len(frame), len(self.features)), np.nan)
         known = [name for name in frame.columns if name in self.spellings]
-        if not known:
+        if not known and not any(name in (self.largest or {}) for name in frame.columns):
             raise ValueError(f"none of the columns is one of {', '.join(self.features)}")
         for name in known:
             feature, divisor = self.spellings[name]
             values = np.asarray(frame[name].to_numpy(dtype=np.float64, na_value=np.nan)) / divisor
             column = matrix[:, list(self.features).index(feature)]
             np.copyto(column, values, where=np.isnan(column))
+        self._fill_largest(frame, matrix)
         return matrix.astype(np.float32)
+
+    def _fill_largest(self, frame: Any, matrix: NDArray[np.float64]) -> None:
+        largest = self.largest or {}
+        for feature in sorted(set(largest.values())):
+            parts = [name for name in frame.columns if largest.get(name) == feature]
+            if parts:
+                values = frame[parts].max(axis=1).to_numpy(dtype=np.float64, na_value=np.nan)
+                column = matrix[:, list(self.features).index(feature)]
+                np.copyto(column, values, where=np.isnan(column))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
+from segmentation.runtime.basis import Basis, bases
 from segmentation.runtime.doubts import Doubt
+from segmentation.runtime.explanations import Explanation
 
 # Probabilities have six decimals: a tenth of what packing lets ONNX and the pipeline differ.
 # Arithmetic, because round() goes through text and takes three times as long.
@@ -32,11 +35,20 @@ class SegmentProbability(TypedDict):
     probability: float
 
 
+class Outlook(TypedDict):
+    """How probable each segment is some days later; ``segment`` is the most probable one's id."""
+
+    days: int
+    segment: str
+    probabilities: list[SegmentProbability]
+
+
 class Answer(TypedDict):
     """What is answered about one record.
 
     ``plausible`` holds the true segment for 95 % of records like those the model was calibrated
-    on; ``unsure`` is whether it doesn't hold exactly one.
+    on; ``unsure`` is whether it doesn't hold exactly one. ``basis`` says which of the answers
+    that define segments were given: all (complete), some (incomplete) or none (indirect).
     """
 
     segment: SegmentName
@@ -44,8 +56,11 @@ class Answer(TypedDict):
     probabilities: list[SegmentProbability]
     plausible: list[str]
     unsure: bool
+    basis: Basis
     warnings: list[Doubt]
     id: int | str | None
+    outlook: NotRequired[Outlook]
+    explanation: NotRequired[Explanation]
 
 
 class ModelName(TypedDict):
@@ -83,12 +98,15 @@ class AnswerWriter:
         ]
         self._names = [(segment.id, segment.name) for segment in manifest.segments]
         self._alone = [[segment.id] for segment in manifest.segments]
-        self._least_plausible = 1.0 - manifest.conformal.threshold
+        self._days = manifest.outlook.days if manifest.outlook else 0
+        self._bases = bases(manifest.record)
+        self._least_plausible = [1.0 - one for one in manifest.conformal.thresholds]
 
     def write(
         self,
         probabilities: Sequence[float],
         segment: int,
+        n_missing: int,
         warnings: list[Doubt],
         identifier: int | str | None,
     ) -> Answer:
@@ -99,26 +117,41 @@ class AnswerWriter:
         probabilities : sequence of float, of shape (n_segments,)
         segment : int
             Position of the largest of them.
+        n_missing : int
+            Missing answers among those that define segments.
         warnings : list
         identifier : int, str or None
             The record's own id.
         """
-        plausible = self._plausible(probabilities, segment)
+        plausible = self._plausible(probabilities, segment, self._least_plausible[n_missing])
         return {
             "segment": self._segments[segment],
             "confidence": int(probabilities[segment] * _SCALE + 0.5) / _SCALE,
-            "probabilities": [
-                {"id": key, "name": name, "probability": int(value * _SCALE + 0.5) / _SCALE}
-                for (key, name), value in zip(self._names, probabilities)  # noqa: B905  # hot
-            ],
+            "probabilities": self._named(probabilities),
             "plausible": plausible,
             "unsure": len(plausible) != 1,
+            "basis": self._bases[n_missing],
             "warnings": warnings,
             "id": identifier,
         }
 
-    def _plausible(self, probabilities: Sequence[float], segment: int) -> list[str]:
-        largest, least = probabilities[segment], self._least_plausible
+    def outlook(self, probabilities: Sequence[float]) -> Outlook:
+        """Return what is answered about the later day."""
+        most_probable = max(range(len(probabilities)), key=probabilities.__getitem__)
+        return {
+            "days": self._days,
+            "segment": self._names[most_probable][0],
+            "probabilities": self._named(probabilities),
+        }
+
+    def _named(self, probabilities: Sequence[float]) -> list[SegmentProbability]:
+        return [
+            {"id": key, "name": name, "probability": int(value * _SCALE + 0.5) / _SCALE}
+            for (key, name), value in zip(self._names, probabilities)  # noqa: B905  # hot
+        ]
+
+    def _plausible(self, probabilities: Sequence[float], segment: int, least: float) -> list[str]:
+        largest = probabilities[segment]
         if largest >= least > 1.0 - largest + _SLACK:  # what is left is too little for another
             return self._alone[segment]
         return [

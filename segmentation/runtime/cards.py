@@ -1,11 +1,14 @@
-"""What a manifest tells people about its segments: who they are and how they differ."""
+"""What a manifest tells people: its segments and how they differ, its questions."""
 
 from __future__ import annotations
+
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import PackedSegment
+from segmentation.schema import Schema
 
 
 class Trait(TypedDict):
@@ -52,6 +55,87 @@ class SegmentCards(TypedDict):
     version: str
     records: int
     segments: list[SegmentCard]
+
+
+class SegmentTitle(TypedDict):
+    """What a segment is called, for programs and for people."""
+
+    id: str
+    name: str
+
+
+class StudyCard(TypedDict):
+    """A study that is served; one whose model can't be used has a reason instead of a title."""
+
+    name: str
+    default: bool
+    ready: bool
+    title: NotRequired[str]
+    description: NotRequired[str]
+    version: NotRequired[str]
+    segments: NotRequired[list[SegmentTitle]]
+    reason: NotRequired[str]
+
+
+class Field(TypedDict):
+    """One question: what a form needs to ask it. `spellings` are all names that are accepted."""
+
+    name: str
+    title: str
+    description: str
+    kind: str
+    role: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+    resolution: float
+    categories: list[str]
+    defines: bool
+    fixed: bool
+    spellings: list[str]
+
+
+class SchemaCard(TypedDict):
+    """What a record is, and a transaction where records can be made of transactions."""
+
+    study: str
+    version: str
+    fields: list[Field]
+    transactions: list[Field]
+
+
+def schema_card(manifest: Manifest) -> SchemaCard:
+    """Return the questions of a model's study."""
+    packed = manifest.aggregation
+    return SchemaCard(
+        study=manifest.study,
+        version=manifest.version,
+        fields=_fields(manifest.record),
+        transactions=_fields(packed.transactions) if packed else [],
+    )
+
+
+def _fields(schema: Schema) -> list[Field]:
+    return [
+        Field(
+            name=column.name,
+            title=column.title,
+            description=column.description,
+            kind=column.kind,
+            role=column.role,
+            unit=column.unit,
+            minimum=column.minimum,
+            maximum=column.maximum,
+            resolution=column.resolution,
+            categories=list(column.categories),
+            defines=column.defines,
+            fixed=column.fixed,
+            spellings=[
+                name for name, one in schema.spellings.items() if one.column.name == column.name
+            ],
+        )
+        for column in schema.sendable
+    ]
 
 
 def segment_cards(manifest: Manifest) -> SegmentCards:

@@ -1,7 +1,8 @@
 """Warnings about answers that are possible but unlike anything the model was trained on.
 
-Three kinds: outside the range of the training records, an unknown category, and answers that
-contradict each other. None of them changes the segment that is answered.
+Four kinds: outside the range of the training records, an unknown category, answers that contradict
+each other, and an answer that rests on none of those that define the segments. None of them changes
+the segment that is answered.
 
 Plain Python on purpose: on one record a dozen numpy calls take ten times as long, and in large
 batches nearly every record passes the first, cheap look.
@@ -25,6 +26,7 @@ WIDENING = 1.5
 OUTSIDE_TRAINING = "outside_training"
 UNKNOWN_CATEGORY = "unknown_category"
 CONTRADICTION = "contradiction"
+INDIRECT = "indirect"
 
 Range = tuple[float, float]
 _EVERYTHING = (-math.inf, math.inf)
@@ -33,9 +35,9 @@ _MOST_COMBINATIONS = 1024
 
 
 class Doubt(TypedDict):
-    """One doubt about one answer."""
+    """One doubt about one answer, or about the whole record where there is no field."""
 
-    field: str
+    field: str | None
     code: str
     message: str
 
@@ -63,8 +65,12 @@ class Doubts:
         self._known = {name: baseline.categories[name].shares for name in self._category_names}
         self._implications = manifest.implications
         self._combinations: dict[tuple[str | None, ...], list[Doubt]] = {}
+        self._n_decisive = len(schema.decisive)
+        self._indirect = _warning(None, INDIRECT, _about_indirect(manifest))
 
-    def find(self, record: Record, numbers: Sequence[float | None], segment: int) -> list[Doubt]:
+    def find(
+        self, record: Record, numbers: Sequence[float | None], segment: int, n_missing: int
+    ) -> list[Doubt]:
         """Return the warnings for a record, most often none.
 
         Parameters
@@ -75,11 +81,15 @@ class Doubts:
             Its numeric answers, in the order of the schema's numbers.
         segment : int
             Position of the segment that is answered.
+        n_missing : int
+            Missing answers among those that define segments.
         """
         texts = tuple(map(record.get, self._category_names))
         about_texts = self._combinations.get(texts)
         if about_texts is None:
             about_texts = self._about_texts(texts)
+        if n_missing == self._n_decisive:
+            about_texts = [self._indirect, *about_texts]
         if _within(numbers, self._usual[segment]):
             return about_texts
         return [*self._outside(numbers), *self._contradicting(numbers, segment), *about_texts]
@@ -158,9 +168,10 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
     """Return for each segment the range of each numeric answer that fits it.
 
     The outermost segments are open: an answer beyond all of them is unusual, not contradictory.
-    Context never contradicts, as it doesn't tell segments apart.
+    Only answers that define segments contradict each other.
     """
-    features = {column.name for column in manifest.record.features}
+    schema = manifest.record
+    defining = {schema.features[position].name for position in schema.decisive}
     profiles = [segment.numbers for segment in manifest.segments]
     fitting = []
     for numbers in profiles:
@@ -173,10 +184,23 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
                 -math.inf if low == lowest else low / WIDENING,
                 math.inf if high == highest else high * WIDENING,
             )
-            ranges.append(widened if column.name in features else _EVERYTHING)
+            ranges.append(widened if column.name in defining else _EVERYTHING)
         fitting.append(ranges)
     return fitting
 
 
-def _warning(field: str, code: str, message: str) -> Doubt:
+def _about_indirect(manifest: Manifest) -> str:
+    """Say how often such answers are right, if that was measured."""
+    values = {figure.name: figure.value for figure in manifest.figures}
+    right, largest = values.get("accuracy, indirect"), values.get("accuracy, largest class")
+    message = "rests on none of the answers that define the segments"
+    if right is None or largest is None:
+        return message
+    return (
+        f"{message}: such answers were right for {right:.0%} of held-out records, and always"
+        f" naming the largest segment for {largest:.0%}"
+    )
+
+
+def _warning(field: str | None, code: str, message: str) -> Doubt:
     return {"field": field, "code": code, "message": message}

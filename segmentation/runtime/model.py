@@ -1,6 +1,7 @@
 """A loaded model: records in, answers out. This is the way of a record, in the order it goes.
 
-validate (``schema.records``) → score (``scorer``) → doubt (``doubts``) → write (``answers``).
+gather (``gathering``: what was asked for, transactions to features) → validate (``schema.records``)
+→ score (``scorer``) → doubt (``doubts``) → write (``answers``) → explain (``explanations``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from numpy.typing import NDArray
 from segmentation.artifact import Manifest, Package, read_package
 from segmentation.errors import NotReadyError, PackageError
 from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
+from segmentation.runtime.basis import counter_of_missing
 from segmentation.runtime.doubts import Doubts
+from segmentation.runtime.explanations import Explainer
+from segmentation.runtime.gathering import Gathering
 from segmentation.runtime.scorer import Scorer
 from segmentation.schema import Record, RecordValidator
 
@@ -46,12 +50,15 @@ class Model:
         self._number_names = [column.name for column in schema.numbers]  # the features first
         self._n_features = len(schema.features)
         self._identifier = schema.identifier.name if schema.identifier else ""
+        self._missing = counter_of_missing(schema)
+        self._gathering = Gathering(self.manifest)
         try:
             self._scorer = Scorer(package)
         except Exception as error:  # noqa: BLE001  # ONNX Runtime's have no common base
             raise PackageError(
                 f"has a scorer that cannot be loaded: {type(error).__name__}"
             ) from None
+        self._explainer = Explainer(package, lambda features: self._scorer.scores(features)[0])
         self._doubts = Doubts(self.manifest)
         self._writer = AnswerWriter(self.manifest)
 
@@ -102,24 +109,54 @@ class Model:
 
     def check(self, records: Sequence[Any]) -> list[Record]:
         """Return `records` in canonical form; see `RecordValidator.validate`."""
-        return self._validator.validate(records)
+        return self._validator.validate(self._gathering.gather(records))
 
-    def answer(self, records: list[Record]) -> Iterator[list[Answer]]:
-        """Answer canonical records, chunk by chunk."""
+    def answer(
+        self, records: list[Record], explained: Sequence[int] = ()
+    ) -> Iterator[list[Answer]]:
+        """Answer canonical records, chunk by chunk.
+
+        Parameters
+        ----------
+        records : list of dict
+        explained : sequence of int
+            Positions of the records whose answers get an explanation, in order.
+
+        Raises
+        ------
+        UnavailableError
+            If an explanation takes libraries that are not installed.
+        """
         for start in range(0, len(records), CHUNK):
-            yield self._answered(records[start : start + CHUNK])
+            chunk = records[start : start + CHUNK]
+            answers = self._answered(chunk)
+            inside = [row - start for row in explained if start <= row < start + CHUNK]
+            if inside:
+                self._explain([chunk[row] for row in inside], [answers[row] for row in inside])
+            yield answers
+
+    def _explain(self, records: list[Record], answers: list[Answer]) -> None:
+        numbers = [list(map(record.get, self._number_names)) for record in records]
+        explanations = self._explainer.explain(self._features(numbers))
+        for answer, explanation in zip(answers, explanations, strict=True):
+            answer["explanation"] = explanation
 
     def _answered(self, records: list[Record]) -> list[Answer]:
         """Answer a chunk; plain Python after the scores, as numpy calls cost one record dear."""
         names = self._number_names
         numbers = [list(map(record.get, names)) for record in records]
-        rows = self._scorer.probabilities(self._features(numbers)).tolist()
+        now, *later = self._scorer.scores(self._features(numbers))
         find, write, identifier = self._doubts.find, self._writer.write, self._identifier
+        missing = self._missing
         answers = []
-        for record, given, probabilities in zip(records, numbers, rows, strict=True):
-            segment = probabilities.index(max(probabilities))
-            warnings = find(record, given, segment)
-            answers.append(write(probabilities, segment, warnings, record.get(identifier)))
+        for record, given, probabilities in zip(records, numbers, now.tolist(), strict=True):
+            segment, n_missing = probabilities.index(max(probabilities)), missing(given)
+            warnings = find(record, given, segment, n_missing)
+            key = record.get(identifier)
+            answers.append(write(probabilities, segment, n_missing, warnings, key))
+        for outlook in later:
+            for answer, probabilities in zip(answers, outlook.tolist(), strict=True):
+                answer["outlook"] = self._writer.outlook(probabilities)
         return answers
 
     def _features(self, numbers: list[list[float | None]]) -> NDArray[np.float32]:

@@ -19,15 +19,20 @@ class Scorer:
     def __init__(self, package: Package) -> None:
         self._session = open_session(package.scorer)
         self._input = package.manifest.scorer.input
-        self._outputs = [package.manifest.scorer.output]
+        scorer = package.manifest.scorer
+        self._outputs = [name for name in (scorer.output, scorer.outlook) if name]
 
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each segment, of shape (n_samples, n_segments).
+    def scores(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return the probability of each segment and, where the model has one, of the outlook.
 
         Parameters
         ----------
         features : ndarray of shape (n_samples, n_features), float32
             NaN where an answer is missing.
+
+        Returns
+        -------
+        list of ndarray of shape (n_samples, n_segments), float32
         """
-        found: NDArray[np.float32] = self._session.run(self._outputs, {self._input: features})[0]
+        found: list[NDArray[np.float32]] = self._session.run(self._outputs, {self._input: features})
         return found

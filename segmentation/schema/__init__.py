@@ -4,7 +4,24 @@
 ``documents`` writes it down as JSON Schema. Nothing here knows a particular study, a table or HTTP.
 """
 
-from segmentation.schema.columns import Alias, Column, Record, Schema, Spelling, underscored
+from segmentation.schema.columns import (
+    Alias,
+    Column,
+    Derived,
+    Record,
+    Schema,
+    Spelling,
+    underscored,
+)
 from segmentation.schema.records import RecordValidator
 
-__all__ = ["Alias", "Column", "Record", "RecordValidator", "Schema", "Spelling", "underscored"]
+__all__ = [
+    "Alias",
+    "Column",
+    "Derived",
+    "Record",
+    "RecordValidator",
+    "Schema",
+    "Spelling",
+    "underscored",
+]

@@ -123,6 +123,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A column that follows from others: where it is missing, it is the largest of those given.
+
+    Attributes
+    ----------
+    column : str
+    largest_of : tuple of str
+        Columns of the same schema.
+    """
+
+    column: str
+    largest_of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Spelling:
     """Where a value sent under some name belongs, and in what unit it came."""
 
@@ -139,9 +154,21 @@ class Schema:
     ----------
     columns : tuple of Column
         All columns, the target included where there is one.
+    derived : tuple of Derived
+        Columns that senders need not work out themselves.
     """
 
     columns: tuple[Column, ...]
+    derived: tuple[Derived, ...] = ()
+
+    def derive(self, record: Record) -> Record:
+        """Fill the derived columns of a canonical record in, and return it."""
+        for rule in self.derived:
+            if record.get(rule.column) is None:
+                given = [record[name] for name in rule.largest_of if record.get(name) is not None]
+                if given:
+                    record[rule.column] = max(given)
+        return record
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:
@@ -157,6 +184,11 @@ class Schema:
     def defining(self) -> tuple[int, ...]:
         """Positions among the features of those that define the segments."""
         return tuple(i for i, column in enumerate(self.features) if column.defines)
+
+    @cached_property
+    def decisive(self) -> tuple[int, ...]:
+        """Positions of the features that make a record complete: the defining, or else all."""
+        return self.defining or tuple(range(len(self.features)))
 
     @cached_property
     def sendable(self) -> tuple[Column, ...]:

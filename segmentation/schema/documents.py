@@ -62,7 +62,9 @@ def _value(column: Column, alias: Alias | None = None) -> JsonSchema:
 
 
 def _object(schema: Schema, properties: dict[str, JsonSchema]) -> JsonSchema:
-    features = [name for name in properties if schema.spellings[name].column.role == "feature"]
+    telling = {column.name for column in schema.features}
+    telling.update(name for rule in schema.derived for name in rule.largest_of)
+    features = [name for name in properties if schema.spellings[name].column.name in telling]
     return {
         "type": "object",
         "properties": properties,

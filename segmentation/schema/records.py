@@ -52,6 +52,7 @@ class RecordValidator:
             if spelling.column.name in self._columns
         }
         self._features = tuple(column.name for column in schema.features)
+        self._derive = schema.derive if schema.derived else None
         model = record_model(columns)
         self._one: TypeAdapter[Record] = TypeAdapter(model)
         self._many: TypeAdapter[list[Record]] = TypeAdapter(list[model])  # type: ignore[valid-type]
@@ -86,9 +87,11 @@ class RecordValidator:
                 records = self._many.validate_json(body)
         except ValidationError:
             return None
-        if self._with_duplicates(body, records) or any(map(self._unanswered, records)):
+        if self._with_duplicates(body, records):
             return None
-        return records
+        if self._derive:
+            records = list(map(self._derive, records))
+        return None if any(map(self._unanswered, records)) else records
 
     def _with_duplicates(self, body: bytes, records: Sequence[Record]) -> bool:
         """Whether a key stands twice in an object: pydantic would keep the last one.
@@ -127,6 +130,9 @@ class RecordValidator:
         ]  # fmt: skip
         for start in range(0, len(renamed), _CHUNK):
             problems += self._check(start, renamed[start : start + _CHUNK], records)
+        if self._derive and not problems:
+            # A copy: records that need no renaming are the sender's own.
+            renamed = [self._derive(dict(record)) for record in renamed]
         if not problems:
             problems = [
                 Problem(

@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT, Column
 
-
 # RFC 3339 without a zone: shops record local time. A date alone is its midnight.
 _TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
 

@@ -7,13 +7,13 @@ import os
 from flask import Flask
 
 from segmentation.service import problems
+from segmentation.service.catalogue import Catalogue, packages
 from segmentation.service.docs import docs_routes
 from segmentation.service.metrics import Metrics
 from segmentation.service.observe import Observed
 from segmentation.service.routes import routes
 from segmentation.service.settings import Settings
 from segmentation.service.short_way import ShortWay
-from segmentation.service.slot import ModelSlot
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -27,17 +27,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     Returns
     -------
     Flask
-        Its model is loaded on first use, or by ``app.extensions["model_slot"].load()``.
+        Models are loaded on first use, or by ``app.extensions["catalogue"].slot().load()``.
     """
     settings = settings or Settings.from_environment(os.environ)
     app = Flask("segmentation", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would be HTML
     metrics = Metrics()
-    slot = ModelSlot(settings.model_path, settings.model_public_key, on_load=metrics.served)
-    app.extensions["model_slot"] = slot
+    catalogue = Catalogue(
+        packages(settings), settings.default_study, settings.model_public_key, metrics.served
+    )
+    app.extensions["catalogue"] = catalogue
     problems.register(app)
-    app.register_blueprint(routes(slot, metrics, settings))
-    app.register_blueprint(docs_routes(slot, settings))
-    short_way = ShortWay(app.wsgi_app, slot, metrics, settings)
+    app.register_blueprint(routes(catalogue, metrics, settings))
+    app.register_blueprint(docs_routes(catalogue, settings))
+    short_way = ShortWay(app.wsgi_app, catalogue, metrics, settings)
     app.wsgi_app = Observed(short_way, metrics)  # type: ignore[assignment,method-assign]
     return app

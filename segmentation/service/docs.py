@@ -12,8 +12,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from segmentation.service.body import JSON
+from segmentation.service.catalogue import Catalogue
 from segmentation.service.settings import Settings
-from segmentation.service.slot import ModelSlot
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -37,7 +37,7 @@ _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' 
 _ASSETS = ("css/swagger-ui.css", "js/swagger-ui-bundle.js")
 
 
-def docs_routes(slot: ModelSlot, settings: Settings) -> Blueprint:
+def docs_routes(catalogue: Catalogue, settings: Settings) -> Blueprint:
     """Return the documentation's routes."""
     docs = Blueprint("docs", __name__)
 
@@ -46,7 +46,10 @@ def docs_routes(slot: ModelSlot, settings: Settings) -> Blueprint:
         """Return the document; a slot never changes its model, so it is made once."""
         from segmentation.service import openapi
 
-        return orjson.dumps(openapi.document(slot.get().manifest, settings))
+        first = catalogue.slot().get().manifest
+        others = [slot.manifest() for slot in catalogue if slot.study != catalogue.default]
+        served = [first, *(manifest for manifest in others if manifest)]
+        return orjson.dumps(openapi.document(served, settings))
 
     @docs.get("/")
     def home() -> AnyResponse:

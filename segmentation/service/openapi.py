@@ -6,6 +6,7 @@ is served, and errors are documented as they are (docs/decisions/0004). Imported
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,7 +16,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 import segmentation
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
-from segmentation.runtime.cards import SegmentCards
+from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
+from segmentation.schema import Schema
 from segmentation.schema.documents import record_schemas
 from segmentation.service.problems import MEDIA_TYPE
 from segmentation.service.settings import Settings
@@ -33,6 +35,19 @@ _WHY = {
     422: "Values that no record can have; one error for each, with a JSON Pointer.",
     **_NOT_READY,
 }
+
+
+_NO_EXPLANATION = {501: "Explanations need libraries that are not installed here."}
+_EXPLAIN = {
+    "type": "boolean",
+    "description": "Whether the answer is to have an explanation.",
+}
+
+
+class Studies(TypedDict):
+    """The studies that are served, the default one first."""
+
+    studies: list[StudyCard]
 
 
 class ProblemError(TypedDict):
@@ -70,33 +85,85 @@ class Ready(TypedDict):
     model: ModelName
 
 
-def document(manifest: Manifest, settings: Settings) -> Document:
-    """Return the document of the service that serves a model.
+def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
+    """Return the document of the service that serves some models.
 
     Parameters
     ----------
-    manifest : Manifest
+    manifests : sequence of Manifest
+        That of the default study first.
     settings : Settings
         Its limits are documented.
     """
-    schemas: Document = dict(record_schemas(manifest.record))
-    spelled = [{"$ref": _REFERENCE.format(model=name)} for name in schemas]
-    for model in (Prediction, Predictions, SegmentCards, Manifest, Live, Ready, Problem):
+    schemas: Document = {}
+    for model in (Prediction, Predictions, SegmentCards, SchemaCard, Studies, Manifest,
+                  Live, Ready, Problem):  # fmt: skip
         _add(schemas, model)
+    first = manifests[0]
+    paths: Document = _operations()
+    for manifest in manifests:
+        prefix = "" if manifest is first else f"{manifest.study}."
+        records = _record_schemas(manifest, prefix)
+        schemas.update(records)
+        paths |= _study_paths(manifest, settings, list(records), f"/studies/{manifest.study}")
+        if manifest is first:
+            paths |= _study_paths(manifest, settings, list(records), "")
+    for path, operations in paths.items():
+        for operation in operations.values():
+            operation["operationId"] = path.strip("/").replace("/", "_")
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Segmentation",
             "version": segmentation.__version__,
-            "description": f"{manifest.title}. {manifest.description}",
+            "description": "\n\n".join(f"**{one.study}**: {one.description}" for one in manifests),
         },
-        "paths": _paths(manifest, settings, spelled),
+        "paths": paths,
         "components": {
             "schemas": schemas,
             "headers": {"X-Request-ID": {"schema": {"type": "string"},
                                          "description": "Sent by you, or made up."}},
         },
     }  # fmt: skip
+
+
+def _record_schemas(manifest: Manifest, prefix: str) -> Document:
+    """Return what a record of a study may look like, by component name."""
+    found: Document = dict(record_schemas(manifest.record))
+    if manifest.aggregation:
+        found["RecordByTransactions"] = _by_transactions(
+            manifest, manifest.aggregation.transactions, manifest.aggregation.reference
+        )
+    for schema in found.values():
+        schema["properties"] = schema["properties"] | {"explain": _EXPLAIN}
+    return {f"{prefix}{name}": schema for name, schema in found.items()}
+
+
+def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Document:
+    transaction, *_ = record_schemas(packed).values()
+    transaction.pop("anyOf")
+    needed = [column.name for column in packed.features]
+    for name in needed:
+        transaction["properties"][name] = transaction["properties"][name]["anyOf"][0]
+    identifier = manifest.record.identifier
+    own = {identifier.name: {"type": ["string", "integer", "null"]}} if identifier else {}
+    transactions = {
+        "type": "array",
+        "minItems": 1,
+        "items": transaction | {"required": needed},
+        "description": "Purchases of one customer, from which the features are computed.",
+    }
+    as_of = {
+        "type": ["string", "null"],
+        "description": "The time that recency is relative to; the model's own is"
+        f" {reference}. No purchase may be later.",
+    }
+    return {
+        "type": "object",
+        "properties": own | {"transactions": transactions, "as_of": as_of},
+        "required": ["transactions"],
+        "additionalProperties": False,
+    }
 
 
 def _add(schemas: Document, model: Any) -> None:
@@ -106,29 +173,49 @@ def _add(schemas: Document, model: Any) -> None:
     schemas[model.__name__] = schema
 
 
-def _paths(manifest: Manifest, settings: Settings, spelled: list[Document]) -> Document:
-    record = {"anyOf": spelled}
-    # No maxItems: too many records are a 413, which tools don't take for a violated schema.
-    records = {"type": "array", "items": record}
-    predict = {
-        **_operation("predict", "Answer one record or an array of them", "scoring", _WHY),
-        "description": "An array is answered in its order, or not at all. At most "
-        f"{settings.max_records} records and {settings.max_body_bytes} bytes.",
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"anyOf": [*spelled, records]},
-                                             "examples": _examples(manifest)}},
-        },
-    }  # fmt: skip
-    predict["responses"]["200"] = _json("The answers.", "Prediction", "Predictions")
-    return {
-        "/predict": {"post": predict},
-        "/segments": _get("segments", "The segments and how they differ", "model", "SegmentCards"),
-        "/model": _get("model", "The model card", "model", "Manifest"),
-        "/metrics": {"get": _metrics()},
-        "/livez": _get("live", "Whether the process answers", "operation", "Live", {}),
-        "/readyz": _get("ready", "Whether the model answers correctly", "operation", "Ready"),
+def _study_paths(
+    manifest: Manifest, settings: Settings, records: Sequence[str], root: str
+) -> Document:
+    """Return the paths of one study, below `root`."""
+    tag = manifest.study if root else "default study"
+    body = _body(manifest, records)
+    limits = f"At most {settings.max_records} records and {settings.max_body_bytes} bytes."
+    predict = _operation("Answer one record or an array of them", tag, _WHY) | {
+        "description": f"An array is answered in its order, or not at all. {limits} A record with"
+        " `explain` true is answered with an explanation.",
+        "requestBody": body,
     }
+    predict["responses"]["200"] = _json("The answers.", "Prediction", "Predictions")
+    explain = _operation("Answer and explain", tag, _WHY | _NO_EXPLANATION) | {
+        "description": f"As predict, with an explanation of each answer. At most"
+        f" {settings.max_explanations} records.",
+        "requestBody": body,
+    }
+    explain["responses"]["200"] = _json("The answers.", "Prediction", "Predictions")
+    return {
+        f"{root}/predict": {"post": predict},
+        f"{root}/explain": {"post": explain},
+        f"{root}/segments": _get("The segments and how they differ", tag, "SegmentCards"),
+        f"{root}/model": _get("The model card", tag, "Manifest"),
+        f"{root}/schema": _get("The questions, for forms", tag, "SchemaCard"),
+    }
+
+
+def _operations() -> Document:
+    return {
+        "/studies": _get("The studies that are served", "service", "Studies", {}),
+        "/metrics": {"get": _metrics()},
+        "/livez": _get("Whether the process answers", "service", "Live", {}),
+        "/readyz": _get("Whether the default model answers correctly", "service", "Ready"),
+    }
+
+
+def _body(manifest: Manifest, records: Sequence[str]) -> Document:
+    spelled = [{"$ref": _REFERENCE.format(model=name)} for name in records]
+    # No maxItems: too many records are a 413, which tools don't take for a violated schema.
+    array = {"type": "array", "items": {"anyOf": spelled}}
+    content = {"schema": {"anyOf": [*spelled, array]}, "examples": _examples(manifest)}
+    return {"required": True, "content": {"application/json": content}}
 
 
 def _examples(manifest: Manifest) -> Document:
@@ -141,7 +228,7 @@ def _examples(manifest: Manifest) -> Document:
 
 
 def _metrics() -> Document:
-    operation = _operation("metrics", "Counts, for Prometheus", "operation", {})
+    operation = _operation("Counts, for Prometheus", "service", {})
     operation["responses"]["200"] = {
         "description": "Counts of all workers.",
         "headers": {"X-Request-ID": _REQUEST_ID},
@@ -150,15 +237,13 @@ def _metrics() -> Document:
     return operation
 
 
-def _get(
-    name: str, summary: str, tag: str, schema: str, errors: dict[int, str] | None = None
-) -> Document:
-    operation = _operation(name, summary, tag, _NOT_READY if errors is None else errors)
+def _get(summary: str, tag: str, schema: str, errors: dict[int, str] | None = None) -> Document:
+    operation = _operation(summary, tag, _NOT_READY if errors is None else errors)
     operation["responses"]["200"] = _json(f"{summary}.", schema)
     return {"get": operation}
 
 
-def _operation(name: str, summary: str, tag: str, errors: dict[int, str]) -> Document:
+def _operation(summary: str, tag: str, errors: dict[int, str]) -> Document:
     problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
     responses = {
         str(status): {
@@ -168,7 +253,7 @@ def _operation(name: str, summary: str, tag: str, errors: dict[int, str]) -> Doc
         }
         for status, why in errors.items()
     }
-    return {"operationId": name, "summary": summary, "tags": [tag], "responses": responses}
+    return {"summary": summary, "tags": [tag], "responses": responses}
 
 
 def _json(description: str, *schemas: str) -> Document:

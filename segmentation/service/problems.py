@@ -15,7 +15,14 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from segmentation.errors import InvalidRecordsError, NotReadyError, Problem, SegmentationError
+from segmentation.errors import (
+    InvalidRecordsError,
+    NotReadyError,
+    Problem,
+    SegmentationError,
+    UnavailableError,
+    UnknownStudyError,
+)
 from segmentation.service.environment import REQUEST_ID, SINGLE
 
 MEDIA_TYPE = "application/problem+json"
@@ -70,6 +77,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(InvalidRecordsError, _invalid_records)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(NotReadyError, _not_ready)
+    app.register_error_handler(UnknownStudyError, _unknown_study)
+    app.register_error_handler(UnavailableError, _unavailable)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -87,7 +96,8 @@ def _invalid_records(error: InvalidRecordsError) -> Response:
 
 def _described(one: Problem, single: bool) -> dict[str, str]:
     row = None if single else one.row
-    return {"pointer": pointer(row, one.field), "code": one.code, "detail": one.message}
+    way = one.field if isinstance(one.field, tuple) else (one.field,)
+    return {"pointer": pointer(row, *way), "code": one.code, "detail": one.message}
 
 
 def _refused(error: RequestError) -> Response:
@@ -96,6 +106,14 @@ def _refused(error: RequestError) -> Response:
 
 def _not_ready(error: NotReadyError) -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "10"})
+
+
+def _unknown_study(error: UnknownStudyError) -> Response:
+    return problem(HTTPStatus.NOT_FOUND, str(error))
+
+
+def _unavailable(error: UnavailableError) -> Response:
+    return problem(HTTPStatus.NOT_IMPLEMENTED, str(error))
 
 
 def _http(error: HTTPException) -> Response:

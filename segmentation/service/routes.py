@@ -1,52 +1,96 @@
-"""The routes of the API. Each reads, asks the model and writes."""
+"""The routes of the API. Each reads, asks the model of a study and writes."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import orjson
 from flask import Blueprint, Response, request
 
 from segmentation.runtime import Model
-from segmentation.runtime.cards import segment_cards
+from segmentation.runtime.cards import schema_card, segment_cards
 from segmentation.schema import Record
+from segmentation.service.asking import check_asked, take_asked
 from segmentation.service.body import JSON, decoded_records, is_object, read_body
+from segmentation.service.catalogue import Catalogue
 from segmentation.service.environment import N_RECORDS, SINGLE
 from segmentation.service.metrics import Metrics
 from segmentation.service.settings import Settings
-from segmentation.service.slot import ModelSlot
 
 PREDICT = "/predict"
+OF_STUDY = "/studies/<study>"
 
 
-def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
-    """Return the API's routes over one model."""
+def routes(catalogue: Catalogue, metrics: Metrics, settings: Settings) -> Blueprint:
+    """Return the API's routes over the studies of a catalogue."""
     api = Blueprint("api", __name__)
+    _scoring(api, catalogue, metrics, settings)
+    _cards(api, catalogue)
+    _operation(api, catalogue, metrics)
+    return api
 
+
+def _scoring(api: Blueprint, catalogue: Catalogue, metrics: Metrics, settings: Settings) -> None:
     @api.post(PREDICT)
-    def predict() -> Response:
-        model = slot.get()
-        body = read_body(request.environ, settings.max_body_bytes)
-        single = request.environ[SINGLE] = is_object(body)
-        records = model.read_plain(body, settings.max_records)
+    @api.post(OF_STUDY + PREDICT)
+    def predict(study: str | None = None) -> Response:
+        model, body = _asked(study)
+        records, asked = model.read_plain(body, settings.max_records), list[int]()
         if records is None:
-            records = model.check(decoded_records(body, settings.max_records))
+            sent = decoded_records(body, settings.max_records)
+            sent, asked = take_asked(sent, settings.max_explanations)
+            records = model.check(sent)
+        return _answers(model, records, asked)
+
+    @api.post("/explain")
+    @api.post(OF_STUDY + "/explain")
+    def explain(study: str | None = None) -> Response:
+        model, body = _asked(study)
+        sent, _ = take_asked(decoded_records(body, settings.max_records), settings.max_records)
+        check_asked(len(sent), settings.max_explanations)
+        return _answers(model, model.check(sent), range(len(sent)))
+
+    def _asked(study: str | None) -> tuple[Model, bytes]:
+        model = catalogue.slot(study).get()
+        body = read_body(request.environ, settings.max_body_bytes)
+        request.environ[SINGLE] = is_object(body)
+        return model, body
+
+    def _answers(model: Model, records: list[Record], explained: Sequence[int]) -> Response:
         request.environ[N_RECORDS] = len(records)
-        return _json(*encoded_answers(model, records, metrics, single=single))
+        single = request.environ[SINGLE]
+        return _json(*encoded_answers(model, records, metrics, single=single, explained=explained))
+
+
+def _cards(api: Blueprint, catalogue: Catalogue) -> None:
+    @api.get("/studies")
+    def studies() -> Response:
+        return _json(orjson.dumps({"studies": [one.card(catalogue.default) for one in catalogue]}))
 
     @api.get("/segments")
-    def segments() -> Response:
-        return _json(orjson.dumps(segment_cards(slot.get().manifest)))
+    @api.get(OF_STUDY + "/segments")
+    def segments(study: str | None = None) -> Response:
+        return _json(orjson.dumps(segment_cards(catalogue.slot(study).get().manifest)))
 
     @api.get("/model")
-    def model_card() -> Response:
-        return _json(slot.get().manifest.model_dump_json().encode())
+    @api.get(OF_STUDY + "/model")
+    def model_card(study: str | None = None) -> Response:
+        return _json(catalogue.slot(study).get().manifest.model_dump_json().encode())
 
+    @api.get("/schema")
+    @api.get(OF_STUDY + "/schema")
+    def schema(study: str | None = None) -> Response:
+        return _json(orjson.dumps(schema_card(catalogue.slot(study).get().manifest)))
+
+
+def _operation(api: Blueprint, catalogue: Catalogue, metrics: Metrics) -> None:
     @api.get("/livez")
     def live() -> Response:
         return _json(b'{"status":"live"}')
 
     @api.get("/readyz")
     def ready() -> Response:
-        model = slot.get()
+        model = catalogue.slot().get()
         model.check_golden()
         return _json(orjson.dumps({"status": "ready", "model": model.name}))
 
@@ -56,16 +100,31 @@ def routes(slot: ModelSlot, metrics: Metrics, settings: Settings) -> Blueprint:
             metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8"
         )
 
-    return api
-
 
 def encoded_answers(
-    model: Model, records: list[Record], metrics: Metrics, *, single: bool
+    model: Model,
+    records: list[Record],
+    metrics: Metrics,
+    *,
+    single: bool,
+    explained: Sequence[int] = (),
 ) -> list[bytes]:
-    """Return the JSON of the answers to canonical records, in parts, made chunk by chunk."""
+    """Return the JSON of the answers to canonical records, in parts, made chunk by chunk.
+
+    Parameters
+    ----------
+    model : Model
+    records : list of dict
+    metrics : Metrics
+        Told what was answered.
+    single : bool
+        Whether the request was one record rather than an array.
+    explained : sequence of int
+        Positions of the records whose answers get an explanation.
+    """
     parts: list[bytes] = []
     beginning = b'{"model":%b,"predictions":[' % orjson.dumps(model.name)
-    for answers in model.answer(records):
+    for answers in model.answer(records, explained):
         metrics.answered(model.name, answers)
         if single:
             return [orjson.dumps({**answers[0], "model": model.name})]

@@ -19,7 +19,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     port: int = Field(9696, ge=1, le=65535, description="port to listen on, on every interface")
-    model_path: Path = Field(Path("model.bin"), description="model package to serve")
+    model_path: Path = Field(Path("model.bin"), description="model package of the default study")
+    models_dir: Path = Field(
+        Path("models"), description="folder of further packages, NAME.bin for the study NAME"
+    )
+    default_study: str = Field(
+        "mobile",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="study that `/predict` answers; the others are under `/studies/NAME`",
+    )
     model_public_key: str | None = Field(
         None,
         description="Ed25519 public key, PEM text or a path to it; packages not signed with its "
@@ -28,6 +36,9 @@ class Settings(BaseModel):
     web_concurrency: int = Field(2, ge=1, le=64, description="worker processes; one for each core")
     threads: int = Field(4, ge=1, le=256, description="requests that one worker handles at a time")
     max_records: int = Field(10_000, ge=1, description="most records in one request")
+    max_explanations: int = Field(
+        100, ge=1, description="most records of one request whose answers are explained"
+    )
     max_body_bytes: int = Field(16 * MEBIBYTE, ge=1024, description="largest request body")
     keep_alive: int = Field(
         75, ge=1, description="seconds that an idle connection is kept; more than a load balancer's"

@@ -1,4 +1,4 @@
-"""The short way: a plain POST to /predict is answered before Flask sees it.
+"""The short way: a plain POST to a study's /predict is answered before Flask sees it.
 
 Flask takes longer to route a request and to wrap the answer than the model takes to make it. So
 a request that is exactly what nearly all are is answered here, and every other one, whatever is
@@ -14,9 +14,10 @@ from typing import Any
 
 from segmentation.runtime import Model
 from segmentation.service.body import JSON, is_object, received
+from segmentation.service.catalogue import Catalogue
 from segmentation.service.environment import N_RECORDS, ROUTE, Environment
 from segmentation.service.metrics import Metrics
-from segmentation.service.routes import PREDICT, encoded_answers
+from segmentation.service.routes import OF_STUDY, PREDICT, encoded_answers
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
 
@@ -33,31 +34,38 @@ class ShortWay:
     ----------
     app : callable
         The WSGI app of Flask.
-    slot : ModelSlot
+    catalogue : Catalogue
     metrics : Metrics
     settings : Settings
     """
 
-    def __init__(self, app: WsgiApp, slot: ModelSlot, metrics: Metrics, settings: Settings) -> None:
+    def __init__(
+        self, app: WsgiApp, catalogue: Catalogue, metrics: Metrics, settings: Settings
+    ) -> None:
         self._app = app
-        self._slot = slot
+        self._ways = {PREDICT: (PREDICT, catalogue.slot())} | {
+            f"/studies/{slot.study}{PREDICT}": (OF_STUDY + PREDICT, slot) for slot in catalogue
+        }
         self._metrics = metrics
         self._most_records = settings.max_records
         self._most_bytes = min(_LONGEST, settings.max_body_bytes)
 
     def __call__(self, environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        if environment["PATH_INFO"] == PREDICT and environment["REQUEST_METHOD"] == "POST":
-            parts = self._answered(environment)
+        way = self._ways.get(environment["PATH_INFO"])
+        if way and environment["REQUEST_METHOD"] == "POST":
+            parts = self._answered(environment, *way)
             if parts:
                 length = str(sum(map(len, parts)))
                 start("200 OK", [("Content-Type", JSON), ("Content-Length", length)])
                 return parts
         return self._app(environment, start)
 
-    def _answered(self, environment: Environment) -> list[bytes] | None:
+    def _answered(
+        self, environment: Environment, route: str, slot: ModelSlot
+    ) -> list[bytes] | None:
         """Return the answer to a plain request; otherwise None, and the body to be read again."""
-        model, length = self._slot.model, environment.get("CONTENT_LENGTH", "")
+        model, length = slot.model, environment.get("CONTENT_LENGTH", "")
         if (
             model is None
             or environment.get("CONTENT_TYPE") != JSON
@@ -70,6 +78,8 @@ class ShortWay:
         parts = self._plainly(model, body, environment) if len(body) == int(length) else None
         if parts is None:
             environment["wsgi.input"] = io.BytesIO(body)
+        else:
+            environment[ROUTE] = route
         return parts
 
     def _plainly(self, model: Model, body: bytes, environment: Environment) -> list[bytes] | None:
@@ -80,6 +90,5 @@ class ShortWay:
             parts = encoded_answers(model, records, self._metrics, single=is_object(body))
         except Exception:  # noqa: BLE001  # Flask's route meets it again and says what it means
             return None
-        environment[ROUTE] = PREDICT
         environment[N_RECORDS] = len(records)
         return parts

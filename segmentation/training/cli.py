@@ -1,26 +1,27 @@
-"""The command line of ``train.py``: arguments in, a package and a table out, errors in one line."""
+"""The command line of ``train.py``: arguments in, packages and tables out, errors in one line."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from segmentation.artifact import write_package
+from segmentation.artifact import Package, write_package
 from segmentation.artifact.signature import sign
-from segmentation.datasets import Table, read_table
 from segmentation.errors import DataError, SegmentationError, TrainingError
-from segmentation.studies import STUDIES
+from segmentation.studies import DEFAULT_STUDY, STUDIES
 from segmentation.study import Study
 from segmentation.training import report
-from segmentation.training.fit import cross_validate, labelled, search
+from segmentation.training.identity import Before, read_before
+from segmentation.training.learn import learn
 from segmentation.training.pack import Run, pack
+from segmentation.training.source import Source, read_source
+from segmentation.training.tracking import track
 
-SAMPLES = Path(__file__).resolve().parents[2] / "data"
 LARGEST_SEED = 2**32 - 1
+ALL = "all"
 
 
 def _seed(text: str) -> int:
@@ -35,26 +36,28 @@ def _parser() -> argparse.ArgumentParser:
         description="Fit, calibrate, measure and pack a model. The old package stays in its place "
         "until the new one is complete.",
     )
-    study = STUDIES["mobile"]
     add = parser.add_argument
-    add("--data", type=Path, metavar="FILE", help="CSV to train on (default: the synthetic sample)")
+    grids = sorted({grid for study in STUDIES.values() for grid in study.grids})
     add(
-        "--output",
-        type=Path,
-        default=Path("model.bin"),
-        metavar="FILE",
-        help="default: %(default)s",
+        "--study",
+        choices=[*STUDIES, ALL],
+        default=DEFAULT_STUDY,
+        metavar="NAME",
+        help=f"{', '.join(STUDIES)} or {ALL}; default: %(default)s",
     )
-    add("--grid", choices=sorted(study.grids), default="quick",
-        help="quick: 8 candidates, seconds; full: the 1,080 well-known ones, 5 hours")  # fmt: skip
+    add("--data", metavar="FILE", help="what to train on (default: the synthetic sample)")
+    add("--categories", type=Path, metavar="FILE",
+        help="product categories, for studies of transactions")  # fmt: skip
+    add("--output", type=Path, metavar="FILE",
+        help=f"default: model.bin for {DEFAULT_STUDY}, models/NAME.bin for others")  # fmt: skip
+    add("--grid", choices=grids, default="quick",
+        help="quick: seconds; full, for mobile: 1,080 candidates, 5 hours")  # fmt: skip
     add("--seed", type=_seed, default=42, metavar="N", help="default: %(default)s")
     add("--compare", action="store_true", help="also fit other kinds of model and print a table")
-    add(
-        "--sign",
-        type=Path,
-        metavar="KEY",
-        help="sign the package with an Ed25519 private key (PEM)",
-    )
+    add("--new-names", action="store_true",
+        help="name clusters by the rules, whatever they were called before")  # fmt: skip
+    add("--sign", type=Path, metavar="KEY",
+        help="sign the package with an Ed25519 private key (PEM)")  # fmt: skip
     return parser
 
 
@@ -64,12 +67,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 when the package is in its place, 1 when it is as it was before, 130 when
-        interrupted.
+        Exit status: 0 when every package is in its place, 1 when one is as it was before, 130
+        when interrupted.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.study == ALL and (options.data or options.output or options.categories):
+        parser.error(f"--data, --categories and --output need one --study, not {ALL}")
+    chosen = list(STUDIES) if options.study == ALL else [options.study]
+    return max(_attempt(options, STUDIES[name]) for name in chosen)
+
+
+def _attempt(options: argparse.Namespace, study: Study) -> int:
     try:
-        _train(options, STUDIES["mobile"])
+        _train(options, study)
     except DataError as error:
         _complain(f"{error.source}: " + "\n  ".join(error.reasons))
         return 1
@@ -90,23 +101,58 @@ def _complain(text: str) -> None:
 
 
 def _train(options: argparse.Namespace, study: Study) -> None:
-    _check_output(options.output)
+    output = options.output or default_output(study)
+    _check_output(output)
     if options.sign:
         sign(b"Is this a key?", options.sign)
-    table, synthetic = _table(options.data, study)
-    data = labelled(study, table)
-    report.heading(study, table, options.grid)
-    with report.progress() as callbacks:
-        fitted = search(study, data, study.grids[options.grid], options.seed, callbacks)
-    figures = cross_validate(study, data, fitted.params, options.seed)
-    run = Run(study, table, data, fitted, figures, options.grid, options.seed, synthetic)
+    if study.grids and options.grid not in study.grids:
+        raise TrainingError(f"the study {study.name} has no grid {options.grid}")
+    study, source = read_source(study, options.data, options.categories)
+    report.heading(study, source, options.grid)
+    before = _before(options, study, source, output)
+    with report.progress(study) as callbacks:
+        learned = learn(
+            study, source, options.grid, options.seed, before=before, callbacks=callbacks
+        )
+    run = Run(study, source, learned, options.grid, options.seed)
     package = pack(run)
     if options.compare:
-        from segmentation.training.compare import compare
+        _compare(run)
+    write_package(output, package, options.sign)
+    report.results(package.manifest, output)
+    _track(package, output)
 
-        report.comparison(compare(data, options.seed))
-    write_package(options.output, package, options.sign)
-    report.results(run, package, options.output)
+
+def _before(
+    options: argparse.Namespace, study: Study, source: Source, output: Path
+) -> Before | None:
+    """Return the model whose segments go on, and say so if there is none."""
+    if not study.naming or options.new_names:
+        return None
+    before, reason = read_before(output, study, synthetic=source.synthetic)
+    if reason:
+        report.say(f"Segments are named by the rules: {reason}.")
+    return before
+
+
+def _compare(run: Run) -> None:
+    from segmentation.training.compare import compare, compare_readings
+
+    if run.study.readings:
+        report.readings(compare_readings(run.study, run.learned.X, run.seed))
+    else:
+        report.comparison(compare(run.learned.X, run.learned.y, run.seed))
+
+
+def _track(package: Package, output: Path) -> None:
+    said = track(package.manifest, output, os.environ)
+    if said:
+        report.say(said)
+
+
+def default_output(study: Study) -> Path:
+    """Return where the service looks for a study's package."""
+    return Path("model.bin" if study.name == DEFAULT_STUDY else f"models/{study.name}.bin")
 
 
 def _check_output(path: Path) -> None:
@@ -117,11 +163,3 @@ def _check_output(path: Path) -> None:
         raise TrainingError(f"--output {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise TrainingError(f"--output {path}: no permission to write to {path.parent}")
-
-
-def _table(path: Path | None, study: Study) -> tuple[Table, bool]:
-    """Return the table to train on and whether it is the synthetic sample."""
-    sample = SAMPLES / f"{study.name}.csv"
-    table = read_table(path or sample, study.schema)
-    same = sample.is_file() and hashlib.sha256(sample.read_bytes()).hexdigest() == table.sha256
-    return table, same

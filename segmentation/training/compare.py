@@ -1,51 +1,43 @@
-"""Other kinds of model on the same records, each with its own small grid: ``train.py --compare``.
+"""Other kinds of model on the same records: ``train.py --compare``.
 
-Every candidate learns from the same incomplete and imprecise copies and is chosen by the same
-robust accuracy, so that the table compares models and not how they were fed.
+Where segments are given, every candidate learns from the same incomplete and imprecise copies and
+is chosen by the same robust accuracy, so that the table compares models and not how they were fed.
+Where they are discovered, each set of features that the study names is read by three kinds.
 """
 
 from __future__ import annotations
 
+import math
 import pickle
 import statistics
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import (
-    GradientBoostingClassifier,
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-)
-from sklearn.impute import SimpleImputer
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, precision_score, recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.pipeline import Pipeline
 
-from segmentation.estimators import TrainedOnCopies
-from segmentation.study import Grid
+from segmentation.estimators import Floats, TrainedOnCopies
+from segmentation.study import Reading, Study
+from segmentation.training.candidates import Candidate, candidates, readers
 from segmentation.training.conditions import robust_accuracy
-from segmentation.training.fit import SEARCH_FOLDS, Labelled
+from segmentation.training.discovered import FOLDS, reader, refitted
+from segmentation.training.labelled import SEARCH_FOLDS
+from segmentation.training.labels import ContiguousLabels
+from segmentation.training.quality import classification_figures
+from segmentation.training.samples import Labelled, segment_ids
 
 HELD_OUT_SHARE = 0.25
 # Fewer noisy copies than the shipped model: kernel and boosting methods take minutes otherwise.
 N_NOISY = 5
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A kind of model with its grid; parameters are those of the last step, ``model``."""
-
-    name: str
-    pipeline: Callable[[int], Pipeline]
-    grid: Grid
+N_WEIGHTS = 5
+# Beyond it every second record is explained, or every third: a forest takes up to 30 ms for one.
+MOST_EXPLAINED = 1000
+_FIGURES = ("accuracy", "balanced accuracy", "macro F1", "macro AUC", "log-loss")
 
 
 @dataclass(frozen=True)
@@ -62,85 +54,45 @@ class Compared:
     record_ms: float
 
 
-def _with_gaps_below(model: Any) -> Pipeline:
-    """For trees: a constant below every answer, so that one split finds the gaps."""
-    fill = SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)
-    return Pipeline([("impute", fill), ("model", model)])
+@dataclass(frozen=True)
+class ReadingCompared:
+    """How well one kind of model tells the segment from one set of features.
+
+    Attributes
+    ----------
+    reading, model : str
+    circular : bool
+        Whether the features include some that define the segments: then this is agreement with a
+        definition, not foresight.
+    accuracy, balanced_accuracy, macro_f1, auc, log_loss : float
+        Means over the folds, on held-out records; the AUC is the macro one.
+    shap : tuple of (str, float)
+        The five columns that weigh most, with the mean absolute SHAP value over records and
+        segments: of log-odds, for the forest of probabilities.
+    """
+
+    reading: str
+    model: str
+    circular: bool
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    auc: float
+    log_loss: float
+    shap: tuple[tuple[str, float], ...]
 
 
-def _with_gaps_marked(model: Any) -> Pipeline:
-    """For models that measure distance: the mean, a column that marks the gap, one scale."""
-    fill = SimpleImputer(strategy="mean", add_indicator=True, keep_empty_features=True)
-    return Pipeline([("impute", make_pipeline(fill, StandardScaler())), ("model", model)])
+def compare(X: Floats, y: NDArray[np.int64], seed: int) -> list[Compared]:
+    """Fit every candidate and measure it on one held-out quarter of the records.
 
-
-def candidates() -> Iterator[Candidate]:
-    """Yield every kind of model that is installed; the CNN needs the extra ``cnn``."""
-    from xgboost import XGBClassifier
-
-    from segmentation.training.labels import ContiguousLabels
-
-    yield Candidate(
-        "Decision Tree",
-        lambda seed: _with_gaps_below(DecisionTreeClassifier(random_state=seed)),
-        {"max_leaf_nodes": [50, 200]},
-    )
-    yield Candidate(
-        "Random Forest",
-        lambda seed: _with_gaps_below(
-            RandomForestClassifier(30, max_features=1, random_state=seed)
-        ),
-        {"max_leaf_nodes": [100, 200]},
-    )
-    yield Candidate(
-        "Gradient Boosted Trees",
-        lambda seed: _with_gaps_below(GradientBoostingClassifier(random_state=seed, subsample=0.5)),
-        {"n_estimators": [20, 40]},
-    )
-    yield Candidate(
-        "SVC",
-        lambda seed: _with_gaps_marked(SVC(random_state=seed, cache_size=500)),
-        {"C": [1.0, 10.0]},
-    )
-    yield Candidate(
-        "Logistic Regression",
-        lambda seed: _with_gaps_marked(LogisticRegression(max_iter=2000, random_state=seed)),
-        {"C": [1.0, 100.0]},
-    )
-    yield Candidate(
-        "HistGradientBoosting",
-        # It takes NaN itself, but not a column of nothing else.
-        lambda seed: _with_gaps_below(
-            HistGradientBoostingClassifier(max_iter=50, random_state=seed)
-        ),
-        {"max_leaf_nodes": [7, 15]},
-    )
-    yield Candidate(
-        "XGBoost",
-        lambda seed: Pipeline(
-            [
-                (
-                    "model",
-                    ContiguousLabels(XGBClassifier(n_estimators=50, n_jobs=1, random_state=seed)),
-                )
-            ]
-        ),
-        {"estimator__max_depth": [2, 4]},
-    )
-    if find_spec("keras"):
-        from segmentation.training.cnn import ConvolutionalClassifier
-
-        yield Candidate(
-            "1-D CNN",
-            lambda seed: _with_gaps_marked(ConvolutionalClassifier(random_state=seed)),
-            {"n_filters": [16, 32]},
-        )
-
-
-def compare(data: Labelled, seed: int) -> list[Compared]:
-    """Fit every candidate and measure it on one held-out quarter of the records."""
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    seed : int
+    """
     X_train, X_test, y_train, y_test = train_test_split(
-        data.X, data.y, test_size=HELD_OUT_SHARE, stratify=data.y, random_state=seed
+        X, y, test_size=HELD_OUT_SHARE, stratify=y, random_state=seed
     )
     train, test = Labelled(X_train, y_train), Labelled(X_test, y_test)
     return [_measured(candidate, train, test, seed) for candidate in candidates()]
@@ -177,3 +129,106 @@ def _record_ms(model: Any, record: np.ndarray[Any, Any]) -> float:
         model.predict(record)
         times.append(time.perf_counter() - start)
     return statistics.median(times) * 1e3
+
+
+def compare_readings(study: Study, X: Floats, seed: int) -> list[ReadingCompared]:
+    """Measure three kinds of model on each reading of a study whose segments are discovered.
+
+    By stratified five-fold cross-validation with the clusters found and named again in each fold:
+    the truth of a held-out record is the segment in which the fold's own clusters put it.
+
+    Parameters
+    ----------
+    study : Study
+    X : ndarray of shape (n_samples, n_features)
+    seed : int
+
+    Returns
+    -------
+    list of ReadingCompared
+        In the order of the study's readings, each with a logistic regression, a random forest and
+        XGBoost.
+    """
+    known = _segmented(study, X, seed)
+    return [
+        _reading_compared(known, reading, name, classifier)
+        for reading in study.readings
+        for name, classifier in readers(seed).items()
+    ]
+
+
+@dataclass(frozen=True)
+class _Segmented:
+    """All records in the segments of all, and folds: learned from and held out, in their own."""
+
+    study: Study
+    everyone: Labelled
+    folds: list[tuple[Labelled, Labelled]]
+
+
+def _segmented(study: Study, X: Floats, seed: int) -> _Segmented:
+    everyone = Labelled(X, refitted(study, X, seed).predict(X))
+    folds = []
+    splits = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    for inside, outside in splits.split(X, everyone.y):
+        model = refitted(study, X[inside], seed)
+        parts = (Labelled(X[rows], model.predict(X[rows])) for rows in (inside, outside))
+        folds.append((next(parts), next(parts)))
+    return _Segmented(study, everyone, folds)
+
+
+def _reading_compared(
+    known: _Segmented, reading: Reading, name: str, classifier: Any
+) -> ReadingCompared:
+    model = reader(known.study, reading, classifier)
+    scores = [
+        _scores(known.study, model.fit(train.X, train.y), test) for train, test in known.folds
+    ]
+    means = {figure: float(np.mean([one[figure] for one in scores])) for figure in _FIGURES}
+    defining = {column.name for column in known.study.schema.features if column.defines}
+    return ReadingCompared(
+        reading=reading.name,
+        model=name,
+        circular=not defining.isdisjoint(reading.columns),
+        accuracy=means["accuracy"],
+        balanced_accuracy=means["balanced accuracy"],
+        macro_f1=means["macro F1"],
+        auc=means["macro AUC"],
+        log_loss=means["log-loss"],
+        shap=_heaviest(model.fit(known.everyone.X, known.everyone.y), known.everyone.X, reading),
+    )
+
+
+def _scores(study: Study, model: Pipeline, test: Labelled) -> dict[str, float]:
+    truth, classes = segment_ids(study, test.y), segment_ids(study, model.classes_)
+    return classification_figures(truth, model.predict_proba(test.X), classes)
+
+
+def _heaviest(model: Pipeline, X: Floats, reading: Reading) -> tuple[tuple[str, float], ...]:
+    """Return the columns with the largest mean absolute SHAP values, over records and classes."""
+    some = X[:: math.ceil(len(X) / MOST_EXPLAINED)]
+    weights = np.abs(shap_values(model[-1], model[:-1].transform(some))).mean(axis=(0, 2))
+    order = np.argsort(-weights, kind="stable")[:N_WEIGHTS]
+    return tuple((reading.columns[position], float(weights[position])) for position in order)
+
+
+def shap_values(model: Any, Z: Floats) -> Floats:
+    """Return the SHAP values of a fitted classifier, of shape (n_samples, n_features, n_classes).
+
+    Exact for what is linear, relative to the mean record (Lundberg and Lee 2017,
+    https://arxiv.org/abs/1705.07874); for trees as in ``estimators.contributions``.
+
+    Parameters
+    ----------
+    model : LogisticRegression, RandomForestClassifier or ContiguousLabels of XGBClassifier
+    Z : ndarray of shape (n_samples, n_features)
+        What the model reads.
+    """
+    import shap
+
+    if isinstance(model, LogisticRegression):
+        # Without a mask of its own the mean is that of a hundred records.
+        everyone = shap.maskers.Independent(Z, max_samples=len(Z))
+        return np.asarray(shap.LinearExplainer(model, everyone).shap_values(Z))
+    trees = model.estimator_ if isinstance(model, ContiguousLabels) else model
+    return np.asarray(shap.TreeExplainer(trees).shap_values(Z, check_additivity=False))

@@ -9,52 +9,69 @@ the threshold would be so strict that every incomplete survey came out unsure.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.artifact.manifest import Conformal
-from segmentation.estimators import Floats
 from segmentation.training.conditions import Condition, conditions
+from segmentation.training.samples import Labelled
 
 COVERAGE = 0.95
 
 
-def calibrate(model: Any, X: Floats, y: NDArray[Any], random_state: int) -> Conformal:
-    """Find the threshold at which each kind of record keeps its true segment in 95 % of cases.
+def calibrate(
+    held_out: Sequence[tuple[Any, Labelled]],
+    decisive: Sequence[int],
+    random_state: int,
+    truth: str,
+) -> Conformal:
+    """Find the thresholds at which each kind of record keeps its true segment in 95 % of cases.
 
     Parameters
     ----------
-    model : fitted classifier
-    X : ndarray of shape (n_samples, n_features)
-        Records that were not used for fitting.
-    y : ndarray of shape (n_samples,)
+    held_out : sequence of (fitted classifier, Labelled)
+        Models with records that they have not seen; what is measured on them is pooled.
+    decisive : sequence of int
+        Positions of the features that make a record complete.
     random_state : int
         Seed of the imprecise copies.
+    truth : str
+        What the true segment is, for the model card.
 
     Returns
     -------
     Conformal
-        The largest of the thresholds for complete, incomplete and imprecise records, so that the
-        coverage holds for each of them and not only on average.
+        With a threshold for each number of missing answers: it can be seen when a record is
+        answered. Imprecision can't, so that those of imprecise records count for complete ones;
+        and more missing answers never make for smaller sets.
     """
     scores = defaultdict(list)
-    for condition in conditions(X, random_state, n_draws=5):
-        probabilities = model.predict_proba(condition.stacked)
-        scores[condition.kind].append(_scores(model, probabilities, y))
+    n_missing = {}
+    for model, part in held_out:
+        for condition in conditions(part.X, random_state, 5, decisive):
+            probabilities = model.predict_proba(condition.stacked)
+            scores[condition.name].append(_scores(model, probabilities, part.y))
+            n_missing[condition.name] = condition.n_missing
     # Copies of one record depend on each other, so the correction for a finite sample counts
     # records: it errs on the side of more coverage.
-    level = min(1.0, np.ceil((len(y) + 1) * COVERAGE) / len(y))
-    thresholds = {
-        kind: float(np.quantile(np.concatenate(found), level, method="higher"))
-        for kind, found in scores.items()
+    n_calibration = sum(len(part.y) for _, part in held_out)
+    level = min(1.0, np.ceil((n_calibration + 1) * COVERAGE) / n_calibration)
+    measured = {
+        name: float(np.quantile(np.concatenate(found), level, method="higher"))
+        for name, found in scores.items()
     }
+    asked = np.zeros(len(decisive) + 1)
+    for name, threshold in measured.items():
+        asked[n_missing[name]] = max(asked[n_missing[name]], threshold)
     return Conformal(
         coverage=COVERAGE,
-        threshold=max(thresholds.values()),
-        thresholds=thresholds,
-        n_calibration=len(y),
+        thresholds=np.maximum.accumulate(asked).tolist(),
+        measured=measured,
+        n_calibration=n_calibration,
+        truth=truth,
     )
 
 
@@ -65,12 +82,13 @@ def _scores(model: Any, probabilities: NDArray[np.float64], y: NDArray[Any]) -> 
 
 
 def coverage(
-    model: Any, found: list[Condition], y: NDArray[Any], threshold: float
+    model: Any, found: list[Condition], y: NDArray[Any], thresholds: Sequence[float]
 ) -> dict[str, tuple[float, float]]:
     """Return, for each kind of record, the shares that are covered and that come out unsure."""
     covered, unsure = defaultdict(list), defaultdict(list)
     for condition in found:
         probabilities = model.predict_proba(condition.stacked)
+        threshold = thresholds[condition.n_missing]
         covered[condition.kind].append(_scores(model, probabilities, y) <= threshold)
         unsure[condition.kind].append((1.0 - probabilities <= threshold).sum(axis=1) != 1)
     return {

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats  # type: ignore[import-untyped]  # scikit-learn brings it along
+from scipy import stats
 from sklearn.inspection import permutation_importance
 
 from segmentation.datasets import Table
 from segmentation.schema import Column, Schema
 from segmentation.training.conditions import robust_accuracy
-from segmentation.training.fit import Labelled
+from segmentation.training.samples import Labelled
 
 # One answer, or one class, has nothing to differ from.
 FEWEST_TO_COMPARE = 2

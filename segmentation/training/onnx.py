@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
@@ -11,13 +9,11 @@ from sklearn.pipeline import Pipeline
 from segmentation.artifact import open_session
 from segmentation.artifact.manifest import Scorer
 from segmentation.errors import TrainingError
-from segmentation.estimators import Floats, TrainedOnCopies
+from segmentation.estimators import Floats, WithOutlook
+from segmentation.training.graph import INPUT, OUTLOOK, OUTPUT, complete
 
-INPUT, OUTPUT = "features", "probabilities"
 TOLERANCE = 1e-5
 N_RANDOM = 10_000
-# ai.onnx and ai.onnx.ml versions that ONNX Runtime has read for years.
-OPSETS = {"": 17, "ai.onnx.ml": 3}
 
 
 def to_onnx(pipeline: Pipeline, features: list[str]) -> tuple[bytes, Scorer]:
@@ -37,30 +33,10 @@ def to_onnx(pipeline: Pipeline, features: list[str]) -> tuple[bytes, Scorer]:
     Scorer
         How to call it.
     """
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
-    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
-
-    plain = Pipeline(_plain_steps(pipeline))
-    model = convert_sklearn(
-        plain,
-        name="scorer",
-        initial_types=[(INPUT, FloatTensorType([None, len(features)]))],
-        options={id(plain.steps[-1][1]): {"zipmap": False}},
-        target_opset=OPSETS,
-    )
-    model = select_model_inputs_outputs(model, outputs=[OUTPUT])
-    scorer = Scorer(input=INPUT, output=OUTPUT, features=features)
-    return model.SerializeToString(), scorer
-
-
-def _plain_steps(pipeline: Pipeline) -> list[tuple[str, Any]]:
-    """Return the fitted steps after records-to-numbers, without what matters only for fitting."""
-    steps: list[tuple[str, Any]] = []
-    for name, step in pipeline.steps[1:]:
-        inner = step.estimator_ if isinstance(step, TrainedOnCopies) else step
-        steps += inner.steps if isinstance(inner, Pipeline) else [(name, inner)]
-    return steps
+    last = pipeline[-1]
+    outlook = OUTLOOK if isinstance(last, WithOutlook) else None
+    scorer = Scorer(input=INPUT, output=OUTPUT, outlook=outlook, features=features)
+    return complete(last, len(features)), scorer
 
 
 def check_agreement(pipeline: Pipeline, onnx: bytes, *matrices: Floats) -> None:
@@ -81,6 +57,9 @@ def check_agreement(pipeline: Pipeline, onnx: bytes, *matrices: Floats) -> None:
         tied = expected.max(axis=1) - expected[np.arange(len(chosen)), chosen] <= TOLERANCE
         n_labels = int((~tied & (pipeline.classes_[chosen] != pipeline.predict(matrix))).sum())
         error = float(np.abs(found - expected).max())
+        if isinstance(pipeline[-1], WithOutlook):
+            later = session.run([OUTLOOK], {INPUT: matrix})[0]
+            error = max(error, float(np.abs(later - pipeline[-1].predict_outlook(matrix)).max()))
         if n_labels or not error <= TOLERANCE:
             raise TrainingError(
                 f"ONNX and the pipeline disagree: {n_labels} of {len(matrix)} labels differ, "

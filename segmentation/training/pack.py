@@ -14,21 +14,21 @@ import numpy as np
 
 from segmentation.artifact.manifest import (
     DataSheet,
-    Figure,
     Golden,
     Manifest,
+    Outlook,
     PackedImplication,
     PackedSegment,
     Training,
 )
 from segmentation.artifact.package import Package, digest
-from segmentation.datasets import Table
 from segmentation.errors import TrainingError
-from segmentation.schema import Record, Schema
+from segmentation.schema import Record
 from segmentation.study import Study
 from segmentation.training.describe import baseline, profiles
-from segmentation.training.fit import FOLDS, Fitted, Labelled
+from segmentation.training.learned import Learned
 from segmentation.training.onnx import check_agreement, random_matrix, to_onnx
+from segmentation.training.source import Source
 
 # Golden records must not be a toss-up that another machine may decide otherwise.
 SMALLEST_LEAD = 1e-4
@@ -40,13 +40,10 @@ class Run:
     """One training run: what was asked for and what came out."""
 
     study: Study
-    table: Table
-    data: Labelled
-    fitted: Fitted
-    figures: dict[str, float]
+    source: Source
+    learned: Learned
     grid: str
     seed: int
-    synthetic: bool
 
 
 def pack(run: Run) -> Package:
@@ -58,12 +55,12 @@ def pack(run: Run) -> Package:
         If the ONNX model and the pipeline don't answer alike, on training records, golden
         records and 10,000 random ones; or the pipeline can't be pickled for others to load.
     """
-    pipeline = run.fitted.pipeline
+    pipeline, X, y = run.learned.pipeline, run.learned.X, run.learned.y
     onnx, scorer = to_onnx(pipeline, [column.name for column in run.study.schema.features])
-    segments = profiles(run.study.schema, run.study.segments, run.table.records, run.data.y)
+    segments = profiles(run.study.schema, run.study.segments, run.source.table.records, y)
     golden = _golden(run, segments)
     golden_matrix = pipeline[0].transform([answer.record for answer in golden])
-    check_agreement(pipeline, onnx, run.data.X, golden_matrix, random_matrix(run.data.X, run.seed))
+    check_agreement(pipeline, onnx, X, golden_matrix, random_matrix(X, run.seed))
     content = _pickled(pipeline)
     manifest = _manifest(
         run,
@@ -84,11 +81,15 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         description=run.study.description,
         version="",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        record=Schema(run.study.schema.columns),
-        baseline=baseline(run.study.schema, run.table.records),
+        record=run.study.schema,
+        baseline=baseline(run.study.schema, run.source.table.records),
         implications=[PackedImplication(**asdict(rule)) for rule in run.study.implications],
-        conformal=run.fitted.conformal,
-        figures=_figures(run),
+        conformal=run.learned.conformal,
+        clusters=run.learned.clusters,
+        lineage=run.learned.lineage,
+        aggregation=run.source.aggregation,
+        outlook=None if run.study.outlook is None else Outlook(days=run.study.outlook.days),
+        figures=list(run.learned.figures),
         caveats=_caveats(run),
         training=_training(run),
         **parts,
@@ -108,7 +109,8 @@ def _version(manifest: Manifest) -> str:
 
     The pickle is left out, which other versions of Python write in other bytes.
     """
-    about = {"version", "created", "pipeline", "figures", "caveats", "training"}
+    about = {"version", "created", "pipeline", "figures", "caveats", "training", "clusters"}
+    about |= {"lineage"}
     content = manifest.model_dump_json(exclude=about)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
@@ -127,7 +129,7 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
         }
         first = next(iter(average))
         records += [average, {first: average[first]}]
-    pipeline = run.fitted.pipeline
+    pipeline = run.learned.pipeline
     probabilities = pipeline.predict_proba(records)
     leads = np.diff(np.sort(probabilities, axis=1)[:, -2:]).ravel()
     ids = {segment.label: segment.id for segment in segments}
@@ -147,26 +149,24 @@ def _in_steps(value: float, resolution: float) -> float:
     return round(round(value / resolution) * resolution, 6) if resolution else value
 
 
-def _figures(run: Run) -> list[Figure]:
-    on = f"{FOLDS}-fold cross-validation, held-out records of {run.table.name}"
-    return [Figure(name=name, value=round(value, 6), on=on) for name, value in run.figures.items()]
-
-
 def _caveats(run: Run) -> list[str]:
     sample = (
-        f"Trained on {run.table.name}, the synthetic sample; figures are about made-up records."
+        f"Trained on {run.source.table.name}, the synthetic sample; figures are about made-up"
+        " records."
     )
-    return [*([sample] if run.synthetic else []), *run.study.caveats]
+    return [*([sample] if run.source.synthetic else []), *run.study.caveats]
 
 
 def _training(run: Run) -> Training:
+    table = run.source.table
     return Training(
-        data=DataSheet(name=run.table.name, sha256=run.table.sha256, rows=len(run.table.records)),
+        data=DataSheet(name=table.name, sha256=table.sha256, rows=len(table.records)),
+        synthetic=run.source.synthetic,
         grid=run.grid,
-        params=run.fitted.params,
+        params=run.learned.params,
         random_state=run.seed,
-        n_train=run.fitted.n_train,
-        n_calibration=run.fitted.conformal.n_calibration,
+        n_train=run.learned.n_train,
+        n_calibration=run.learned.conformal.n_calibration,
         libraries={"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
     )

@@ -1,4 +1,4 @@
-"""The only reader of tables: CSV files, checked against a study's schema before anyone uses them.
+"""Tables of records: CSV files, checked against a study's schema before anyone uses them.
 
 What is wrong is said by row, line and column, all of it at once, and nothing is dropped.
 """
@@ -142,7 +142,12 @@ def _columns(path: Path, header: Sequence[str], schema: Schema) -> list[Column]:
     ]
     found = {schema.spellings[name].column.name for name in header if name in schema.spellings}
     needed = [column for column in schema.columns if column.role in ("feature", "target")]
-    reasons += [f"missing column {column.title!r}" for column in needed if column.name not in found]
+    derived = {rule.column for rule in schema.derived if found.intersection(rule.largest_of)}
+    reasons += [
+        f"missing column {column.title!r}"
+        for column in needed
+        if column.name not in found | derived
+    ]
     _refuse(path, reasons)
     return [schema.spellings[name].column for name in header]
 

@@ -1,0 +1,21 @@
+"""The only reader of tables, which checks them against a study's schema before anyone uses them.
+
+``tables`` reads records, ``transactions`` reads purchases, ``history`` makes records of those, and
+``sources`` says where files are and what they hold. Nothing here fits or answers.
+"""
+
+from segmentation.datasets.history import History, Snapshot, read_history
+from segmentation.datasets.sources import read_categories
+from segmentation.datasets.tables import MOST_REASONS, Table, read_table
+from segmentation.datasets.transactions import Validation
+
+__all__ = [
+    "MOST_REASONS",
+    "History",
+    "Snapshot",
+    "Table",
+    "Validation",
+    "read_categories",
+    "read_history",
+    "read_table",
+]

@@ -1,0 +1,337 @@
+"""Transactions: read, checked, and written as clean Parquet; ``history`` makes records of them.
+
+Every row that is dropped is counted under one reason, so that the counts add up to what was read.
+Tables may be larger than memory: DuckDB keeps them in a temporary folder and pandera checks them
+in pieces.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from segmentation.aggregation import MEMORY_LIMIT
+from segmentation.datasets.sources import check_headers, file_digest, local, scan
+from segmentation.errors import DataError
+from segmentation.schema import Column, Schema
+from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    from pandera.pandas import DataFrameSchema
+
+REASONS: Mapping[str, str] = {
+    "missing_customer": "no customer: nobody to put into a segment",
+    "cancelled": "a cancellation: the invoice begins with C or the quantity is below 1",
+    "price_not_positive": "no price: gifts, samples, corrections",
+    "duplicate": "every cell is the same as in an earlier row",
+    "unreadable": "the invoice, date, quantity or price is missing or can't be read",
+    "out_of_range": "a text is too long, or a quantity or price is larger than any real one",
+}
+"""Why rows are dropped, in the order of asking: a row is counted under the first that fits."""
+
+# Tukey's far fences (Exploratory Data Analysis, 1977), on logarithms because amounts are skewed.
+_FENCE = 3.0
+# DuckDB hands out vectors of 2,048 rows: some 100,000 rows at a time.
+_VECTORS = 50
+_TIME_FORMATS = (
+    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d",
+    "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S",
+)  # fmt: skip
+_ABSENT = "('', 'nan', 'none', 'null', '<na>')"
+_REPORT = "segmentation.validation"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What became of the rows of a table of transactions.
+
+    Attributes
+    ----------
+    name : str
+        File name, no folder.
+    sha256 : str
+        Digest of the file.
+    rows_read, rows_kept : int
+    dropped : dict of str to int
+        Rows by the one reason for which they were dropped, a key of `REASONS`; all of them are
+        there, so that ``rows_read == rows_kept + sum(dropped.values())``.
+    customers : int
+        In the kept rows.
+    first, last : str
+        Times of the earliest and the latest kept row, ISO 8601.
+    amount : float
+        Of all kept rows.
+    outliers : dict of str to float
+        Kept rows whose amount is far outside the others', and their share of the amount. They
+        stay: training limits every feature to its 1st and 99th percentile.
+    """
+
+    name: str
+    sha256: str
+    rows_read: int
+    rows_kept: int
+    dropped: dict[str, int]
+    customers: int
+    first: str
+    last: str
+    amount: float
+    outliers: dict[str, float]
+
+
+def validate(source: str | Path, schema: Schema, output: Path) -> Validation:
+    """Check transactions and write the good ones as Parquet under the columns' own names.
+
+    Parameters
+    ----------
+    source : str or Path
+        CSV or Parquet, a path or ``s3://bucket/key``, headers under any of the schema's spellings.
+    schema : Schema
+        What a transaction is: its features have to be there, and its identifier.
+    output : Path
+        Parquet; always the same bytes for the same rows, whatever their order.
+
+    Returns
+    -------
+    Validation
+
+    Raises
+    ------
+    DataError
+        If the file isn't such a table, or no row of it is good.
+    """
+    with local(source) as path, _workspace(output.parent) as connection:
+        _load(connection, source, path, schema)
+        _check(connection, schema)
+        found = _counts(connection, Path(str(source)).name, file_digest(path))
+        if not found.rows_kept:
+            raise DataError(
+                str(source), [f"has no row without a fault: {json.dumps(found.dropped)}"]
+            )
+        write_parquet(connection, "SELECT * EXCLUDE (row) FROM clean ORDER BY ALL", output, found)
+    return found
+
+
+@contextmanager
+def _workspace(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a database on disk that is gone afterwards."""
+    import duckdb
+
+    with TemporaryDirectory(dir=folder, prefix=".duckdb-") as place:
+        settings: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "temp_directory": place}
+        with duckdb.connect(str(Path(place) / "rows.db"), config=settings) as connection:
+            yield connection
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, source: str | Path, path: Path, schema: Schema
+) -> None:
+    """Make the tables ``raw``, all text, and ``typed``, with NULL where text can't be read."""
+    import duckdb
+
+    headers = scan(connection, path, schema)
+    identifier = [] if schema.identifier is None else [schema.identifier.name]
+    check_headers(source, headers, schema, [c.name for c in schema.features] + identifier)
+    names = {schema.spellings[header].column.name: header for header in headers}
+    cells = ", ".join(
+        f'{_identifier(names[column.name])} AS "{column.name}"'
+        if column.name in names
+        else f'NULL::VARCHAR AS "{column.name}"'
+        for column in schema.columns
+    )
+    try:
+        connection.execute(
+            f"CREATE TABLE raw AS SELECT row_number() OVER () AS row, {cells} FROM source"  # noqa: S608
+        )
+    except duckdb.Error as error:
+        raise DataError(str(source), [_where(error)]) from None
+    typed = ", ".join(f'{_cast(column)} AS "{column.name}"' for column in schema.columns)
+    columns = ", ".join(f'"{column.name}"' for column in schema.columns)
+    connection.execute(
+        f"CREATE VIEW typed AS SELECT row, {typed}, "  # noqa: S608
+        f"row_number() OVER (PARTITION BY {columns} ORDER BY row) > 1 AS repeated FROM raw"
+    )
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _where(error: Exception) -> str:
+    """Say where a table breaks off, without DuckDB's text, which quotes the row."""
+    line = re.search(r"[Ll]ine:? (\d+)", str(error))
+    return f"line {line[1]} can't be read as CSV" if line else "cannot be read to its end"
+
+
+def _cast(column: Column) -> str:
+    """Return the expression that reads a cell, NULL where it can't."""
+    name = f'"{column.name}"'
+    text = f"CASE WHEN lower(trim({name})) NOT IN {_ABSENT} THEN trim({name}) END"
+    if column.kind == "time":
+        formats = ", ".join(f"'{one}'" for one in _TIME_FORMATS)
+        return f"try_strptime({text}, [{formats}])::TIMESTAMP"
+    if column.kind == "identifier":
+        # pandas writes a column of whole numbers with gaps as 17850.0.
+        return f"regexp_replace({text}, '^(\\d+)\\.0$', '\\1')"
+    if not column.numeric:
+        return text
+    number = f"try_cast({text} AS DOUBLE)"
+    finite = f"isfinite({number})"
+    if column.kind == "integer":
+        exact = f"{number} = trunc({number}) AND abs({number}) <= {LARGEST_EXACT_INTEGER}"
+        return f"CASE WHEN {finite} AND {exact} THEN {number}::BIGINT END"
+    return f"CASE WHEN {finite} THEN {number} END"
+
+
+def _check(connection: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+    """Make the tables ``dropped``, row and reason, and ``clean``."""
+    checks = pandera_schema(schema)
+    connection.execute("CREATE TABLE dropped (row BIGINT, reason VARCHAR)")
+    with connection.cursor() as reader:
+        reader.execute("SELECT * FROM typed ORDER BY row")
+        while len(piece := reader.fetch_df_chunk(_VECTORS)):
+            faults = _faults(checks, piece)
+            if len(faults):
+                connection.execute("INSERT INTO dropped SELECT row, reason FROM faults")
+    columns = ", ".join(f'"{column.name}"' for column in schema.columns)
+    connection.execute(
+        f"CREATE TABLE clean AS SELECT row, {columns} FROM typed "  # noqa: S608
+        "WHERE row NOT IN (SELECT row FROM dropped)"
+    )
+
+
+def pandera_schema(schema: Schema) -> DataFrameSchema:
+    """Return the checks of a piece of typed transactions, each named after a reason.
+
+    Parameters
+    ----------
+    schema : Schema
+        Limits, and what has to be there, are taken from it.
+
+    Returns
+    -------
+    pandera.pandas.DataFrameSchema
+    """
+    import pandera.pandas as pa
+
+    columns = {column.name: pa.Column(None, _checks(column), nullable=True)
+               for column in schema.columns}  # fmt: skip
+    once = pa.Check(lambda repeated: ~repeated, error="duplicate")
+    return pa.DataFrameSchema(columns | {"repeated": pa.Column(None, [once])})
+
+
+def _checks(column: Column) -> list[Any]:
+    """Return the checks of one column; a missing value fails none but the first."""
+    import pandera.pandas as pa
+
+    found = []
+    if column.role in ("identifier", "feature"):
+        reason = "missing_customer" if column.role == "identifier" else "unreadable"
+        found.append(pa.Check(lambda values: values.notna(), error=reason, ignore_na=False))
+    if column.name == "invoice":
+        # "C536379"; NA is not a cancellation.
+        found.append(pa.Check(lambda values: ~values.str.startswith(("C", "c")), error="cancelled"))
+    if column.numeric:
+        below = "cancelled" if column.kind == "integer" else "price_not_positive"
+        found.append(pa.Check.ge(column.minimum, error=below))
+        found.append(pa.Check.le(column.maximum, error="out_of_range"))
+    elif column.kind != "time":
+        found.append(pa.Check.str_length(max_value=LONGEST_TEXT, error="out_of_range"))
+    return found
+
+
+def _faults(checks: DataFrameSchema, piece: pd.DataFrame) -> pd.DataFrame:
+    """Return row and reason of each row of `piece` that fails a check: the first of its reasons."""
+    import pandas as pd
+    from pandera.errors import SchemaErrors
+
+    try:
+        checks.validate(piece, lazy=True)
+    except SchemaErrors as errors:
+        cases = errors.failure_cases
+        found = pd.DataFrame(
+            {
+                "row": piece["row"].to_numpy()[cases["index"].to_numpy(dtype="int64")],
+                "order": cases["check"].map({name: n for n, name in enumerate(REASONS)}),
+            }
+        )
+        first: pd.DataFrame = found.groupby("row", as_index=False).agg({"order": "min"})
+        return first.assign(reason=first["order"].map(dict(enumerate(REASONS))))
+    return pd.DataFrame()
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, name: str, sha256: str) -> Validation:
+    rows_read = _value(connection, "SELECT count(*) FROM raw")
+    counted = connection.execute("SELECT reason, count(*) FROM dropped GROUP BY reason").fetchall()
+    kept, customers, first, last, amount = connection.execute(
+        "SELECT count(*), count(DISTINCT customer_id), min(invoice_time), max(invoice_time), "
+        "sum(quantity * unit_price::DECIMAL(18, 4))::DOUBLE FROM clean"
+    ).fetchall()[0]
+    return Validation(
+        name=name,
+        sha256=sha256,
+        rows_read=rows_read,
+        rows_kept=kept,
+        dropped={reason: dict(counted).get(reason, 0) for reason in REASONS},
+        customers=customers,
+        first=first.isoformat() if first else "",
+        last=last.isoformat() if last else "",
+        amount=amount or 0.0,
+        outliers=_outliers(connection),
+    )
+
+
+def _value(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    return connection.execute(query).fetchall()[0][0]
+
+
+def _outliers(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    rows, share = connection.execute(
+        "WITH amounts AS (SELECT ln(quantity * unit_price) AS size, quantity * unit_price AS amount"
+        " FROM clean), fences AS (SELECT quantile_cont(size, 0.25) AS low,"
+        " quantile_cont(size, 0.75) AS high FROM amounts) SELECT count(*), coalesce(sum(amount) /"
+        " (SELECT sum(amount) FROM amounts), 0) FROM amounts, fences"
+        " WHERE size < low - $fence * (high - low) OR size > high + $fence * (high - low)",
+        {"fence": _FENCE},
+    ).fetchall()[0]
+    return {"rows": rows, "share_of_amount": round(share, 6)}
+
+
+def write_parquet(
+    connection: duckdb.DuckDBPyConnection, query: str, output: Path, report: Validation | None
+) -> None:
+    """Write what a query gives as Parquet that carries the report along.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    query : str
+    output : Path
+    report : Validation or None
+    """
+    text = json.dumps(asdict(report) if report else None).replace("'", "''")
+    file = str(output).replace("'", "''")
+    connection.execute(
+        f"COPY ({query}) TO '{file}' (FORMAT parquet, COMPRESSION zstd, "
+        f"KV_METADATA {{'{_REPORT}': '{text}'}})"
+    )
+
+
+def carried_report(path: Path) -> Validation | None:
+    """Return the report that a Parquet file of ours carries: of the table that it came from."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT decode(value) FROM parquet_kv_metadata($path) WHERE decode(key) = $key",
+            {"path": str(path), "key": _REPORT},
+        ).fetchall()
+    found = json.loads(rows[0][0]) if rows else None
+    return Validation(**found) if found else None

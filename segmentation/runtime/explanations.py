@@ -1,0 +1,160 @@
+"""Why a record is answered as it is, and which small change would lead to another answer.
+
+The contributions come from the packed pipeline itself, which is unpickled on the first request
+for an explanation, from bytes that were verified when the package was read. Which changes lead
+where is asked of the scorer, like any answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypedDict
+
+from segmentation.artifact import Manifest, Package
+from segmentation.errors import UnavailableError
+from segmentation.runtime.changes import Change, Changes
+from segmentation.runtime.wording import sentence
+
+logger = logging.getLogger(__name__)
+
+Matrix = NDArray[np.float32]
+Score = Callable[[Matrix], Matrix]
+_DECIMALS = 6
+
+
+class Contribution(TypedDict):
+    """What one answer added to the output; ``value`` is the answer, None where it is missing."""
+
+    field: str
+    title: str
+    value: float | None
+    contribution: float
+
+
+class Explanation(TypedDict):
+    """An answer taken apart: ``base`` plus all contributions is ``output``.
+
+    On the scale ``probability`` the output is the probability of the segment; on ``log_odds`` it
+    is the logarithm of how many times as probable it is as the segment ``against``. The base is
+    the output for a record that is average in everything.
+    """
+
+    sentence: str
+    scale: Literal["probability", "log_odds"]
+    against: str | None
+    base: float
+    output: float
+    contributions: list[Contribution]
+    change: Change | None
+
+
+class Explainer:
+    """Explains the answers of a package.
+
+    Parameters
+    ----------
+    package : Package
+    score : callable
+        From a matrix of features (n_samples, n_features) to probabilities (n_samples, n_segments).
+    """
+
+    def __init__(self, package: Package, score: Score) -> None:
+        self._package = package
+        self._manifest: Manifest = package.manifest
+        self._changes = Changes(package.manifest, score)
+        self._columns = package.manifest.record.features
+        self._score = score
+        self._lock = Lock()
+        self._estimator: Any = None
+
+    def explain(self, features: Matrix) -> list[Explanation]:
+        """Explain the answers to records.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n_samples, n_features), float32
+
+        Raises
+        ------
+        UnavailableError
+            If the libraries that it takes are not installed.
+        """
+        estimator = self._loaded()
+        try:
+            found = estimator.contributions(features)
+        except ImportError as error:
+            raise _unavailable(error) from None
+        probabilities = self._score(features)
+        return [
+            self._explained(row, probabilities[i], found.base[i], found.values[i], found.scale)
+            for i, row in enumerate(features)
+        ]
+
+    def _loaded(self) -> Any:
+        """Return the last step of the pipeline, which can take its answers apart."""
+        with self._lock:
+            if self._estimator is None:
+                try:
+                    # Verified with the package, and signed where a key is configured.
+                    self._estimator = pickle.loads(self._package.pipeline)[-1]  # noqa: S301
+                except ImportError as error:
+                    raise _unavailable(error) from None
+                logger.info("explanations loaded: %s", self._manifest.study)
+            return self._estimator
+
+    def _explained(
+        self,
+        row: NDArray[np.float32],
+        probabilities: NDArray[np.float32],
+        base: NDArray[np.float64],
+        values: NDArray[np.float64],
+        scale: Literal["probability", "log_odds"],
+    ) -> Explanation:
+        order = np.argsort(-probabilities, kind="stable")
+        segment, runner_up = int(order[0]), int(order[1])
+        against = None
+        start, parts = float(base[segment]), values[segment]
+        if scale == "log_odds":
+            against = self._manifest.segments[runner_up].id
+            start, parts = start - float(base[runner_up]), parts - values[runner_up]
+        contributions = self._contributions(row, parts)
+        change = self._changes.smallest(row, segment)
+        return {
+            "sentence": sentence(self._manifest, segment, runner_up, contributions, change),
+            "scale": scale,
+            "against": against,
+            "base": round(start, _DECIMALS),
+            "output": round(start + float(parts.sum()), _DECIMALS),
+            "contributions": contributions,
+            "change": change,
+        }
+
+    def _contributions(
+        self, row: NDArray[np.float32], parts: NDArray[np.float64]
+    ) -> list[Contribution]:
+        """Return the contributions, the largest first."""
+        answers: Sequence[float] = row.tolist()
+        found: list[Contribution] = [
+            {
+                "field": column.name,
+                "title": column.title,
+                "value": None if answer != answer else round(answer, _DECIMALS),  # noqa: PLR0124
+                "contribution": round(part, _DECIMALS),
+            }
+            for column, answer, part in zip(self._columns, answers, parts.tolist(), strict=True)
+        ]
+        return sorted(found, key=lambda one: -abs(one["contribution"]))
+
+
+def _unavailable(error: ImportError) -> UnavailableError:
+    return UnavailableError(
+        f"Explanations need the package {error.name}, which is not installed here"
+        " (the extra 'explain')."
+    )

@@ -1,0 +1,85 @@
+"""Explanations in a sentence: how answers lie among the training records, not what they are."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from segmentation.artifact import Manifest
+from segmentation.artifact.manifest import NumberBaseline
+from segmentation.schema import Column
+
+if TYPE_CHECKING:
+    from segmentation.runtime.changes import Change
+    from segmentation.runtime.explanations import Contribution
+
+_MOST_REASONS = 3
+# A reason is left out if it weighs less than this part of the heaviest.
+_WORTH_SAYING = 0.2
+# By the number of training deciles that an answer reaches, from 0 to 9.
+_LEVELS = ("very low", "low", "low", "below average", "average", "average", "above average",
+           "high", "high", "very high")  # fmt: skip
+
+
+def sentence(
+    manifest: Manifest,
+    segment: int,
+    runner_up: int,
+    contributions: Sequence[Contribution],
+    change: Change | None,
+) -> str:
+    """Return why a record is in a segment rather than the next best, and what would change it.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    segment, runner_up : int
+        Positions of segments.
+    contributions : sequence of Contribution
+        The largest first.
+    change : Change or None
+    """
+    names = [manifest.segments[position].name for position in (segment, runner_up)]
+    heaviest = abs(contributions[0]["contribution"])
+    said = [one for one in contributions if abs(one["contribution"]) > heaviest * _WORTH_SAYING]
+    reasons = [_reason(manifest, one) for one in said if one["contribution"] > 0]
+    against = [_reason(manifest, one) for one in said if one["contribution"] < 0]
+    text = f"{names[0]} rather than {names[1]}"
+    if reasons:
+        text += f", mostly because {_listed(reasons[:_MOST_REASONS])}"
+    if against:
+        text += f"; against it speaks that {_listed(against[:_MOST_REASONS])}"
+    return f"{text}. {_what_would_change(manifest, change)}"
+
+
+def _what_would_change(manifest: Manifest, change: Change | None) -> str:
+    if change is None:
+        return "No realistic change of a single answer leads to another segment."
+    column = manifest.record.by_name[change["field"]]
+    unit = f" {change['unit']}" if change["unit"] else ""
+    return f"With {_words(column)} at {change['value']:g}{unit} it would be {change['name']}."
+
+
+def _reason(manifest: Manifest, one: Contribution) -> str:
+    column = manifest.record.by_name[one["field"]]
+    if one["value"] is None:
+        return f"{_words(column)} is not known"
+    described = manifest.baseline.numbers.get(column.name)
+    if described is None or column.fixed:
+        return f"{_words(column)} is as given"
+    return f"{_words(column)} is {_LEVELS[_decile(described, one['value'])]}"
+
+
+def _decile(described: NumberBaseline, value: float) -> int:
+    """Return how many deciles a value reaches; the middle one of those that are equal."""
+    deciles = described.deciles
+    return (bisect_left(deciles, value) + bisect_right(deciles, value)) // 2
+
+
+def _words(column: Column) -> str:
+    return column.name.replace("_", " ")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,200 @@
+"""The credit card study: how cards are used over six months, in four tiers of turnover.
+
+Edit the texts of ``SEGMENTS`` to change what the service says; run ``make train`` afterwards.
+"""
+
+from __future__ import annotations
+
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from segmentation.estimators import Clip, Fill
+from segmentation.schema import Column, Schema
+from segmentation.study import Pick, Segment, Study, centroids, record_matrix
+
+
+def _amount(title: str, description: str) -> Column:
+    """Return an amount of money; the original doesn't state the currency."""
+    return Column(
+        name=title.lower(),
+        title=title,
+        kind="number",
+        role="feature",
+        description=description,
+        unit="units of money",
+        minimum=0,
+        maximum=100_000_000,
+        resolution=0.01,
+        defines=True,
+    )
+
+
+def _share(title: str, description: str, unit: str, maximum: float = 1) -> Column:
+    """Return a share, of months or of statements."""
+    return Column(
+        name=title.lower(),
+        title=title,
+        kind="number",
+        role="feature",
+        description=description,
+        unit=unit,
+        minimum=0,
+        maximum=maximum,
+        defines=True,
+    )
+
+
+def _count(title: str, description: str, unit: str, maximum: int) -> Column:
+    """Return a whole number."""
+    return Column(
+        name=title.lower(),
+        title=title,
+        kind="integer",
+        role="feature",
+        description=description,
+        unit=unit,
+        minimum=0,
+        maximum=maximum,
+        resolution=1,
+        defines=True,
+    )
+
+
+SCHEMA = Schema(
+    columns=(
+        Column(
+            name="cust_id",
+            title="CUST_ID",
+            kind="identifier",
+            role="identifier",
+            description="Your own key for the card holder; it is returned with the answer.",
+        ),
+        _amount("BALANCE", "Balance of the account: what the holder owes on the card."),
+        _share(
+            "BALANCE_FREQUENCY",
+            "How often the balance is updated, from 0 (never) to 1 (always).",
+            "share of months",
+        ),
+        _amount("PURCHASES", "Amount of all purchases: at one go and in instalments."),
+        _amount("ONEOFF_PURCHASES", "Amount of the purchases that were paid at one go."),
+        _amount("INSTALLMENTS_PURCHASES", "Amount of the purchases that are paid in instalments."),
+        _amount("CASH_ADVANCE", "Amount of cash drawn with the card."),
+        _share(
+            "PURCHASES_FREQUENCY",
+            "How often the card is used for purchases, from 0 (never) to 1 (always).",
+            "share of months",
+        ),
+        _share(
+            "ONEOFF_PURCHASES_FREQUENCY",
+            "How often purchases are paid at one go, from 0 (never) to 1 (always).",
+            "share of months",
+        ),
+        _share(
+            "PURCHASES_INSTALLMENTS_FREQUENCY",
+            "How often purchases are paid in instalments, from 0 (never) to 1 (always).",
+            "share of months",
+        ),
+        _share(
+            "CASH_ADVANCE_FREQUENCY",
+            "How often cash is drawn, from 0 (never) to 1 (always); the original exceeds 1 for a"
+            " few holders, and so may a record.",
+            "share of months",
+            maximum=10,
+        ),
+        _count("CASH_ADVANCE_TRX", "Number of times cash was drawn.", "advances", 100_000),
+        _count("PURCHASES_TRX", "Number of purchases.", "purchases", 100_000),
+        _amount("CREDIT_LIMIT", "Limit of the card."),
+        _amount("PAYMENTS", "Amount that the holder paid."),
+        _amount("MINIMUM_PAYMENTS", "Least amount that the holder had to pay."),
+        _share(
+            "PRC_FULL_PAYMENT",
+            "How often the holder paid all that was due, from 0 (never) to 1 (always).",
+            "share of statements",
+        ),
+        _count("TENURE", "Months for which the holder has had the card.", "months", 1_200),
+    )
+)
+
+SEGMENTS = (
+    Segment(
+        label=1,
+        id="vip",
+        name="VIP",
+        description="Buy by far the most, often and in both ways, on a high limit.",
+        action="Keep them with premium rewards, travel benefits and personal service.",
+    ),
+    Segment(
+        label=2,
+        id="plus",
+        name="Plus",
+        description=(
+            "Draw much cash and carry a high balance that they seldom pay in full, and buy little:"
+            " high turnover at a higher risk, not a better Mid."
+        ),
+        action=(
+            "Check affordability before any offer; propose a cheaper instalment loan for the"
+            " balance, and don't raise limits or promote cash advances."
+        ),
+    ),
+    Segment(
+        label=3,
+        id="mid",
+        name="Mid",
+        description="Buy regularly in moderate amounts, mostly in instalments, with little cash.",
+        action="Offer instalment plans and cashback in the categories where they buy.",
+    ),
+    Segment(
+        label=4,
+        id="low",
+        name="Low",
+        description="Use the card seldom and for little, for purchases as well as for cash.",
+        action="Remind them of the card with a first-purchase bonus and fee-free everyday use.",
+    ),
+)
+
+
+def pipeline(random_state: int) -> Pipeline:  # noqa: ARG001  # nothing in it is random
+    """Return the unfitted pipeline: records to numbers, few uncorrelated dimensions, centroids.
+
+    Amounts have heavy tails: without clipping a few hundred holders with extreme amounts make the
+    clusters, and they change more from one sample of holders to the next.
+    """
+    space = Pipeline(
+        [
+            ("fill", Fill(0.0)),
+            ("clip", Clip(0.01, 0.99)),
+            ("scale", StandardScaler()),
+            ("project", PCA(0.9, svd_solver="full")),
+        ]
+    )
+    return Pipeline([("records", record_matrix(SCHEMA)), ("segments", centroids(SCHEMA, space))])
+
+
+_TURNOVER = ("purchases", "cash_advance")
+
+CREDIT_CARD = Study(
+    name="credit_card",
+    title="Credit card holders",
+    description="Which of four tiers of turnover a card holder is in, from six months of use.",
+    schema=SCHEMA,
+    segments=SEGMENTS,
+    pipeline=pipeline,
+    grids={"quick": {}},
+    naming=(
+        Pick("vip", "highest", _TURNOVER),
+        Pick("plus", "highest", _TURNOVER),
+        Pick("mid", "highest", _TURNOVER),
+    ),
+    caveats=(
+        "The tiers are clusters of card use, named in the order of their mean turnover: purchases"
+        " and cash advances. A single holder may turn over more than one of a higher tier.",
+        "Four tiers are a business choice. Two or three clusters are better separated.",
+        "Plus is not a better Mid: its turnover is cash advances on a high balance, and its holders"
+        " carry a higher risk. Treating it as a reward tier would be a mistake.",
+        "The silhouette is measured in all dimensions that the clusters are made in. Figures from a"
+        " projection to two components are higher and mostly measure the projection.",
+        "A missing answer counts as 0, as most gaps of the original are a minimum payment of"
+        " holders who paid nothing. For other gaps that is a guess.",
+    ),
+)

@@ -1,0 +1,135 @@
+"""Learning the segment of a later day: forward in time, never from the future.
+
+The figures come from a rehearsal: everything, clusters included, is fitted on what was known
+`days` before the end of the data and asked about the end. The model that is packed then learns
+from all pairs of dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.metrics import f1_score
+from sklearn.pipeline import Pipeline
+
+from segmentation.artifact.manifest import Figure
+from segmentation.datasets import History, Snapshot
+from segmentation.errors import TrainingError
+from segmentation.estimators import Floats, WithOutlook
+from segmentation.study import Outlook, Study
+from segmentation.training.discovered import refitted
+from segmentation.training.learned import Learned, figures
+from segmentation.training.quality import baselines, classification_figures
+from segmentation.training.samples import Labelled, matrix, segment_ids
+
+# The latest pair of dates is asked about, at least one before it is learned from.
+FEWEST_SNAPSHOTS = 3
+
+
+def with_outlook(
+    study: Study, outlook: Outlook, learned: Learned, history: History, seed: int
+) -> Learned:
+    """Add an outlook, and its figures, to what was learned about today.
+
+    Parameters
+    ----------
+    study : Study
+    outlook : Outlook
+    learned : Learned
+        Of the latest snapshot.
+    history : History
+        Snapshots `outlook.days` apart, the latest first.
+    seed : int
+
+    Raises
+    ------
+    TrainingError
+        If the history is too short to measure an outlook.
+    """
+    snapshots = history.snapshots
+    if len(snapshots) < FEWEST_SNAPSHOTS:
+        raise TrainingError(
+            f"an outlook of {outlook.days} days needs {FEWEST_SNAPSHOTS} dates so far apart;"
+            f" the transactions reach back to {len(snapshots)}"
+        )
+    today = learned.pipeline[-1]
+    pairs = [_pair(study, today, *two) for two in _neighbours(snapshots)]
+    later = (np.vstack([pair.X for pair in pairs]), np.concatenate([pair.y for pair in pairs]))
+    both = WithOutlook(today, outlook.classifier(seed))
+    both.segmenter_, both.classes_ = today, today.classes_
+    both.classifier_ = clone(both.classifier).fit(np.asarray(later[0], dtype=np.float64), later[1])
+    pipeline = Pipeline([learned.pipeline.steps[0], (learned.pipeline.steps[-1][0], both)])
+    rehearsed = rehearse(study, outlook, snapshots, seed, history.name)
+    return replace(learned, pipeline=pipeline, figures=(*learned.figures, *rehearsed))
+
+
+def _neighbours(snapshots: Sequence[Snapshot]) -> list[tuple[Snapshot, Snapshot]]:
+    """Return (earlier, later) for each two neighbouring dates, the latest two first."""
+    return [(earlier, later) for later, earlier in pairwise(snapshots)]
+
+
+def _pair(study: Study, model: Any, earlier: Snapshot, later: Snapshot) -> Labelled:
+    """Return the customers as they were, with the segments that became of them."""
+    X, (_, became) = matrix(study, earlier.records), _segments(study, model, later)
+    key = _key(study)
+    return Labelled(X, np.asarray([became[record[key]] for record in earlier.records]))
+
+
+def _segments(study: Study, model: Any, snapshot: Snapshot) -> tuple[NDArray[Any], dict[Any, Any]]:
+    labels = model.predict(matrix(study, snapshot.records))
+    key = _key(study)
+    ids = [record[key] for record in snapshot.records]
+    return labels, dict(zip(ids, labels.tolist(), strict=True))
+
+
+def _key(study: Study) -> str:
+    column = study.schema.identifier
+    if column is None:
+        raise TrainingError(f"the study {study.name} has no identifier to follow customers by")
+    return column.name
+
+
+def rehearse(
+    study: Study, outlook: Outlook, snapshots: Sequence[Snapshot], seed: int, source: str
+) -> list[Figure]:
+    """Measure the outlook on the latest date, with nothing known that came to be after the last.
+
+    Clusters are found and named on the second latest snapshot; the classifier learns from the
+    pairs of dates up to it and is asked which segment each of its customers has on the latest.
+    """
+    last, known = snapshots[0], snapshots[1:]
+    today = refitted(study, matrix(study, known[0].records), seed)[-1]
+    pairs = [_pair(study, today, *two) for two in _neighbours(known)]
+    X, y = np.vstack([pair.X for pair in pairs]), np.concatenate([pair.y for pair in pairs])
+    test = _pair(study, today, known[0], last)
+    classifier = outlook.classifier(seed).fit(np.asarray(X, dtype=np.float64), y)
+    probabilities = classifier.predict_proba(np.asarray(test.X, dtype=np.float64))
+    truth = segment_ids(study, test.y)
+    values = classification_figures(truth, probabilities, segment_ids(study, classifier.classes_))
+    ahead = f"{outlook.days} days ahead"
+    named = {f"{name}, {ahead}": value for name, value in values.items()}
+    on = f"{last.as_of:%Y-%m-%d}, from what was known {outlook.days} days before, {source}"
+    without = {f"{name}, {ahead}": value for name, value in baselines(y, test.y, seed).items()}
+    return [
+        *figures(named, on, "all features at the earlier date", circular=False),
+        *figures(_stays(today, test.X, test.y, ahead), on, "the segment stays", circular=False),
+        *figures(without, on, "none at the earlier date", circular=False),
+    ]
+
+
+def _stays(today: Any, X: Floats, y: NDArray[Any], ahead: str) -> dict[str, float]:
+    same = today.predict(X)
+    recalls = [float((same[y == label] == label).mean()) for label in np.unique(y)]
+    return {
+        f"accuracy, {ahead}, stays the same": float((same == y).mean()),
+        f"balanced accuracy, {ahead}, stays the same": float(np.mean(recalls)),
+        f"macro F1, {ahead}, stays the same": float(
+            f1_score(y, same, average="macro", zero_division=0)
+        ),
+    }

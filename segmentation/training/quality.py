@@ -1,0 +1,273 @@
+"""Numbers about clusters and about classifiers, for the report and the manifest.
+
+Measures only: what is fitted comes in as a callable, but for the plain K-Means of ``k_curve``.
+Which records a figure is about, and whether its inputs define the label, is said by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.cluster import KMeans
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import (
+    adjusted_rand_score,
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    f1_score,
+    roc_auc_score,
+    silhouette_score,
+)
+from sklearn.utils import check_random_state, resample
+
+from segmentation.artifact.manifest import CurvePoint, Stability
+from segmentation.errors import TrainingError
+
+# A silhouette compares every two records: beyond this many it is that of a sample.
+MOST_ROWS_COMPARED = 10_000
+FEWEST_CLUSTERS = 2
+CALIBRATION_BINS = 10
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+
+Fit = Callable[[Any, int], Callable[[Any], NDArray[Any]]]
+"""``fit(X, seed)`` fits a whole pipeline and returns what labels any rows."""
+
+
+def cluster_quality(
+    Z: NDArray[Any], X: NDArray[Any], labels: NDArray[Any], seed: int = 0
+) -> dict[str, float]:
+    """Measure how well clusters are apart.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_components)
+        The space in which the clusters were found.
+    X : ndarray of shape (n_samples, n_columns)
+        The scaled original columns. Projection alone raises a silhouette: this one shows by how
+        much.
+    labels : ndarray of shape (n_samples,)
+    seed : int, default=0
+        Seed of the sample that silhouettes of more than 10,000 records are computed on.
+
+    Returns
+    -------
+    dict of str to float
+        Silhouette in both spaces and the records it was computed on, Davies-Bouldin index (0 is
+        best) and Calinski-Harabasz index in the clustered space.
+
+    Raises
+    ------
+    TrainingError
+        If there are fewer than 2 clusters, or as many as records.
+    """
+    _check_clusters(labels)
+    return {
+        "silhouette, clustered space": _silhouette(Z, labels, seed),
+        "silhouette, scaled columns": _silhouette(X, labels, seed),
+        "silhouette, records": float(min(len(labels), MOST_ROWS_COMPARED)),
+        "Davies-Bouldin": float(davies_bouldin_score(Z, labels)),
+        "Calinski-Harabasz": float(calinski_harabasz_score(Z, labels)),
+    }
+
+
+def bootstrap_agreement(fit: Fit, X: Any, n_samples: int, seed: int) -> Stability:
+    """Fit everything again on bootstrap samples and compare the labels of the original records.
+
+    Parameters
+    ----------
+    fit : callable
+        ``fit(X, seed)`` fits the whole pipeline, scaling and projection included, and returns a
+        callable that labels any rows. Each sample gets another seed, as a retraining would.
+    X : array, data frame or list of n_records rows
+    n_samples : int
+        Bootstrap samples, each of n_records rows drawn with replacement.
+    seed : int
+
+    Returns
+    -------
+    Stability
+        Of the adjusted Rand index (Hubert and Arabie 1985, https://doi.org/10.1007/BF01908075)
+        between the labels of the original fit and of each sample's fit: 1 for the same groups, 0
+        for what chance gives. After Hennig 2007, https://doi.org/10.1016/j.csda.2006.11.025.
+    """
+    original = fit(X, seed)(X)
+    random = check_random_state(seed)
+    agreements = [
+        float(adjusted_rand_score(original, fit(resample(X, random_state=random), seed + 1 + i)(X)))
+        for i in range(n_samples)
+    ]
+    return Stability(
+        mean=float(np.mean(agreements)),
+        deviation=float(np.std(agreements)),
+        worst=min(agreements),
+        n=n_samples,
+    )
+
+
+def k_curve(Z: NDArray[Any], ks: Sequence[int], seed: int) -> list[CurvePoint]:
+    """Fit K-Means for several numbers of clusters, best of 10 starts each.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_components)
+    ks : sequence of int
+    seed : int
+        Seed of the starts, and of the sample for silhouettes of more than 10,000 records.
+
+    Raises
+    ------
+    TrainingError
+        If a number of clusters is below 2 or not below the number of records.
+    """
+    return [_curve_point(Z, k, seed) for k in ks]
+
+
+def _curve_point(Z: NDArray[Any], k: int, seed: int) -> CurvePoint:
+    if not FEWEST_CLUSTERS <= k < len(Z):
+        raise TrainingError(f"{len(Z)} records cannot be judged in {k} clusters")
+    model = KMeans(k, n_init=10, random_state=seed).fit(Z)
+    _check_clusters(model.labels_)
+    return CurvePoint(
+        k=k,
+        inertia=float(model.inertia_),
+        silhouette=_silhouette(Z, model.labels_, seed),
+        davies_bouldin=float(davies_bouldin_score(Z, model.labels_)),
+        calinski_harabasz=float(calinski_harabasz_score(Z, model.labels_)),
+    )
+
+
+def _check_clusters(labels: NDArray[Any]) -> None:
+    n_clusters = len(np.unique(labels))
+    if not FEWEST_CLUSTERS <= n_clusters < len(labels):
+        raise TrainingError(f"{len(labels)} records cannot be judged in {n_clusters} clusters")
+
+
+def _silhouette(space: NDArray[Any], labels: NDArray[Any], seed: int) -> float:
+    sample_size = MOST_ROWS_COMPARED if len(labels) > MOST_ROWS_COMPARED else None
+    return float(silhouette_score(space, labels, sample_size=sample_size, random_state=seed))
+
+
+def classification_figures(
+    y_true: ArrayLike, probabilities: ArrayLike, classes: ArrayLike
+) -> dict[str, float]:
+    """Measure a classifier's probabilities against the truth.
+
+    Parameters
+    ----------
+    y_true : array of shape (n_samples,)
+    probabilities : array of shape (n_samples, n_classes)
+    classes : array of shape (n_classes,)
+        What each column of the probabilities stands for; all different.
+
+    Returns
+    -------
+    dict of str to float
+        Accuracy, balanced accuracy, macro F1, macro AUC (one class against the rest), log-loss,
+        Brier score (the sum over classes, 0 to 2: Brier 1950), calibration error, and precision
+        and recall of each class. A class that occurs but is never predicted has precision 0. What
+        a class that doesn't occur leaves undefined is not there: its recall, its part in balanced
+        accuracy and AUC, and its precision if it isn't predicted either.
+
+    Raises
+    ------
+    TrainingError
+        If there are no records, or the truth holds a class that has no probability.
+    """
+    names = np.asarray(classes)
+    P = np.asarray(probabilities, dtype=np.float64)
+    true = _positions(np.asarray(y_true), names)
+    predicted = P.argmax(axis=1)
+    truth = np.eye(len(names))[true]
+    by_class = _precision_and_recall(true, predicted, names)
+    recalls = [value for name, value in by_class.items() if name.startswith("recall")]
+    figures = {
+        "accuracy": float(np.mean(predicted == true)),
+        "balanced accuracy": float(np.mean(recalls)),
+        "macro F1": float(f1_score(true, predicted, average="macro", zero_division=0)),
+        "log-loss": float(-np.log(np.maximum(P[truth == 1], SMALLEST_PROBABILITY)).mean()),
+        "Brier score": float(((P - truth) ** 2).sum(axis=1).mean()),
+        "calibration error": calibration_error(P.max(axis=1), predicted == true),
+    }
+    return figures | _macro_auc(truth, P) | by_class
+
+
+def calibration_error(confidences: NDArray[Any], right: NDArray[Any]) -> float:
+    """Return the expected calibration error over 10 equally wide bins of confidence.
+
+    The mean difference between how sure answers are and how often they are right, in each bin,
+    weighted by its answers: Naeini, Cooper and Hauskrecht 2015,
+    https://doi.org/10.1609/aaai.v29i1.9602, on the probability of the predicted class as in Guo
+    et al. 2017, https://proceedings.mlr.press/v70/guo17a.html. Bins hold their upper edge.
+
+    Parameters
+    ----------
+    confidences : ndarray of shape (n_samples,)
+        Probability of the predicted class.
+    right : ndarray of shape (n_samples,), bool
+        Whether the predicted class is the true one.
+    """
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
+    bins = np.digitize(confidences, edges, right=True)
+    gaps = np.bincount(bins, weights=right - confidences, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(confidences))
+
+
+def baselines(y_train: ArrayLike, y_test: ArrayLike, seed: int) -> dict[str, float]:
+    """Return the accuracy of answers that read no record.
+
+    Parameters
+    ----------
+    y_train : array of shape (n_train,)
+    y_test : array of shape (n_test,)
+    seed : int
+        Seed of the stratified dummy.
+
+    Returns
+    -------
+    dict of str to float
+        Always the largest class of `y_train`, and a class drawn with the shares of `y_train`, each
+        measured on `y_test`.
+    """
+    train, test = np.asarray(y_train), np.asarray(y_test)
+    found = {}
+    for name, strategy in (("largest class", "most_frequent"), ("stratified dummy", "stratified")):
+        dummy = DummyClassifier(strategy=strategy, random_state=seed)
+        predicted = dummy.fit(np.zeros((len(train), 1)), train).predict(np.zeros((len(test), 1)))
+        found[f"accuracy, {name}"] = float(np.mean(predicted == test))
+    return found
+
+
+def _positions(y_true: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    if not len(y_true):
+        raise TrainingError("there are no records to measure a classifier on")
+    matches = y_true[:, np.newaxis] == classes
+    if not matches.any(axis=1).all():
+        raise TrainingError("the records to measure on hold a class that the model doesn't know")
+    return np.asarray(matches.argmax(axis=1))
+
+
+def _precision_and_recall(
+    true: NDArray[np.intp], predicted: NDArray[np.intp], names: NDArray[Any]
+) -> dict[str, float]:
+    figures = {}
+    for position, name in enumerate(names):
+        occurs, said = true == position, predicted == position
+        hits = float(np.sum(occurs & said))
+        if occurs.any() or said.any():
+            figures[f"precision, {name}"] = hits / float(np.sum(said)) if said.any() else 0.0
+        if occurs.any():
+            figures[f"recall, {name}"] = hits / float(np.sum(occurs))
+    return figures
+
+
+def _macro_auc(truth: NDArray[Any], P: NDArray[Any]) -> dict[str, float]:
+    """Return the mean over classes that some, but not all, records have; nothing without one."""
+    shares = truth.mean(axis=0)
+    areas = [
+        roc_auc_score(truth[:, position], P[:, position])
+        for position in np.flatnonzero((shares > 0) & (shares < 1))
+    ]
+    return {"macro AUC": float(np.mean(areas))} if areas else {}
