@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 Matrix = NDArray[np.float32]
 Score = Callable[[Matrix], Matrix]
 _DECIMALS = 6
+# Less than twice as probable as the next best is said to be a small lead.
+_CLOSE = 2.0
 
 
 class Contribution(TypedDict):
@@ -126,8 +128,11 @@ class Explainer:
             start, parts = start - float(base[runner_up]), parts - values[runner_up]
         contributions = self._contributions(row, parts)
         change = self._changes.smallest(row, segment)
+        close = float(probabilities[segment]) < _CLOSE * float(probabilities[runner_up])
         return {
-            "sentence": sentence(self._manifest, segment, runner_up, contributions, change),
+            "sentence": sentence(
+                self._manifest, (segment, runner_up), contributions, change, close=close
+            ),
             "scale": scale,
             "against": against,
             "base": round(start, _DECIMALS),
@@ -146,7 +151,7 @@ class Explainer:
                 "field": column.name,
                 "title": column.title,
                 "value": None if answer != answer else round(answer, _DECIMALS),  # noqa: PLR0124
-                "contribution": round(part, _DECIMALS),
+                "contribution": round(part, _DECIMALS) + 0.0,  # no -0.0
             }
             for column, answer, part in zip(self._columns, answers, parts.tolist(), strict=True)
         ]

@@ -24,28 +24,31 @@ _LEVELS = ("very low", "low", "low", "below average", "average", "average", "abo
 
 def sentence(
     manifest: Manifest,
-    segment: int,
-    runner_up: int,
+    places: tuple[int, int],
     contributions: Sequence[Contribution],
     change: Change | None,
+    *,
+    close: bool,
 ) -> str:
     """Return why a record is in a segment rather than the next best, and what would change it.
 
     Parameters
     ----------
     manifest : Manifest
-    segment, runner_up : int
-        Positions of segments.
+    places : tuple of int
+        Positions of the segment and of the runner-up.
     contributions : sequence of Contribution
         The largest first.
     change : Change or None
+    close : bool
+        Whether the runner-up is nearly as probable.
     """
-    names = [manifest.segments[position].name for position in (segment, runner_up)]
+    names = [manifest.segments[position].name for position in places]
     heaviest = abs(contributions[0]["contribution"])
     said = [one for one in contributions if abs(one["contribution"]) > heaviest * _WORTH_SAYING]
     reasons = [_reason(manifest, one) for one in said if one["contribution"] > 0]
     against = [_reason(manifest, one) for one in said if one["contribution"] < 0]
-    text = f"{names[0]} rather than {names[1]}"
+    text = f"{names[0]} rather than {names[1]}{', by a small lead' if close else ''}"
     if reasons:
         text += f", mostly because {_listed(reasons[:_MOST_REASONS])}"
     if against:

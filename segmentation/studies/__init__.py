@@ -1,12 +1,21 @@
-"""The studies, one readable file each. Only the build side imports them."""
+"""The studies, one readable file each. Only the build side imports them.
 
-from segmentation.studies.credit_card import CREDIT_CARD
-from segmentation.studies.household import HOUSEHOLD
-from segmentation.studies.mobile import MOBILE
-from segmentation.studies.retail import RETAIL
+A file that is put here is a study: every ``Study`` that a module of this package defines is known
+by its name. ``docs/new-study.md`` walks through one.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
 from segmentation.study import Study
 
-_ALL = (MOBILE, HOUSEHOLD, CREDIT_CARD, RETAIL)
-STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
+
+def _found() -> dict[str, Study]:
+    modules = [import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__)]
+    values = [value for module in modules for value in vars(module).values()]
+    return {value.name: value for value in values if isinstance(value, Study)}
+
+
+STUDIES = _found()
 # Its package is model.bin; those of the others are in the folder models.
-DEFAULT_STUDY = MOBILE.name
+DEFAULT_STUDY = "mobile"

@@ -172,8 +172,8 @@ def _segmented(study: Study, X: Floats, seed: int) -> _Segmented:
     splits = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for inside, outside in splits.split(X, everyone.y):
         model = refitted(study, X[inside], seed)
-        parts = (Labelled(X[rows], model.predict(X[rows])) for rows in (inside, outside))
-        folds.append((next(parts), next(parts)))
+        train, test = (Labelled(X[rows], model.predict(X[rows])) for rows in (inside, outside))
+        folds.append((train, test))
     return _Segmented(study, everyone, folds)
 
 
@@ -213,10 +213,11 @@ def _heaviest(model: Pipeline, X: Floats, reading: Reading) -> tuple[tuple[str, 
 
 
 def shap_values(model: Any, Z: Floats) -> Floats:
-    """Return the SHAP values of a fitted classifier, of shape (n_samples, n_features, n_classes).
+    """Return the SHAP values of a fitted classifier, of shape (n_samples, n_features, n_scores).
 
     Exact for what is linear, relative to the mean record (Lundberg and Lee 2017,
-    https://arxiv.org/abs/1705.07874); for trees as in ``estimators.contributions``.
+    https://arxiv.org/abs/1705.07874); for trees as in ``estimators.contributions``. There is a
+    score for each class; but one, the log-odds, where a model has only that for two classes.
 
     Parameters
     ----------
@@ -229,6 +230,6 @@ def shap_values(model: Any, Z: Floats) -> Floats:
     if isinstance(model, LogisticRegression):
         # Without a mask of its own the mean is that of a hundred records.
         everyone = shap.maskers.Independent(Z, max_samples=len(Z))
-        return np.asarray(shap.LinearExplainer(model, everyone).shap_values(Z))
+        return np.atleast_3d(shap.LinearExplainer(model, everyone).shap_values(Z))
     trees = model.estimator_ if isinstance(model, ContiguousLabels) else model
-    return np.asarray(shap.TreeExplainer(trees).shap_values(Z, check_additivity=False))
+    return np.atleast_3d(shap.TreeExplainer(trees).shap_values(Z, check_additivity=False))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from segmentation.artifact.manifest import ClusterReport, Figure, Lineage, Manifest
+from segmentation.datasets.transactions import REASONS, Validation
 from segmentation.study import Study
 from segmentation.training.source import Source
 
@@ -36,7 +37,19 @@ def heading(study: Study, source: Source, grid: str) -> None:
     """Say what is about to happen."""
     table = source.table
     searched = f", grid “{grid}”" if study.grids.get(grid) else ""
+    if source.history and source.history.validation:
+        _validation(source.history.validation)
     say(f"{study.title}: {len(table.records)} records from {table.name}{searched}")
+
+
+def _validation(found: Validation) -> None:
+    table = _table(f"Transactions of {found.name}", "rows", "number")
+    table.add_row("read", str(found.rows_read))
+    for reason, count in found.dropped.items():
+        if count:
+            table.add_row(f"dropped: {REASONS[reason]}", str(count))
+    table.add_row(f"kept, of {found.customers} customers", str(found.rows_kept))
+    _console().print(table)
 
 
 @contextmanager

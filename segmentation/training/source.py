@@ -88,7 +88,9 @@ def _from_transactions(
         reference=latest.as_of.isoformat(),
     )
     table = Table(history.name, history.sha256, latest.records)
-    return study, Source(table, _is_sample(history.sha256, sample), aggregation, history)
+    # What was prepared from the sample is still made up.
+    origin = history.validation.sha256 if history.validation else history.sha256
+    return study, Source(table, _is_sample(origin, sample), aggregation, history)
 
 
 def _is_sample(sha256: str, sample: Path) -> bool:
