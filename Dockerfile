@@ -13,7 +13,8 @@ RUN python -m venv --without-pip /opt/venv \
         -not -path '*/numpy/_core/tests' -prune -exec rm -r {} + \
     && python -m compileall -q -j 0 /opt/venv
 COPY predict.py train.py gunicorn.conf.py model.bin /app/
-COPY data/mobile.csv /app/data/
+COPY models/ /app/models/
+COPY data/*.csv /app/data/
 COPY segmentation/ /app/segmentation/
 # Whatever the modes of the checkout: everybody may read, nobody but root may write.
 RUN chmod -R u=rwX,go=rX /app && python -m compileall -q /app

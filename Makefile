@@ -10,8 +10,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+STUDY ?= all
 
-.PHONY: help serve train test lint bench data lock clean
+.PHONY: help serve train test lint bench data repro lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +20,8 @@ help:  ## list the commands
 serve: $(VENV)/.serve  ## set up and serve on port 9696 (PORT, MODEL_PATH and more: README)
 	$(BIN)/python predict.py
 
-train: $(VENV)/.serve  ## fit model.bin from data/mobile.csv (ARGS="--data FILE --compare …")
-	$(BIN)/python train.py $(ARGS)
+train: $(VENV)/.serve  ## fit all studies from their samples (STUDY=name ARGS="--data FILE …" for one)
+	$(BIN)/python train.py --study $(STUDY) $(ARGS)
 
 test: $(VENV)/.dev  ## set up and run every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
@@ -34,8 +35,12 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict and the import rules
 bench: $(VENV)/.dev  ## compare speed with a route that does nothing and with the usual ways
 	$(BIN)/python -m benchmarks.serving $(ARGS)
 
-data: $(VENV)/.serve  ## write the synthetic sample data/mobile.csv again
-	$(BIN)/python data/make_mobile.py > data/mobile.csv
+data: $(VENV)/.serve  ## write the synthetic samples in data again
+	for study in mobile household credit_card retail; do \
+		$(BIN)/python data/make_$$study.py > data/$$study.csv || exit 1; done
+
+repro: $(VENV)/.dev  ## run the data pipeline of retail (dvc.yaml), as far as something changed
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
 lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra train -o requirements.txt

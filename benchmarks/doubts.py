@@ -14,8 +14,8 @@ import numpy as np
 from segmentation.datasets import read_table
 from segmentation.estimators import Floats, with_noise
 from segmentation.runtime import Model, doubts
-from segmentation.studies import MOBILE
-from segmentation.training.fit import labelled
+from segmentation.studies.mobile import MOBILE
+from segmentation.training.labelled import labelled
 
 NAMES = [column.name for column in MOBILE.schema.features]
 

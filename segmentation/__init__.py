@@ -5,4 +5,4 @@ side (``runtime``, ``service``) answers records with it. They meet only in the p
 (``artifact``). Nothing is imported here, so that the service never loads the build side.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -16,7 +16,7 @@ package = read_package(Path("model.bin"))
 session = open_session(package.scorer)
 segments = package.manifest.segments
 features = package.manifest.scorer.features
-least = 1 - package.manifest.conformal.threshold
+least = [1 - threshold for threshold in package.manifest.conformal.thresholds]
 app = FastAPI()
 
 
@@ -71,10 +71,12 @@ class Answer(BaseModel):
 @app.post("/predict")
 async def predict(record: Record) -> Answer:
     """Answer one record."""
-    matrix = np.array([[getattr(record, name) for name in features]], dtype=np.float32)
+    numbers = [getattr(record, name) for name in features]
+    matrix = np.array([numbers], dtype=np.float32)
     row = session.run(["probabilities"], {"features": matrix})[0][0].tolist()
     best = segments[row.index(max(row))]
-    plausible = [one.id for one, value in zip(segments, row, strict=True) if value >= least]
+    enough = least[numbers.count(None)]
+    plausible = [one.id for one, value in zip(segments, row, strict=True) if value >= enough]
     return Answer(
         segment=Name(id=best.id, name=best.name, action=best.action),
         confidence=max(row),

@@ -6,8 +6,10 @@ What is wrong is said by row, line and column, all of it at once, and nothing is
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +53,8 @@ def read_table(path: Path, schema: Schema) -> Table:
     Parameters
     ----------
     path : Path
-        UTF-8 text with or without a byte order mark; comma, semicolon or tab between cells;
+        UTF-8 text with or without a byte order mark, plain or packed by gzip (``.gz``); comma,
+        semicolon or tab between cells;
         headers under any of the schema's spellings.
     schema : Schema
         What a row must be. Every column that the model needs must be there.
@@ -96,7 +99,18 @@ def _read(path: Path) -> bytes:
         raise DataError(str(path), [f"cannot be read: {error.strerror}"]) from None
 
 
+def _unpacked(path: Path, content: bytes) -> bytes:
+    """Unpack what gzip has packed, as the original of the household panel is."""
+    if path.suffix != ".gz":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        raise DataError(str(path), ["is not a whole gzip file"]) from None
+
+
 def _decode(path: Path, content: bytes) -> str:
+    content = _unpacked(path, content)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

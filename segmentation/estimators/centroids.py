@@ -102,9 +102,11 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _log_probabilities(self, X: Any) -> Floats:
         check_is_fitted(self)
         Z = self.space_.transform(self._defining(X))
-        squares = (Z[:, np.newaxis] - self.centroids_) ** 2
-        logarithms = -np.nansum(squares, axis=2) / (2.0 * self.variance_)
-        incomplete = np.isnan(Z).any(axis=1)
+        observed = ~np.isnan(Z)
+        products = np.where(observed, Z, 0.0) @ self.centroids_.T
+        # -(z - c)² / 2 without z², which all segments share.
+        logarithms = (products - observed @ (self.centroids_.T**2 / 2.0)) / self.variance_
+        incomplete = ~observed.all(axis=1)
         if incomplete.any():
             logarithms[incomplete] += (
                 np.log(self.shares_)

@@ -35,6 +35,7 @@ class Gathering:
         self._validator = RecordValidator(packed.transactions)
         self._reference = datetime.fromisoformat(packed.reference)
         self._identifier = manifest.record.identifier
+        self._time = next(one for one in packed.transactions.columns if one.kind == "time")
         self._aggregation = Aggregation(
             sql=packed.sql,
             kinds={column.name: column.kind for column in packed.transactions.columns},
@@ -95,8 +96,7 @@ class Gathering:
         except (TypeError, ValueError):
             found = None
         if found is None or found.tzinfo is not None:
-            message = "must be a date and time like 2011-08-31T17:45:00, without a time zone"
-            raise InvalidRecordsError([Problem(0, AS_OF, "type", message)])
+            raise InvalidRecordsError([Problem(0, AS_OF, "type", self._time.expectation())])
         return found
 
     def _aggregated(

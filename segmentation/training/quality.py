@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import (
@@ -28,6 +29,9 @@ from segmentation.errors import TrainingError
 
 # A silhouette compares every two records: beyond this many it is that of a sample.
 MOST_ROWS_COMPARED = 10_000
+# Blocks of distances that fit into a processor's cache: with scikit-learn's 1,024 MB the
+# silhouette of 9,000 records takes three to four times as long.
+DISTANCES_AT_ONCE_MB = 8
 FEWEST_CLUSTERS = 2
 CALIBRATION_BINS = 10
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
@@ -147,7 +151,8 @@ def _check_clusters(labels: NDArray[Any]) -> None:
 
 def _silhouette(space: NDArray[Any], labels: NDArray[Any], seed: int) -> float:
     sample_size = MOST_ROWS_COMPARED if len(labels) > MOST_ROWS_COMPARED else None
-    return float(silhouette_score(space, labels, sample_size=sample_size, random_state=seed))
+    with config_context(working_memory=DISTANCES_AT_ONCE_MB):
+        return float(silhouette_score(space, labels, sample_size=sample_size, random_state=seed))
 
 
 def classification_figures(

@@ -1,0 +1,49 @@
+"""How much the bootstrap figures of discovered segments depend on the samples: many sets of them.
+
+    python -m benchmarks.stability STUDY FILE [SETS]
+
+For each seed: the clusters of all records against those of 20 bootstrap samples, the whole pipeline
+refitted on each, by adjusted Rand index.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+
+from segmentation.studies import STUDIES
+from segmentation.training.discovered import N_BOOTSTRAPS, discover, refitted
+from segmentation.training.samples import matrix
+from segmentation.training.source import read_source
+
+
+def agreements(study_name: str, path: str, seed: int) -> list[float]:
+    """Return the index of each bootstrap sample."""
+    study, source = read_source(STUDIES[study_name], path)
+    X = matrix(study, source.table.records)
+    ids = discover(study, X, seed, n_starts=50)
+    known = X[ids.complete]
+    random = np.random.default_rng(seed)
+    found = []
+    for sample in range(N_BOOTSTRAPS):
+        rows = random.integers(0, len(X), len(X))
+        model = refitted(study, X[rows], seed + 1 + sample)
+        found.append(float(adjusted_rand_score(ids.ids, model.predict(known))))
+    return found
+
+
+def main() -> None:
+    """Print a line for each set of samples, then one for all."""
+    study, path, *rest = sys.argv[1:]
+    everything: list[float] = []
+    for seed in range(int(rest[0]) if rest else 5):
+        found = agreements(study, path, seed)
+        everything += found
+        print(f"seed {seed}: mean {np.mean(found):.4f}, worst {min(found):.4f}", flush=True)
+    print(f"all {len(everything)}: mean {np.mean(everything):.4f}, worst {min(everything):.4f}")
+
+
+if __name__ == "__main__":
+    main()
