@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
@@ -20,6 +21,10 @@ from segmentation.estimators.contributions import Contributions
 
 Floats = NDArray[np.float64]
 
+# Records, and copies of each for each number of missing answers, from which trust is learned.
+_MOST_COPIED = 1000
+_N_COPIES = 4
+
 
 class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
     """Assigns a record to the segment with the nearest centroid.
@@ -28,6 +33,8 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     one variance and one weight (Bishop, Pattern Recognition and Machine Learning, 9.3.2). Answers
     that are still missing after `space` are left out of the distances, which is what that mixture
     says about them, and then `prior` tells, from the other answers, what to expect beforehand.
+    What is left, or what `space` fills in, may say too much: so the fewer answers there are, the
+    more a record is drawn towards the segments' shares, as far as copies with gaps ask for it.
 
     Parameters
     ----------
@@ -48,6 +55,9 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     prior_ : Pipeline or None
     shares_ : ndarray of shape (n_classes,)
         What is expected of a record without a prior.
+    trust_ : ndarray of shape (n_defining + 1,)
+        Weight of the distances against the shares, by the number of missing defining answers: 1
+        for a complete record.
     centroids_ : ndarray of shape (n_classes, n_dimensions)
         Mean of each segment's records in the space.
     variance_ : float
@@ -70,10 +80,13 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.variance_ = float(np.nanmean((Z - self.centroids_[positions]) ** 2))
         self.shares_ = np.bincount(positions) / len(positions)
         self.prior_ = None if self.prior is None else clone(self.prior).fit(X, y)
+        self.trust_ = np.ones(len(self.columns) + 1)
+        self._learn_trust(np.asarray(X, dtype=np.float64), positions)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the segment of each record, of shape (n_samples,)."""
+        check_is_fitted(self)
         return np.asarray(self.classes_[self._log_probabilities(X).argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Floats:
@@ -94,13 +107,47 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         values = np.zeros((len(Z), len(self.classes_), self.n_features_in_))
         values[:, :, list(self.columns)] = products
         self._add_prior(X, ~observed.all(axis=1), base, values)
-        return Contributions(base, values, "log_odds")
+        trust = self._trust(X)
+        base = trust * base + (1.0 - trust) * np.log(self.shares_)
+        return Contributions(base, values * trust[:, np.newaxis], "log_odds")
 
     def _defining(self, X: Any) -> Floats:
         return np.asarray(X, dtype=np.float64)[:, list(self.columns)]
 
+    def _trust(self, X: Any) -> Floats:
+        """Return the weight of each record's distances, of shape (n_samples, 1)."""
+        n_missing = np.isnan(self._defining(X)).sum(axis=1)
+        return np.asarray(self.trust_[n_missing][:, np.newaxis])
+
+    def _learn_trust(self, X: Floats, positions: NDArray[np.intp]) -> None:
+        """Find the weights at which copies with gaps are most probably in their segments.
+
+        Convex for each number of missing answers: a logarithm of sums of exponentials of lines.
+        """
+        whole = np.flatnonzero(~np.isnan(self._defining(X)).any(axis=1))
+        rows = whole[:: len(whole) // _MOST_COPIED + 1]
+        expected = np.log(self.shares_)
+        # Without any of them a prior speaks alone, and is calibrated itself.
+        most = len(self.columns) - (self.prior_ is not None)
+        for n_missing in range(1, most + 1 if len(rows) else 1):
+            copies = np.vstack([X[rows]] * _N_COPIES)
+            _hide(copies, self.columns, n_missing)
+            away = self._by_distance(copies) - expected
+            truth = np.tile(positions[rows], _N_COPIES)
+
+            def loss(trust: float, away: Floats = away, truth: Any = truth) -> float:
+                scores = log_softmax(expected + trust * away, axis=1)
+                return -float(scores[np.arange(len(truth)), truth].mean())
+
+            found = minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded")
+            self.trust_[n_missing] = found.x if loss(found.x) < loss(1.0) else 1.0
+
     def _log_probabilities(self, X: Any) -> Floats:
         check_is_fitted(self)
+        trust = self._trust(X)
+        return trust * self._by_distance(X) + (1.0 - trust) * np.log(self.shares_)
+
+    def _by_distance(self, X: Any) -> Floats:
         Z = self.space_.transform(self._defining(X))
         observed = ~np.isnan(Z)
         products = np.where(observed, Z, 0.0) @ self.centroids_.T
@@ -139,8 +186,20 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             Z = self.prior_[:-1].transform(np.asarray(X)[rows])
             model, taken = self.prior_[-1], list(self.prior_[0].columns)
             classes = np.arange(len(self.classes_))
-            values[np.ix_(rows, classes, taken)] += Z[:, np.newaxis] * model.coef_
-            base[rows] += model.intercept_
+            weights, intercept = model.coef_, model.intercept_
+            if len(weights) == 1:  # two classes: scikit-learn keeps the weights of the second only
+                halves = np.array([[-0.5], [0.5]])
+                weights, intercept = halves * weights, halves[:, 0] * intercept
+            values[np.ix_(rows, classes, taken)] += Z[:, np.newaxis] * weights
+            base[rows] += intercept
+
+
+def _hide(X: Floats, columns: Sequence[int], n_missing: int) -> None:
+    """Take so many answers of some columns out of each record, drawn with a fixed seed."""
+    random = np.random.default_rng(n_missing)
+    rank = random.permuted(np.tile(np.arange(len(columns)), (len(X), 1)), axis=1)
+    defining = X[:, list(columns)]
+    X[:, list(columns)] = np.where(rank < n_missing, np.nan, defining)
 
 
 class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
@@ -178,6 +237,14 @@ class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
         X_before = np.asarray(X_before, dtype=np.float64)
         self.classifier_ = clone(self.classifier).fit(X_before, y_later)
         return self
+
+    @classmethod
+    def of_fitted(cls, segmenter: Any, classifier: Any) -> Self:
+        """Return an estimator of two that are fitted already."""
+        both = cls(segmenter, classifier)
+        both.segmenter_, both.classifier_ = segmenter, classifier
+        both.classes_ = segmenter.classes_
+        return both
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return today's segments, of shape (n_samples,)."""

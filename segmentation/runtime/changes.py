@@ -7,6 +7,7 @@ training records that lie between the old and the new answer, so that all column
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,11 @@ Score = Callable[[Row], Row]
 
 # Answers that are tried for each column: quantiles of the training answers.
 _N_TRIED = 41
-_N_HALVINGS = 16
+# Enough to come down to single steps: a range of ten billions of them has 34.
+_MOST_HALVINGS = 40
+# Answers between the old and the new one that are looked at in the end.
+_MOST_STEPS = 1000
+_LAST_BIT = 1e-9
 
 
 class Change(TypedDict):
@@ -43,12 +48,14 @@ class _Question:
 
     position: int
     column: Column
+    step: float
+    limits: tuple[int, int]
     values: NDArray[np.float64]
 
     def in_steps(self, value: float) -> float:
-        """Return the nearest answer that the question takes."""
-        step = self.column.resolution or (1.0 if self.column.kind == "integer" else 0.0)
-        return round(round(value / step) * step, 9) if step else value
+        """Return the nearest answer that the question takes, within the training answers."""
+        low, high = self.limits
+        return round(min(max(round(value / self.step), low), high) * self.step, 9)
 
     def cost(self, start: float, end: float) -> float:
         """Return the share of the training records between two answers, about.
@@ -73,11 +80,12 @@ class Changes:
     def __init__(self, manifest: Manifest, score: Score) -> None:
         self._segments = manifest.segments
         self._score = score
-        self._questions = [
+        questions = [
             _question(position, column, manifest.baseline.numbers[column.name])
             for position, column in enumerate(manifest.record.features)
             if not column.fixed and column.name in manifest.baseline.numbers
         ]
+        self._questions = [one for one in questions if one.limits[0] < one.limits[1]]
 
     def smallest(self, row: Row, segment: int) -> Change | None:
         """Return the smallest change of one answer, or None if no single one leads elsewhere.
@@ -104,7 +112,7 @@ class Changes:
         question, value = min(
             refined, key=lambda one: one[0].cost(float(row[one[0].position]), one[1])
         )
-        return self._described(row, question, value)
+        return self._described(row, question, self._first(row, segment, question, value))
 
     def _segments_of(self, rows: Row) -> NDArray[np.intp]:
         return np.asarray(self._score(rows).argmax(axis=1))
@@ -116,11 +124,13 @@ class Changes:
         questions = [question for question, _ in candidates]
         far = [value for _, value in candidates]
         near = [float(row[question.position]) for question in questions]
-        for _ in range(_N_HALVINGS):
+        for _ in range(_MOST_HALVINGS):
             middle = [
                 question.in_steps((one + other) / 2)
                 for question, one, other in zip(questions, near, far, strict=True)
             ]
+            if all(one in pair for one, *pair in zip(middle, near, far, strict=True)):
+                break
             rows = np.vstack(
                 [
                     _with(row, question.position, np.array([value]))
@@ -131,6 +141,17 @@ class Changes:
                 (far if elsewhere else near)[i] = middle[i]
         return list(zip(questions, far, strict=True))
 
+    def _first(self, row: Row, segment: int, question: _Question, value: float) -> float:
+        """Return the first answer on the way to `value` that leads elsewhere.
+
+        Trees may leave a segment and enter it again between two answers that were tried.
+        """
+        start = float(row[question.position])
+        n_steps = min(math.ceil(abs(value - start) / question.step), _MOST_STEPS)
+        way = [question.in_steps(one) for one in np.linspace(start, value, n_steps + 1)[1:]]
+        leads = self._segments_of(_with(row, question.position, np.array(way))) != segment
+        return next((one for one, elsewhere in zip(way, leads, strict=True) if elsewhere), value)
+
     def _described(self, row: Row, question: _Question, value: float) -> Change:
         changed = _with(row, question.position, np.array([value]))
         other = self._segments[int(self._segments_of(changed)[0])]
@@ -138,7 +159,7 @@ class Changes:
             "field": question.column.name,
             "title": question.column.title,
             "unit": question.column.unit,
-            "value": round(value, 6),
+            "value": value,
             "segment": other.id,
             "name": other.name,
         }
@@ -148,8 +169,22 @@ def _question(position: int, column: Column, described: NumberBaseline) -> _Ques
     """Return a column with answers that are evenly spread over the training records."""
     known = [described.minimum, *described.deciles, described.maximum]
     even = np.interp(np.linspace(0, len(known) - 1, _N_TRIED), np.arange(len(known)), known)
-    question = _Question(position, column, even)
+    step = _step(column, described)
+    # A range that ends on a step must not end before it for the last bit of a division.
+    limits = (
+        math.ceil(described.minimum / step - _LAST_BIT),
+        math.floor(described.maximum / step + _LAST_BIT),
+    )
+    question = _Question(position, column, step, limits, even)
     return replace(question, values=np.array([question.in_steps(value) for value in even]))
+
+
+def _step(column: Column, described: NumberBaseline) -> float:
+    """Return the step of a question; one without steps gets some thousand in its range."""
+    if column.resolution or column.kind == "integer":
+        return column.resolution or 1.0
+    span = described.maximum - described.minimum
+    return float(10.0 ** (math.floor(math.log10(span)) - 3)) if span > 0 else 1.0
 
 
 def _with(row: Row, position: int, values: NDArray[np.float64]) -> Row:

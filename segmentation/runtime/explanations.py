@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Lock
 from typing import Any, Literal
 
@@ -119,8 +119,11 @@ class Explainer:
         values: NDArray[np.float64],
         scale: Literal["probability", "log_odds"],
     ) -> Explanation:
-        order = np.argsort(-probabilities, kind="stable")
-        segment, runner_up = int(order[0]), int(order[1])
+        segment = int(probabilities.argmax())
+        # By the scores themselves: far from all but one centroid, probabilities are all 0.
+        scores = base + values.sum(axis=1)
+        scores[segment] = -np.inf
+        runner_up = int(scores.argmax())
         against = None
         start, parts = float(base[segment]), values[segment]
         if scale == "log_odds":
@@ -145,12 +148,13 @@ class Explainer:
         self, row: NDArray[np.float32], parts: NDArray[np.float64]
     ) -> list[Contribution]:
         """Return the contributions, the largest first."""
-        answers: Sequence[float] = row.tolist()
+        # As they were sent: 6681.36 rather than 6681.35986, the same in half the digits.
+        answers = [float(str(answer)) for answer in row]
         found: list[Contribution] = [
             {
                 "field": column.name,
                 "title": column.title,
-                "value": None if answer != answer else round(answer, _DECIMALS),  # noqa: PLR0124
+                "value": None if answer != answer else answer,  # noqa: PLR0124
                 "contribution": round(part, _DECIMALS) + 0.0,  # no -0.0
             }
             for column, answer, part in zip(self._columns, answers, parts.tolist(), strict=True)

@@ -34,7 +34,9 @@ class Gathering:
             return
         self._validator = RecordValidator(packed.transactions)
         self._reference = datetime.fromisoformat(packed.reference)
-        self._identifier = manifest.record.identifier
+        identifier = manifest.record.identifier
+        self._identifier = identifier.name if identifier else ""
+        self._spellings = manifest.record.spellings
         self._time = next(one for one in packed.transactions.columns if one.kind == "time")
         self._aggregation = Aggregation(
             sql=packed.sql,
@@ -78,14 +80,21 @@ class Gathering:
         except InvalidRecordsError as error:
             problems += [_inside(row, problem) for problem in error.problems]
             return rest
-        key = self._identifier.name if self._identifier else ""
-        own = {name: value for name, value in features.items() if name != key or key not in rest}
-        twice = rest.keys() & own.keys()
+        sent = {self._column(name): name for name, value in rest.items() if value is not None}
+        own = {name: value for name, value in features.items() if value is not None}
+        if self._identifier in sent:
+            own.pop(self._identifier, None)
         problems += [
-            Problem(row, name, "disagreement", "follows from the transactions; leave it out")
-            for name in sorted(twice)
+            Problem(row, sent[name], "disagreement", "follows from the transactions; leave it out")
+            for name in own
+            if name in sent
         ]
         return rest | own
+
+    def _column(self, name: str) -> str:
+        """Return the column that a field spells; an unknown one is left to the validator."""
+        spelling = self._spellings.get(name)
+        return spelling.column.name if spelling else name
 
     def _as_of(self, record: Mapping[str, Any]) -> datetime:
         given = record.get(AS_OF)

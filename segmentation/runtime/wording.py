@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import NumberBaseline
-from segmentation.schema import Column
 
 if TYPE_CHECKING:
     from segmentation.runtime.changes import Change
@@ -61,27 +60,23 @@ def _what_would_change(manifest: Manifest, change: Change | None) -> str:
         return "No realistic change of a single answer leads to another segment."
     column = manifest.record.by_name[change["field"]]
     unit = f" {change['unit']}" if change["unit"] else ""
-    return f"With {_words(column)} at {change['value']:g}{unit} it would be {change['name']}."
+    return f"With {column.words} at {change['value']:g}{unit} it would be {change['name']}."
 
 
 def _reason(manifest: Manifest, one: Contribution) -> str:
     column = manifest.record.by_name[one["field"]]
     if one["value"] is None:
-        return f"{_words(column)} is not known"
+        return f"{column.words} is not known"
     described = manifest.baseline.numbers.get(column.name)
     if described is None or column.fixed:
-        return f"{_words(column)} is as given"
-    return f"{_words(column)} is {_LEVELS[_decile(described, one['value'])]}"
+        return f"{column.words} is as given"
+    return f"{column.words} is {_LEVELS[_decile(described, one['value'])]}"
 
 
 def _decile(described: NumberBaseline, value: float) -> int:
     """Return how many deciles a value reaches; the middle one of those that are equal."""
     deciles = described.deciles
     return (bisect_left(deciles, value) + bisect_right(deciles, value)) // 2
-
-
-def _words(column: Column) -> str:
-    return column.name.replace("_", " ")
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -72,6 +72,8 @@ class Column:
         Values that are known; others are answered with a warning.
     aliases : tuple of Alias
         Further names.
+    label : str
+        What it is called in a sentence; by default the name, with spaces.
     defines : bool
         Whether segments are defined by this column: a model that reads it re-derives its label.
     fixed : bool
@@ -89,8 +91,14 @@ class Column:
     resolution: float = 0.0
     categories: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    label: str = ""
     defines: bool = False
     fixed: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence."""
+        return self.label or self.name.replace("_", " ")
 
     @property
     def numeric(self) -> bool:
@@ -108,9 +116,10 @@ class Column:
         if self.kind == "time":
             return "must be a date and time like 2011-08-31T17:45:00, without a time zone"
         noun = "a whole number" if self.kind == "integer" else "a number"
-        low, high = ((bound or 0) * divisor for bound in (self.minimum, self.maximum))
+        bounds = [("from", self.minimum), ("to", self.maximum)]
+        limits = [f" {word} {bound * divisor:.10g}" for word, bound in bounds if bound is not None]
         unit = unit or self.unit
-        return f"must be {noun} from {low:g} to {high:.10g}{f' ({unit})' if unit else ''}"
+        return f"must be {noun}{''.join(limits)}{f' ({unit})' if unit else ''}"
 
     @cached_property
     def _known(self) -> Mapping[str, str]:

@@ -289,15 +289,15 @@ def prior() -> Pipeline:
     """Return what is expected of a household whose purchases aren't all known.
 
     Code 0, "not specified", is read as the value it is: with it as a gap, or with one column for
-    each code, the answers were no better. An answer that is really missing becomes the median, so
-    that it doesn't look like an extreme. The penalty is strong because the demographics say little.
+    each code, the answers were no better. An answer that is really missing becomes the mean, so
+    that it says nothing at all. The penalty is strong because the demographics say little.
     """
     demographics = {column.name for column in _DEMOGRAPHICS}
     positions = [i for i, column in enumerate(SCHEMA.features) if column.name in demographics]
     return Pipeline(
         [
             ("demographics", Take(tuple(positions))),
-            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+            ("impute", SimpleImputer(strategy="mean", keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("logistic", LogisticRegression(C=0.03, max_iter=2000)),
         ]

@@ -54,6 +54,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=1440,
             resolution=1,
+            label="app usage time",
             defines=True,
         ),
         Column(
@@ -67,6 +68,7 @@ SCHEMA = Schema(
             maximum=24,
             resolution=0.1,
             aliases=(Alias("Screen On Time (min/day)", unit="minutes per day", divisor=60),),
+            label="screen-on time",
             defines=True,
         ),
         Column(
@@ -79,6 +81,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=20_000,
             resolution=1,
+            label="battery drain",
             defines=True,
         ),
         Column(
@@ -91,6 +94,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=2_000,
             resolution=1,
+            label="the number of apps",
             defines=True,
         ),
         Column(
@@ -103,6 +107,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=100_000,
             resolution=1,
+            label="data usage",
             defines=True,
         ),
         Column(

@@ -127,6 +127,7 @@ _DEFINING = (
         minimum=0,
         maximum=36_600,
         resolution=1,
+        label="the time since the last order",
         defines=True,
     ),
     Column(
@@ -139,6 +140,7 @@ _DEFINING = (
         minimum=1,
         maximum=1_000_000,
         resolution=1,
+        label="the number of orders",
         defines=True,
     ),
     Column(
@@ -151,6 +153,7 @@ _DEFINING = (
         minimum=0,
         maximum=1_000_000_000,
         resolution=0.01,
+        label="the amount spent",
         defines=True,
     ),
     Column(
@@ -163,6 +166,7 @@ _DEFINING = (
         minimum=0,
         maximum=1_000_000_000,
         resolution=0.01,
+        label="the average order value",
         defines=True,
     ),
 )

@@ -49,6 +49,7 @@ N_BOOTSTRAPS = 20
 # Bootstrap samples on which coverage is measured, other than those that calibrate.
 N_COVERAGE = 5
 FOLDS = 5
+SHARES = "nothing but the segments' shares"
 CURVE = range(2, 9)
 TRUTH = "the segment in which the clusters of all records put the record's complete answers"
 
@@ -280,10 +281,11 @@ def _served_figures(study: Study, served: dict[str, list[float]], on: str) -> li
     indirect = {name: value for name, value in means.items() if name.endswith(INDIRECT)}
     partly = {name: value for name, value in means.items() if name not in indirect}
     others = [column.title.strip() for column in study.schema.features if not column.defines]
+    prior = _nearest(study, 0).prior is not None
     make = partial(figures, on=on)
     return [
         *make(partly, inputs="some of the defining answers and all others", circular=True),
-        *make(indirect, inputs=f"only {', '.join(others)}", circular=False),
+        *make(indirect, inputs=f"only {', '.join(others)}" if prior else SHARES, circular=False),
     ]
 
 

@@ -119,7 +119,7 @@ def add(step: Any, graph: Graph, value: str) -> str:
             options={id(last): {"zipmap": False}},
             target_opset=OPSETS,
         )
-    except (MissingConverter, MissingShapeCalculator, RuntimeError) as error:
+    except (MissingConverter, MissingShapeCalculator, RuntimeError, ValueError) as error:
         raise TrainingError(f"{type(last).__name__} cannot be converted to ONNX") from error
     return _spliced(select_model_inputs_outputs(model, outputs=[OUTPUT]), graph, value)
 
@@ -227,7 +227,19 @@ def _(step: NearestCentroid, graph: Graph, value: str) -> str:
     distances = graph.node("ReduceSum", squares, graph.constant([2], np.int64), keepdims=0)
     scores = graph.node("Div", distances, graph.constant(-2.0 * step.variance_))
     scores = graph.node("Add", scores, _prior(step, graph, X, space))
+    trust = graph.node("Gather", graph.constant(step.trust_), _n_gaps(graph, defining))
+    distrust = graph.node("Sub", graph.constant(1.0), trust)
+    shares = graph.node("Mul", distrust, graph.constant(np.log(step.shares_)))
+    scores = graph.node("Add", graph.node("Mul", trust, scores), shares)
     return graph.node("Softmax", scores, axis=1)
+
+
+def _n_gaps(graph: Graph, value: str) -> str:
+    """Return the number of gaps in each row, of shape (n_samples, 1)."""
+    from onnx import TensorProto
+
+    gaps = graph.node("Cast", graph.node("IsNaN", value), to=TensorProto.INT64)
+    return graph.node("ReduceSum", gaps, graph.constant([1], np.int64), keepdims=1)
 
 
 def _prior(step: NearestCentroid, graph: Graph, X: str, space: str) -> str:
@@ -237,9 +249,7 @@ def _prior(step: NearestCentroid, graph: Graph, X: str, space: str) -> str:
         scores = graph.constant(np.log(step.shares_))
     else:
         scores = _linear(prior[-1], graph, add(prior[:-1], graph, X))
-    gaps = graph.double(graph.node("IsNaN", space))
-    n_gaps = graph.node("ReduceSum", gaps, graph.constant([1], np.int64), keepdims=1)
-    some = graph.node("Greater", n_gaps, graph.constant(0.0))
+    some = graph.node("Greater", _n_gaps(graph, space), graph.constant(0, np.int64))
     return graph.node("Where", some, scores, graph.constant(0.0))
 
 

@@ -90,7 +90,7 @@ def labelled(study: Study, table: Table) -> Labelled:
     Raises
     ------
     TrainingError
-        If a class has too few rows to be held out, or a feature has no answers.
+        If a class has too few rows to be held out or is no segment's, or a feature has no answers.
     """
     X = matrix(study, table.records)
     target = study.schema.target
@@ -98,6 +98,9 @@ def labelled(study: Study, table: Table) -> Labelled:
         raise TrainingError(f"the study {study.name} has neither a target nor rules of naming")
     y = np.asarray(table.column(target.name), dtype=np.int64)
     check_classes(y)
+    strange = set(y.tolist()) - {segment.label for segment in study.segments}
+    if strange:
+        raise TrainingError(f"class {min(strange)} is the label of no segment of {study.name}")
     return Labelled(X, y)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from segmentation.study import Study
 from segmentation.training.discovered import learn_discovered
 from segmentation.training.identity import Before
@@ -41,10 +43,15 @@ def learn(  # noqa: PLR0913  # what a run is asked for, by name
     TrainingError
         If the records are too few or don't fit the study.
     """
-    if study.naming:
-        learned = learn_discovered(study, source.table, seed, before)
-    else:
-        learned = learn_labelled(study, source.table, study.grids[grid], seed, callbacks or [])
-    if study.outlook is None or source.history is None:
-        return learned
-    return with_outlook(study, study.outlook, learned, source.history, seed)
+    # Many small fits: a second OpenMP thread makes them slower, five times on a machine whose cores
+    # are busy. And sums come out the same on every machine.
+    with threadpool_limits(1):
+        if study.naming:
+            learned = learn_discovered(study, source.table, seed, before)
+        else:
+            learned = learn_labelled(
+                study, source.table, study.grids.get(grid, {}), seed, callbacks or []
+            )
+        if study.outlook is None or source.history is None:
+            return learned
+        return with_outlook(study, study.outlook, learned, source.history, seed)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
@@ -60,13 +59,15 @@ def with_outlook(
         )
     today = learned.pipeline[-1]
     pairs = [_pair(study, today, *two) for two in _neighbours(snapshots)]
-    later = (np.vstack([pair.X for pair in pairs]), np.concatenate([pair.y for pair in pairs]))
-    both = WithOutlook(today, outlook.classifier(seed))
-    both.segmenter_, both.classes_ = today, today.classes_
-    both.classifier_ = clone(both.classifier).fit(np.asarray(later[0], dtype=np.float64), later[1])
+    both = WithOutlook.of_fitted(today, _classifier(outlook, pairs, seed))
     pipeline = Pipeline([learned.pipeline.steps[0], (learned.pipeline.steps[-1][0], both)])
     rehearsed = rehearse(study, outlook, snapshots, seed, history.name)
     return replace(learned, pipeline=pipeline, figures=(*learned.figures, *rehearsed))
+
+
+def _classifier(outlook: Outlook, pairs: Sequence[Labelled], seed: int) -> Any:
+    X, y = np.vstack([pair.X for pair in pairs]), np.concatenate([pair.y for pair in pairs])
+    return outlook.classifier(seed).fit(np.asarray(X, dtype=np.float64), y)
 
 
 def _neighbours(snapshots: Sequence[Snapshot]) -> list[tuple[Snapshot, Snapshot]]:
@@ -106,16 +107,17 @@ def rehearse(
     last, known = snapshots[0], snapshots[1:]
     today = refitted(study, matrix(study, known[0].records), seed)[-1]
     pairs = [_pair(study, today, *two) for two in _neighbours(known)]
-    X, y = np.vstack([pair.X for pair in pairs]), np.concatenate([pair.y for pair in pairs])
+    classifier = _classifier(outlook, pairs, seed)
     test = _pair(study, today, known[0], last)
-    classifier = outlook.classifier(seed).fit(np.asarray(X, dtype=np.float64), y)
     probabilities = classifier.predict_proba(np.asarray(test.X, dtype=np.float64))
     truth = segment_ids(study, test.y)
     values = classification_figures(truth, probabilities, segment_ids(study, classifier.classes_))
     ahead = f"{outlook.days} days ahead"
     named = {f"{name}, {ahead}": value for name, value in values.items()}
     on = f"{last.as_of:%Y-%m-%d}, from what was known {outlook.days} days before, {source}"
-    without = {f"{name}, {ahead}": value for name, value in baselines(y, test.y, seed).items()}
+    known_y = np.concatenate([pair.y for pair in pairs])
+    blind = baselines(known_y, test.y, seed)
+    without = {f"{name}, {ahead}": value for name, value in blind.items()}
     return [
         *figures(named, on, "all features at the earlier date", circular=False),
         *figures(_stays(today, test.X, test.y, ahead), on, "the segment stays", circular=False),

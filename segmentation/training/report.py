@@ -86,7 +86,9 @@ def _table(title: str, *columns: str) -> RichTable:
     # Without padding it fits 80 columns: where output is not a terminal, figures would be cut.
     table = RichTable(title=title, title_justify="left", padding=(0, 1, 0, 0))
     for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position else "left", no_wrap=True)
+        table.add_column(
+            column, justify="right" if position else "left", no_wrap=bool(position), overflow="fold"
+        )
     return table
 
 
