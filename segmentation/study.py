@@ -158,6 +158,9 @@ class Study:
         How records come from transactions, where they do.
     outlook : Outlook or None
         What is asked about the future; needs transactions.
+    noise : tuple of float
+        Relative errors that answers are expected to have, and models are measured and calibrated
+        at: people guess. Empty where answers were counted.
     implications : tuple of Implication
         Answers that must go together; records where they don't get a warning.
     caveats : tuple of str
@@ -175,6 +178,7 @@ class Study:
     readings: tuple[Reading, ...] = ()
     transactions: Transactions | None = None
     outlook: Outlook | None = None
+    noise: tuple[float, ...] = (0.1, 0.2)
     implications: tuple[Implication, ...] = ()
     caveats: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Fixtures that several test files use: the shipped model, an app over it and a real server."""
+"""Fixtures that several test files use: the shipped models, an app over them, a real server."""
 
 from __future__ import annotations
 
@@ -20,12 +20,21 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from segmentation.datasets import read_categories, read_history, read_table
 from segmentation.runtime import Model
+from segmentation.schema import Record
 from segmentation.service.app import create_app
 from segmentation.service.settings import Settings
+from segmentation.studies import STUDIES as ALL_STUDIES
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "model.bin"
+MODELS_DIR = ROOT / "models"
+PACKAGES = {"mobile": MODEL} | {
+    study: MODELS_DIR / f"{study}.bin" for study in ("credit_card", "household", "retail")
+}
+"""The shipped package of each study, in the order in which the service lists them."""
+STUDIES = tuple(PACKAGES)
 
 COMPLETE = {
     "user_id": 1,
@@ -40,6 +49,9 @@ COMPLETE = {
     "gender": "Male",
 }
 """A made-up record whose usage answers all lie in the ranges of class 4."""
+
+SHIPPED = Settings(model_path=MODEL, models_dir=MODELS_DIR)
+"""Settings under which the shipped models are served from wherever tests are run."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +84,13 @@ class Server:
         """GET a path."""
         return self._send(urllib.request.Request(self.url + path))
 
-    def post(self, content: object, **headers: str) -> Reply:
-        """POST JSON to /predict."""
+    def post(self, content: object, path: str = "/predict", **headers: str) -> Reply:
+        """POST JSON to a path."""
         sent = {"Content-Type": "application/json"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return self._send(urllib.request.Request(f"{self.url}/predict", body, sent))
+        return self._send(urllib.request.Request(self.url + path, body, sent))
 
     def _send(self, request: urllib.request.Request) -> Reply:
         try:
@@ -136,14 +148,44 @@ def serving(folder: Path, **settings: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def model() -> Model:
-    """The shipped model."""
+    """The shipped model of the default study."""
     return Model.load(MODEL)
 
 
 @pytest.fixture(scope="session")
+def models() -> dict[str, Model]:
+    """The shipped model of every study."""
+    return {study: Model.load(path) for study, path in PACKAGES.items()}
+
+
+@pytest.fixture(scope="session")
+def samples() -> dict[str, list[Record]]:
+    """The records of every study's shipped sample, without the target."""
+    return {study: _sample(study) for study in STUDIES}
+
+
+def _sample(name: str) -> list[Record]:
+    study, path = ALL_STUDIES[name], ROOT / "data" / f"{name}.csv"
+    if study.transactions is None:
+        records = read_table(path, study.schema).records
+    else:
+        categories = read_categories(ROOT / "data" / study.transactions.categories)
+        transactions = study.transactions
+        history = read_history(
+            path, transactions.schema, transactions.sql, categories, study.schema
+        )
+        records = history.snapshots[0].records
+    target = study.schema.target
+    return [
+        {key: value for key, value in record.items() if not target or key != target.name}
+        for record in records
+    ]
+
+
+@pytest.fixture(scope="session")
 def app() -> Flask:
-    """An app over the shipped model."""
-    return create_app(Settings(model_path=MODEL))
+    """An app over the shipped models."""
+    return create_app(SHIPPED)
 
 
 @pytest.fixture
@@ -154,7 +196,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A gunicorn with two workers over the shipped model."""
+    """A gunicorn with two workers over the shipped models."""
     with ExitStack() as stack:
         yield stack.enter_context(serving(tmp_path_factory.mktemp("server")))
 
@@ -163,3 +205,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def model_file(tmp_path: Path) -> Path:
     """A copy of the shipped model that a test may damage."""
     return Path(shutil.copy(MODEL, tmp_path / "model.bin"))
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    """A copy of the folder of further models, in which a test may damage one."""
+    return Path(shutil.copytree(MODELS_DIR, tmp_path / "models"))

@@ -149,12 +149,12 @@ class _Touch:
 
 def test_another_format_version_is_refused(tmp_path: Path, shipped: Package) -> None:
     """With both versions, before the rest of the manifest is looked at."""
-    members = {"manifest.json": b'{"format_version": 2}', "scorer.onnx": shipped.scorer}
+    members = {"manifest.json": b'{"format_version": 1}', "scorer.onnx": shipped.scorer}
     text = reason(repacked(tmp_path / "model.bin", shipped.pipeline, members))
-    assert text.endswith("has format version 2; this program reads 1")
+    assert text.endswith("has format version 1; this program reads 2")
 
 
-@pytest.mark.parametrize("manifest", [b"{", b"[]", b'{"format_version": 1}'])
+@pytest.mark.parametrize("manifest", [b"{", b"[]", b'{"format_version": 2}'])
 def test_a_manifest_that_cannot_be_read_is_refused(
     tmp_path: Path, shipped: Package, manifest: bytes
 ) -> None:

@@ -291,10 +291,10 @@ def test_an_unexpected_error_tells_nothing(
 
     secret = "Zap" + "hod"
 
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise ValueError(secret)
 
-    monkeypatch.setattr(app.extensions["model_slot"].get(), "answer", fail)
+    monkeypatch.setattr(app.extensions["catalogue"].slot().get(), "answer", fail)
     response = client.post("/predict", json=record)
     assert secret not in problem(response, 500)["detail"]
     assert "unexpected ValueError" in caplog.text

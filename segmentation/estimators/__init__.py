@@ -4,7 +4,7 @@ They know arrays and data frames, not studies: names and numbers come in as para
 step of every pipeline can say what each answer contributed (``contributions``).
 """
 
-from segmentation.estimators.centroids import NearestCentroid, WithOutlook
+from segmentation.estimators.centroids import NearestCentroid, WithOutlook, directions
 from segmentation.estimators.columns import Clip, Fill, Log1p, Take
 from segmentation.estimators.contributions import Contributions
 from segmentation.estimators.copies import (
@@ -26,6 +26,7 @@ __all__ = [
     "Take",
     "TrainedOnCopies",
     "WithOutlook",
+    "directions",
     "missing_patterns",
     "with_missing",
     "with_noise",

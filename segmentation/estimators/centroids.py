@@ -26,6 +26,12 @@ _MOST_COPIED = 1000
 _N_COPIES = 4
 
 
+def directions(projection: Any) -> Floats:
+    """Return what a fitted PCA multiplies with, of shape (n_components, n_columns)."""
+    lengths = np.sqrt(projection.explained_variance_) if projection.whiten else np.ones(1)
+    return np.asarray(projection.components_ / lengths[:, np.newaxis])
+
+
 class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
     """Assigns a record to the segment with the nearest centroid.
 
@@ -174,7 +180,7 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if projection is None:
             return self.space_.transform(self._defining(X)), self.centroids_
         Z = self.space_[:-1].transform(self._defining(X)) - projection.mean_
-        return Z, self.centroids_ @ projection.components_
+        return Z, self.centroids_ @ directions(projection)
 
     def _add_prior(
         self, X: Any, incomplete: NDArray[np.bool_], base: Floats, values: Floats

@@ -186,6 +186,7 @@ CREDIT_CARD = Study(
         Pick("plus", "highest", _TURNOVER),
         Pick("mid", "highest", _TURNOVER),
     ),
+    noise=(),
     caveats=(
         "The tiers are clusters of card use, named in the order of their mean turnover: purchases"
         " and cash advances. A single holder may turn over more than one of a higher tier.",

@@ -352,6 +352,7 @@ HOUSEHOLD = Study(
         Reading("12 features (the published way)", _TWELVE),
         Reading("all features", tuple(column.name for column in SCHEMA.features)),
     ),
+    noise=(),
     caveats=(
         "The segments are clusters of purchase behaviour. To assign a household by the columns"
         " that define them is to apply that definition, not to predict; the same holds, in part,"

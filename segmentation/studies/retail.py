@@ -363,6 +363,7 @@ def retail(categories: tuple[str, ...]) -> Study:
         ),
         transactions=Transactions(TRANSACTION, sql(categories), "retail_categories.csv", retail),
         outlook=Outlook(91, outlook_classifier),
+        noise=(),
         caveats=CAVEATS,
     )
 
@@ -372,6 +373,8 @@ CAVEATS = (
     " are frequent buyers and the others. Four segments are a business choice.",
     "A model that tells the segment from recency, orders and amounts re-derives its own definition."
     " Its accuracy is agreement, not foresight; only the figures about a later date are forecasts.",
+    "Category shares come from the same orders: those of few orders are more extreme, so what is"
+    " told from them alone is in part the number of orders.",
     "Recency is relative to the end of the training data. A model that isn't retrained goes on"
     " measuring from there.",
     "Amounts are those of purchases: an order that was cancelled later still counts.",

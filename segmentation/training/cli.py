@@ -22,6 +22,7 @@ from segmentation.training.tracking import track
 
 LARGEST_SEED = 2**32 - 1
 ALL = "all"
+INTERRUPTED = 130
 
 
 def _seed(text: str) -> int:
@@ -75,7 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.study == ALL and (options.data or options.output or options.categories):
         parser.error(f"--data, --categories and --output need one --study, not {ALL}")
     chosen = list(STUDIES) if options.study == ALL else [options.study]
-    return max(_attempt(options, STUDIES[name]) for name in chosen)
+    status = 0
+    for name in chosen:
+        status = max(status, _attempt(options, STUDIES[name]))
+        if status == INTERRUPTED:
+            break
+    return status
 
 
 def _attempt(options: argparse.Namespace, study: Study) -> int:
@@ -92,7 +98,7 @@ def _attempt(options: argparse.Namespace, study: Study) -> int:
         return 1
     except KeyboardInterrupt:
         _complain("interrupted; nothing was written")
-        return 130
+        return INTERRUPTED
     return 0
 
 
@@ -140,6 +146,10 @@ def _compare(run: Run) -> None:
 
     if run.study.readings:
         report.readings(compare_readings(run.study, run.learned.X, run.seed))
+    elif run.study.naming:
+        report.say(
+            "Nothing to compare: other models of these columns would only copy the clusters."
+        )
     else:
         report.comparison(compare(run.learned.X, run.learned.y, run.seed))
 

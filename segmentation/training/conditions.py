@@ -50,7 +50,11 @@ class Condition:
 
 
 def conditions(
-    X: Floats, random_state: int, n_draws: int = 3, decisive: Sequence[int] | None = None
+    X: Floats,
+    random_state: int,
+    n_draws: int = 3,
+    decisive: Sequence[int] | None = None,
+    noise: Sequence[float] = NOISE_LEVELS,
 ) -> list[Condition]:
     """Return `X` complete, with decisive answers missing in many ways, and with noise.
 
@@ -66,6 +70,8 @@ def conditions(
         Noisy copies of each record at each level.
     decisive : sequence of int, optional
         Positions of the answers that make a record complete; by default all.
+    noise : sequence of float
+        Standard deviations of relative errors; see ``Study.noise``.
     """
     n_features = X.shape[1]
     decisive = list(range(n_features) if decisive is None else decisive)
@@ -78,7 +84,7 @@ def conditions(
         copies = [with_missing(X, none)]
         found.append(Condition(INDIRECT, INDIRECT, len(decisive), np.stack(copies)))
     random = np.random.RandomState(random_state)
-    for level in NOISE_LEVELS:
+    for level in noise:
         noisy = np.repeat(X[np.newaxis], n_draws, axis=0)
         for draw in noisy:
             draw[:, decisive] = with_noise(X[:, decisive], level, random)

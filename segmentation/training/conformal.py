@@ -16,7 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.artifact.manifest import Conformal
-from segmentation.training.conditions import Condition, conditions
+from segmentation.training.conditions import (
+    IMPRECISE,
+    NOISE_LEVELS,
+    Condition,
+    conditions,
+)
 from segmentation.training.samples import Labelled
 
 COVERAGE = 0.95
@@ -27,6 +32,7 @@ def calibrate(
     decisive: Sequence[int],
     random_state: int,
     truth: str,
+    noise: Sequence[float] = NOISE_LEVELS,
 ) -> Conformal:
     """Find the thresholds at which each kind of record keeps its true segment in 95 % of cases.
 
@@ -40,6 +46,8 @@ def calibrate(
         Seed of the imprecise copies.
     truth : str
         What the true segment is, for the model card.
+    noise : sequence of float
+        Relative errors of imprecise copies; see ``Study.noise``.
 
     Returns
     -------
@@ -51,10 +59,12 @@ def calibrate(
     scores = defaultdict(list)
     n_missing = {}
     for model, part in held_out:
-        for condition in conditions(part.X, random_state, 5, decisive):
+        for condition in conditions(part.X, random_state, 5, decisive, noise):
             probabilities = model.predict_proba(condition.stacked)
-            scores[condition.name].append(_scores(model, probabilities, part.y))
-            n_missing[condition.name] = condition.n_missing
+            # Levels of noise together: nobody can tell one from another either.
+            name = condition.kind if condition.kind == IMPRECISE else condition.name
+            scores[name].append(_scores(model, probabilities, part.y))
+            n_missing[name] = condition.n_missing
     # Copies of one record depend on each other, so the correction for a finite sample counts
     # records: it errs on the side of more coverage.
     n_calibration = sum(len(part.y) for _, part in held_out)

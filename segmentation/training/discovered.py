@@ -98,11 +98,9 @@ def learn_discovered(study: Study, table: Table, seed: int, before: Before | Non
     check_classes(y, "segment")
     again = partial(refitted, study, renamed=found.named.renamed)
     refits = list(_bootstrapped(again, Labelled(X, y), seed, N_BOOTSTRAPS + N_COVERAGE))
-    decisive = study.schema.decisive
-    conformal = calibrate(
-        [(refit.model, refit.held_out) for refit in refits[:N_BOOTSTRAPS]], decisive, seed, TRUTH
-    )
-    covered = _coverage(refits[N_BOOTSTRAPS:], decisive, conformal.thresholds, seed)
+    asked = [(refit.model, refit.held_out) for refit in refits[:N_BOOTSTRAPS]]
+    conformal = calibrate(asked, study.schema.decisive, seed, TRUTH, study.noise)
+    covered = _coverage(study, refits[N_BOOTSTRAPS:], conformal.thresholds, seed)
     on = f"{N_COVERAGE} bootstrap samples of {table.name}, records not in them"
     return Learned(
         pipeline=pipeline,
@@ -206,11 +204,11 @@ def _bootstrapped(again: Refit, data: Labelled, seed: int, n: int) -> Iterator[_
 
 
 def _coverage(
-    refits: list[_Refit], decisive: Any, thresholds: list[float], seed: int
+    study: Study, refits: list[_Refit], thresholds: list[float], seed: int
 ) -> dict[str, float]:
     found = defaultdict(list)
     for refit in refits:
-        copies = conditions(refit.held_out.X, seed, 3, decisive)
+        copies = conditions(refit.held_out.X, seed, 3, study.schema.decisive, study.noise)
         by_kind = coverage(refit.model, copies, refit.held_out.y, thresholds)
         for kind, (covered, unsure) in by_kind.items():
             found[f"coverage, {kind}"].append(covered)
@@ -247,7 +245,7 @@ def _cross_validated(
 def _as_served(study: Study, model: Pipeline, test: Labelled, seed: int) -> dict[str, float]:
     """Measure the answers to incomplete records, and all about those without defining answers."""
     values = {}
-    for condition in conditions(test.X, seed, 1, study.schema.decisive):
+    for condition in conditions(test.X, seed, 1, study.schema.decisive, ()):
         P = model.predict_proba(condition.stacked)
         y = np.tile(test.y, len(condition.copies))
         if condition.kind == INCOMPLETE:

@@ -26,6 +26,7 @@ from segmentation.estimators import (
     Take,
     TrainedOnCopies,
     WithOutlook,
+    directions,
 )
 
 INPUT, OUTPUT, OUTLOOK = "features", "probabilities", "outlook"
@@ -112,28 +113,31 @@ def add(step: Any, graph: Graph, value: str) -> str:
     from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
     last = step[-1] if isinstance(step, Pipeline) else step
+    classifies = hasattr(last, "predict_proba")
     try:
         model = convert_sklearn(
             step,
             initial_types=[(INPUT, FloatTensorType([None, step.n_features_in_]))],
-            options={id(last): {"zipmap": False}},
+            options={id(last): {"zipmap": False}} if classifies else None,
             target_opset=OPSETS,
         )
     except (MissingConverter, MissingShapeCalculator, RuntimeError, ValueError) as error:
         raise TrainingError(f"{type(last).__name__} cannot be converted to ONNX") from error
-    return _spliced(select_model_inputs_outputs(model, outputs=[OUTPUT]), graph, value)
+    output = OUTPUT if classifies else model.graph.output[0].name
+    return _spliced(select_model_inputs_outputs(model, outputs=[output]), graph, value)
 
 
 def _spliced(model: Any, graph: Graph, value: str) -> str:
-    """Add another model's nodes under new names and return its output."""
+    """Add the nodes of another model, with one output, under new names and return that output."""
     from onnx import compose, helper
 
+    output: str = model.graph.output[0].name
     prefix = f"part_{len(graph.nodes)}_"
     part = compose.add_prefix(model, prefix).graph
     entry = helper.make_node("Identity", [graph.single(value)], [prefix + INPUT])
     graph.nodes += [entry, *part.node]
     graph.constants += part.initializer
-    return prefix + OUTPUT
+    return prefix + output
 
 
 @add.register
@@ -190,14 +194,15 @@ def _kept_gaps(graph: Graph, operator: str, value: str, limit: Any) -> str:
 
 @add.register
 def _(step: StandardScaler, graph: Graph, value: str) -> str:
-    centred = graph.node("Sub", graph.double(value), graph.constant(step.mean_))
-    return graph.node("Div", centred, graph.constant(step.scale_))
+    mean = step.mean_ if step.with_mean else 0.0
+    centred = graph.node("Sub", graph.double(value), graph.constant(mean))
+    return graph.node("Div", centred, graph.constant(step.scale_ if step.with_std else 1.0))
 
 
 @add.register
 def _(step: PCA, graph: Graph, value: str) -> str:
     centred = graph.node("Sub", graph.double(value), graph.constant(step.mean_))
-    return graph.node("MatMul", centred, graph.constant(step.components_.T))
+    return graph.node("MatMul", centred, graph.constant(directions(step).T))
 
 
 @add.register
@@ -217,7 +222,7 @@ def _linear(step: LogisticRegression, graph: Graph, value: str) -> str:
 def _(step: NearestCentroid, graph: Graph, value: str) -> str:
     X = graph.double(value)
     defining = graph.node("Gather", X, graph.constant(list(step.columns), np.int64), axis=1)
-    space = add(step.space_, graph, defining)
+    space = graph.double(add(step.space_, graph, defining))
     axis = graph.constant([1], np.int64)
     differences = graph.node(
         "Sub", graph.node("Unsqueeze", space, axis), graph.constant(step.centroids_[np.newaxis])

@@ -152,8 +152,9 @@ def _calibrated(
     study: Study, train: Labelled, calibration: Labelled, params: dict[str, Any], seed: int
 ) -> Fitted:
     pipeline = study.pipeline(seed).set_params(**params).fit(train.X, train.y)
-    decisive = study.schema.decisive
-    conformal = calibrate([(pipeline, calibration)], decisive, seed, TRUTH)
+    conformal = calibrate(
+        [(pipeline, calibration)], study.schema.decisive, seed, TRUTH, study.noise
+    )
     return Fitted(pipeline, conformal, params, len(train.y))
 
 
@@ -182,7 +183,7 @@ def cross_validate(
 def measure(study: Study, fitted: Fitted, held_out: Labelled, seed: int) -> dict[str, float]:
     """Return the figures of one model on records that it has not seen."""
     model, y = fitted.pipeline, held_out.y
-    found = conditions(held_out.X, seed, 10, study.schema.decisive)
+    found = conditions(held_out.X, seed, 10, study.schema.decisive, study.noise)
     values = {f"accuracy, {name}": value
               for name, value in accuracy_by_condition(model, found, y).items()}  # fmt: skip
     truth, classes = segment_ids(study, y), segment_ids(study, model.classes_)

@@ -55,8 +55,9 @@ def name_clusters(study: Study, X: Floats, clusters: NDArray[np.int32]) -> Named
 def _reason(study: Study, pick: Pick, values: list[float], best: int) -> str:
     by_name = study.schema.by_name
     what = " + ".join(by_name[name].title.strip() for name in pick.columns)
-    others = ", ".join(f"{value:.4g}" for i, value in enumerate(values) if i != best)
+    # By value, since the clusters' numbers permute.
+    rest = sorted(values[:best] + values[best + 1 :], reverse=pick.extreme == "highest")
     return (
         f"{pick.segment}: {pick.extreme} mean of {what} among the clusters without a name"
-        f" ({values[best]:.4g}; the others {others})"
+        f" ({values[best]:.4g}; the others {', '.join(f'{value:.4g}' for value in rest)})"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from segmentation.datasets import Table, read_table
 from segmentation.studies.mobile import MOBILE, SCHEMA
 from segmentation.training import cli
-from segmentation.training.fit import Fitted, Labelled, cross_validate, labelled, search
+from segmentation.training.labelled import Fitted, cross_validate, labelled, search
+from segmentation.training.samples import Labelled
+from segmentation.training.tracking import URI
 from tests.training.tables import (
     ONE_CANDIDATE,
     SAMPLE,
@@ -18,6 +21,14 @@ from tests.training.tables import (
     SMALL,
     as_csv,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the runs that training tracks out of the working directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(URI, (tmp_path_factory.mktemp("tracking") / "mlruns").as_uri())
+        yield
 
 
 @pytest.fixture(scope="session")

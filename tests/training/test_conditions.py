@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
+from segmentation.artifact.manifest import Conformal
 from segmentation.training.conditions import (
     COMPLETE,
     IMPRECISE,
     INCOMPLETE,
+    INDIRECT,
     Condition,
     accuracy_by_condition,
     conditions,
     robust_accuracy,
 )
 from segmentation.training.conformal import calibrate, coverage
-from segmentation.training.fit import Labelled
+from segmentation.training.samples import Labelled
 
 
 class ByGaps(BaseEstimator):  # type: ignore[misc]
@@ -74,21 +76,68 @@ def test_robust_accuracy_weighs_every_condition_the_same() -> None:
     assert np.mean(list(by_condition.values())) == 0.875
 
 
-def test_calibrate_finds_the_quantile_of_each_kind_and_takes_the_largest() -> None:
+def test_only_decisive_answers_go_missing_or_imprecise() -> None:
+    """Of three answers two are decisive: either, then both are taken out; the third stays exact."""
+    X = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
+    found = conditions(X, 0, n_draws=2, decisive=[0, 2])
+    assert [(one.name, one.kind, one.n_missing, one.copies.shape) for one in found] == [
+        ("complete", COMPLETE, 0, (1, 4, 3)),
+        ("1 missing", INCOMPLETE, 1, (2, 4, 3)),
+        ("indirect", INDIRECT, 2, (1, 4, 3)),
+        ("10 % noise", IMPRECISE, 0, (2, 4, 3)),
+        ("20 % noise", IMPRECISE, 0, (2, 4, 3)),
+    ]
+    for one in found:
+        for copy in one.copies:
+            np.testing.assert_array_equal(copy[:, 1], X[:, 1])
+            assert int(np.isnan(copy).any(axis=0).sum()) == one.n_missing
+    assert not (found[3].copies[:, :, [0, 2]] == X[:, [0, 2]]).any()
+
+
+def test_of_many_decisive_answers_a_few_ways_are_drawn() -> None:
+    """Nine can be missing in 510 ways: of each number from one to eight a few stand for all."""
+    found = conditions(np.ones((2, 9), dtype=np.float32), 0)
+    incomplete = [one for one in found if one.kind == INCOMPLETE]
+    assert [one.n_missing for one in incomplete] == list(range(1, 9))
+    assert [one.name for one in incomplete] == [f"{size} missing" for size in range(1, 9)]
+    for one in incomplete:
+        assert len(one.copies) == 4
+        assert (np.isnan(one.copies).sum(axis=2) == one.n_missing).all()
+
+
+def calibrated(n: int) -> Conformal:
+    """Return what ``ByGaps`` is calibrated to on records 1 to n, all answers being decisive."""
+    return calibrate([(ByGaps(), numbered(n))], [0, 1], 0, "what it is")
+
+
+def test_calibrate_finds_the_quantile_of_each_condition() -> None:
     """Of 19 scores the ceil(20 x 0.95) = 19th is the threshold: 0.019 for scores 0.001 to 0.019."""
-    known = numbered(19)
-    conformal = calibrate(ByGaps(), known.X, known.y, 0)
-    assert conformal.thresholds == pytest.approx(
-        {COMPLETE: 0.019, INCOMPLETE: 0.5, IMPRECISE: 0.25}
+    conformal = calibrated(19)
+    assert conformal.measured == pytest.approx(
+        {"complete": 0.019, "1 missing": 0.5, "10 % noise": 0.25, "20 % noise": 0.25}
     )
-    assert conformal.threshold == 0.5
     assert (conformal.coverage, conformal.n_calibration) == (0.95, 19)
+    assert conformal.truth == "what it is"
+
+
+def test_thresholds_are_by_missing_answers_and_never_fall() -> None:
+    """What looks complete may be imprecise, 0.25; with one gap 0.5, and with two no less."""
+    assert calibrated(19).thresholds == pytest.approx([0.25, 0.5, 0.5])
+
+
+def test_calibrate_pools_what_several_models_have_not_seen() -> None:
+    """Records 1 to 10 and 11 to 19 of two models count like records 1 to 19 of one."""
+    known = numbered(19)
+    two = [(ByGaps(), known[:10]), (ByGaps(), known[10:])]
+    conformal = calibrate(two, [0, 1], 0, "what it is")
+    assert conformal.n_calibration == 19
+    assert conformal.measured["complete"] == pytest.approx(0.019)
+    assert conformal.thresholds == pytest.approx([0.25, 0.5, 0.5])
 
 
 def test_calibrate_leaves_out_the_worst_scores_that_the_coverage_allows() -> None:
     """Of 100 scores at least ceil(101 x 0.95) = 96 are covered, and no more than one beyond."""
-    known = numbered(100)
-    threshold = calibrate(ByGaps(), known.X, known.y, 0).thresholds[COMPLETE]
+    threshold = calibrated(100).measured["complete"]
     assert 0.096 <= round(threshold, 9) <= 0.097
 
 
@@ -116,5 +165,12 @@ def test_coverage_counts_true_segments_kept_and_sets_of_other_than_one(
 ) -> None:
     """Records of class 1 with probabilities 0.9, 0.6 and 0.2 are covered up to their score."""
     copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
-    found = coverage(Fixed(), [Condition("x", COMPLETE, copies)], np.ones(3, int), threshold)
+    found = coverage(Fixed(), [Condition("x", COMPLETE, 0, copies)], np.ones(3, int), [threshold])
     assert found == {COMPLETE: pytest.approx(expected)}
+
+
+def test_coverage_takes_the_threshold_of_as_many_missing_answers() -> None:
+    """With one answer missing the second threshold counts: at 0.7 one set of three holds both."""
+    copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
+    found = coverage(Fixed(), [Condition("x", INCOMPLETE, 1, copies)], np.ones(3, int), [0.05, 0.7])
+    assert found == {INCOMPLETE: pytest.approx((2 / 3, 1 / 3))}

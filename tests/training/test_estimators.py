@@ -7,16 +7,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.estimators import (
+    Clip,
+    Fill,
+    Log1p,
+    NearestCentroid,
+    Take,
     TrainedOnCopies,
+    WithOutlook,
     missing_patterns,
     with_missing,
     with_noise,
 )
+from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.mobile import SCHEMA
 from segmentation.study import record_matrix
 from segmentation.training.labels import ContiguousLabels
@@ -175,3 +192,270 @@ def test_contiguous_labels_show_the_inner_model_labels_from_zero() -> None:
     assert model.classes_.tolist() == [1, 2, 3, 4, 5]
     assert model.predict(X).tolist() == y.tolist()
     assert model.predict_proba(X).argmax(axis=1).tolist() == (y - 1).tolist()
+
+
+def test_take_gives_the_columns_in_the_order_asked_for() -> None:
+    """Two of three columns, the last first; gaps stay."""
+    X = [[1, 2, np.nan], [4, 5, 6]]
+    np.testing.assert_array_equal(Take((2, 0)).fit_transform(X), [[np.nan, 1], [6, 4]])
+
+
+def test_fill_puts_a_constant_into_gaps_only() -> None:
+    """What was answered stays."""
+    assert Fill(-1.0).fit_transform([[1, np.nan], [np.nan, 0]]).tolist() == [[1, -1], [-1, 0]]
+
+
+def test_log1p_takes_the_logarithm_of_one_more() -> None:
+    """0 stays 0, e - 1 is 1; less than 0 counts as 0; gaps stay."""
+    found = Log1p().fit_transform([[0, np.e - 1], [-5, np.nan]])
+    np.testing.assert_allclose(found, [[0, 1], [0, np.nan]])
+
+
+def test_clip_limits_to_quantiles_of_what_was_answered() -> None:
+    """Of 0 to 100 the 1st and 99th percentile are 1 and 99; gaps don't count and stay."""
+    X = np.column_stack([np.arange(101.0), np.arange(101.0)])
+    X = np.vstack([X, [np.nan, 50]])
+    clip = Clip().fit(X[:, :1])
+    assert (clip.lower_.tolist(), clip.upper_.tolist()) == ([1], [99])
+    np.testing.assert_array_equal(
+        clip.transform([[-7], [1.5], [99.5], [np.nan]]), [[1], [1.5], [99], [np.nan]]
+    )
+    half = Clip(0.25, 0.75).fit([[0], [1], [2], [3], [4]])
+    assert half.transform([[0], [2], [9]]).ravel().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("step", [Take((0,)), Fill(), Log1p(), Clip()])
+def test_a_transformer_leaves_its_input_alone(step: Any) -> None:
+    """Records are read again by the steps beside it."""
+    X = np.array([[-5.0], [np.nan], [7.0], [9.0]])
+    before = X.copy()
+    step.fit_transform(X)
+    np.testing.assert_array_equal(X, before)
+
+
+BRANDS = HOUSEHOLD.schema.derived[0].largest_of
+LARGEST = [c.name for c in HOUSEHOLD.schema.features].index("largest_brand_share")
+SHARES = st.one_of(st.none(), st.floats(0, 1, width=32))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(BRANDS), SHARES), min_size=1), SHARES)
+def test_record_matrix_derives_what_the_schema_derives(
+    found: list[dict[str, Any]], given_share: float | None
+) -> None:
+    """Whatever brand shares are given, the matrix holds what ``Schema.derive`` fills in."""
+    sent = [record | {"largest_brand_share": given_share, "value": 1.0} for record in found]
+    expected = [HOUSEHOLD.schema.derive(dict(record))["largest_brand_share"] for record in sent]
+    matrix = record_matrix(HOUSEHOLD.schema).transform(sent)
+    np.testing.assert_array_equal(matrix[:, LARGEST], np.array(expected, dtype=np.float32))
+
+
+def test_record_matrix_derives_under_every_accepted_header() -> None:
+    """Brand shares under the survey's headers, in part or alone, make the largest share."""
+    titles = ["Br. Cd. 55", "Br. Cd. 24"]
+    frame = pd.DataFrame([[0.25, 0.5], [np.nan, 0.125], [np.nan, np.nan]], columns=titles)
+    found = record_matrix(HOUSEHOLD.schema).transform(frame)
+    np.testing.assert_array_equal(found[:, LARGEST], [0.5, 0.125, np.nan])
+    assert np.isnan(np.delete(found, LARGEST, axis=1)).all()
+
+
+def as_it_is(*columns: int) -> Pipeline:
+    """Return a space in which columns are what they are."""
+    return Pipeline([("take", Take(columns))])
+
+
+# Two groups on a line, 2 wide and 10 apart: centroids 1 and 11, variance 1.
+LINE = np.array([[0.0], [2.0], [10.0], [12.0]])
+LINE_SEGMENTS = np.array([3, 3, 8, 8])
+
+
+def test_nearest_centroid_is_sure_as_by_hand() -> None:
+    """At 6 both are as probable; at 5.9 the odds are exp((5.1² - 4.9²) / 2) = e."""
+    model = NearestCentroid(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)
+    assert model.centroids_.tolist() == [[1], [11]]
+    assert model.variance_ == 1
+    np.testing.assert_allclose(
+        model.predict_proba([[6.0], [5.9]]), [[0.5, 0.5], [np.e / (1 + np.e), 1 / (1 + np.e)]]
+    )
+    assert model.predict([[-99.0], [5.9], [6.1], [1e6]]).tolist() == [3, 3, 8, 8]
+
+
+def test_nearest_centroid_leaves_gaps_out_of_the_distance() -> None:
+    """With the first answer missing the second alone decides, beside the shares of segments.
+
+    Centroids are (0, 0) and (10, 4) of 3 and 1 records, all at their centroids but for 1 unit in
+    each dimension of the first two: the variance is 4 of 8 values.
+    """
+    X = np.array([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [10.0, 4.0]])
+    model = NearestCentroid(as_it_is(0, 1), (0, 1)).fit(X, [0, 0, 0, 1])
+    assert (model.shares_.tolist(), model.variance_) == ([0.75, 0.25], 0.5)
+    gap = np.nan
+    odds = model.predict_proba([[gap, 2.0], [gap, 3.0], [gap, gap], [5.0, 2.0]])
+    expected = np.exp([(4 - 4) / 1, (1 - 9) / 1]) * 3
+    np.testing.assert_allclose(odds[:2, 0] / odds[:2, 1], expected)
+    np.testing.assert_allclose(odds[2], [0.75, 0.25])
+    # A complete record in the middle is told by distances alone.
+    np.testing.assert_allclose(odds[3], [0.5, 0.5])
+
+
+def spaces(projection: int | None) -> Pipeline:
+    """Return a space of scaled columns, or its projection, before which gaps are filled."""
+    if projection is None:
+        return Pipeline([("clip", Clip(0.02, 0.98)), ("scale", StandardScaler())])
+    steps = [("fill", Fill(0.0)), ("scale", StandardScaler())]
+    whiten = projection == 2  # either kind is met in every test
+    return Pipeline([*steps, ("project", PCA(projection, whiten=whiten, svd_solver="full"))])
+
+
+def prior_of(*columns: int) -> Pipeline:
+    """Return a prior that reads some columns."""
+    return Pipeline(
+        [
+            ("take", Take(columns)),
+            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+            ("scale", StandardScaler()),
+            ("logistic", LogisticRegression()),
+        ]
+    )
+
+
+def blobs(seed: int, k: int, n: int = 40) -> tuple[Any, Any]:
+    """Return records of five answers, of k overlapping groups, and the groups."""
+    random = np.random.RandomState(seed)
+    y = np.arange(n * k) % k
+    X = random.normal(0, 3, (k, 5))[y] + random.normal(0, 1.5, (n * k, 5))
+    return X.astype(np.float32), y
+
+
+def with_gaps(X: Any, seed: int, share: float = 0.3) -> Any:
+    """Return records some of whose answers are missing."""
+    return np.where(np.random.RandomState(seed).random(X.shape) < share, np.float32(np.nan), X)
+
+
+@pytest.mark.parametrize("projection", [None, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_nearest_centroid_assigns_as_k_means_does(projection: int | None, seed: int) -> None:
+    """On the records that were clustered and on new ones, in the same space."""
+    X, _ = blobs(seed, 4)
+    space = spaces(projection).fit(X)
+    means = KMeans(4, n_init=5, tol=0, max_iter=1000, random_state=seed).fit(space.transform(X))
+    model = NearestCentroid(spaces(projection), range(5)).fit(X, means.labels_)
+    np.testing.assert_array_equal(model.predict(X), means.labels_)
+    new = np.random.RandomState(seed).normal(0, 8, (2_000, 5)).astype(np.float32)
+    np.testing.assert_array_equal(model.predict(new), means.predict(space.transform(new)))
+
+
+def test_a_prior_speaks_only_where_something_is_missing() -> None:
+    """It changes no complete record; an empty one gets exactly its probabilities."""
+    X, y = blobs(0, 3)
+    plain = NearestCentroid(spaces(None), (0, 1, 2)).fit(X, y)
+    model = NearestCentroid(spaces(None), (0, 1, 2), prior_of(3, 4)).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+    gaps = X.copy()
+    gaps[:, :3] = np.nan
+    np.testing.assert_allclose(model.predict_proba(gaps), model.prior_.predict_proba(X))
+    gaps[:, 0] = X[:, 0]
+    odds = np.log(model.predict_proba(gaps)) - np.log(plain.predict_proba(gaps))
+    expected = model.prior_.predict_log_proba(X) - np.log(plain.shares_)
+    np.testing.assert_allclose(odds - odds[:, :1], expected - expected[:, :1], atol=1e-6)
+
+
+def test_a_prior_is_not_needed_for_what_the_space_fills_in() -> None:
+    """Where no gap is left after the space there is nothing to expect beforehand."""
+    X, y = blobs(1, 3)
+    model = NearestCentroid(spaces(2), (0, 1, 2), prior_of(3, 4)).fit(X, y)
+    gaps = with_gaps(X, 1)
+    other = gaps.copy()
+    other[:, 3:] = 99
+    np.testing.assert_array_equal(model.predict_proba(gaps), model.predict_proba(other))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    k=st.integers(2, 5),
+    projection=st.sampled_from([None, 2, 3]),
+    prior=st.booleans(),
+    share=st.sampled_from([0.0, 0.3, 0.9]),
+)
+def test_contributions_of_distances_add_up_exactly(
+    seed: int, k: int, projection: int | None, prior: bool, share: float
+) -> None:
+    """Base and contributions differ between segments as the logarithms of probabilities do.
+
+    Also through a projection, with answers missing and with a prior, which reads other answers.
+    """
+    X, y = blobs(seed, k)
+    model = NearestCentroid(spaces(projection), (3, 0, 1), prior_of(2, 4) if prior else None)
+    model.fit(X, y)
+    asked = with_gaps(X, seed, share)
+    found = model.contributions(asked)
+    assert found.scale == "log_odds"
+    assert found.values.shape == (len(X), k, 5)
+    scores = found.base + found.values.sum(axis=2)
+    expected = log_softmax(scores, axis=1)
+    np.testing.assert_allclose(np.exp(expected), model.predict_proba(asked), atol=1e-12)
+    differences = np.log(np.maximum(model.predict_proba(asked), 1e-300))
+    likely = differences > np.log(1e-200)
+    np.testing.assert_allclose(expected[likely], differences[likely], atol=1e-6)
+
+
+def test_contributions_are_those_worked_out_by_hand() -> None:
+    """At 5.9 the answer adds z c / v, the base takes c² / 2 v: 5.9 - 0.5 and 64.9 - 60.5."""
+    model = NearestCentroid(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)
+    found = model.contributions(np.array([[5.9]]))
+    np.testing.assert_allclose(found.base, [[-0.5, -60.5]])
+    np.testing.assert_allclose(found.values[:, :, 0], [[5.9, 64.9]])
+
+
+def test_missing_answers_and_unread_columns_contribute_nothing() -> None:
+    """What isn't there can't speak; without a prior nor can what doesn't define."""
+    X, y = blobs(2, 3)
+    asked = X.copy()
+    asked[:, 1] = np.nan
+    found = NearestCentroid(spaces(None), (0, 1, 2)).fit(X, y).contributions(asked)
+    assert not found.values[:, :, [1, 3, 4]].any()
+    assert found.values[:, :, [0, 2]].all()
+
+
+# shap makes its colours with what matplotlib, if it is there, is about to deprecate.
+@pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
+def test_contributions_of_trees_add_up_to_the_probabilities() -> None:
+    """Base and SHAP values are the forest's probability, gaps filled or not."""
+    X, y = blobs(3, 3)
+    forest = RandomForestClassifier(5, max_leaf_nodes=8, random_state=0)
+    filled = Pipeline([("fill", Fill(-9.0)), ("forest", forest)])
+    model = TrainedOnCopies(filled, n_noisy=1, random_state=0).fit(X, y)
+    asked = with_gaps(X, 3)
+    found = model.contributions(asked)
+    assert found.scale == "probability"
+    np.testing.assert_allclose(
+        found.base + found.values.sum(axis=2), model.predict_proba(asked), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "contributions"])
+def test_an_unfitted_centroid_says_so(method: str) -> None:
+    """Neither segments, probabilities nor contributions come from nothing."""
+    with pytest.raises(NotFittedError):
+        getattr(NearestCentroid(as_it_is(0), (0,)), method)(np.zeros((1, 2)))
+
+
+def test_an_outlook_is_told_by_the_other_estimator() -> None:
+    """Today is the segmenter's; later is the classifier's, 0 for what became of nobody."""
+    X, y = blobs(4, 3)
+    segmenter = NearestCentroid(spaces(None), (0, 1, 2))
+    later = np.where(y == 1, 2, 0)
+    filled = Pipeline([("fill", Fill()), ("logistic", LogisticRegression())])
+    model = WithOutlook(segmenter, filled).fit(X, y, later=(X, later))
+    alone = clone(segmenter).fit(X, y)
+    asked = with_gaps(X, 4)
+    np.testing.assert_array_equal(model.predict(asked), alone.predict(asked))
+    np.testing.assert_array_equal(model.predict_proba(asked), alone.predict_proba(asked))
+    found = model.contributions(asked)
+    np.testing.assert_array_equal(found.values, alone.contributions(asked).values)
+    told = model.predict_outlook(asked)
+    np.testing.assert_array_equal(told[:, 1], 0)
+    expected = clone(filled).fit(X.astype(np.float64), later).predict_proba(asked)
+    np.testing.assert_allclose(told[:, [0, 2]], expected)
+    of_fitted = WithOutlook.of_fitted(model.segmenter_, model.classifier_)
+    np.testing.assert_array_equal(of_fitted.predict_outlook(asked), told)

@@ -16,8 +16,11 @@ from segmentation.studies.mobile import MOBILE, SCHEMA
 from segmentation.study import Segment, record_matrix
 from segmentation.training import explore, pack
 from segmentation.training.describe import baseline, profiles
-from segmentation.training.fit import Fitted, Labelled
+from segmentation.training.labelled import Fitted
+from segmentation.training.learned import Learned
 from segmentation.training.onnx import check_agreement, random_matrix, to_onnx
+from segmentation.training.samples import Labelled
+from segmentation.training.source import Source
 from tests.training.tables import (
     FEATURES,
     SEED,
@@ -46,6 +49,9 @@ class Undecided:
 
     def __init__(self, probability: float) -> None:
         self.probability = probability
+
+    def __getitem__(self, step: int) -> Undecided:
+        return self
 
     def predict(self, X: Any) -> Any:
         """Return 2 for every record."""
@@ -82,16 +88,19 @@ def test_random_records_have_an_answer_each_and_gaps_among_them() -> None:
 
 
 def test_golden_records_are_no_toss_up(
-    *,
-    sample: Table,
-    data: Labelled,
-    fitted: Fitted,
-    figures: dict[str, float],
-    monkeypatch: pytest.MonkeyPatch,
+    sample: Table, data: Labelled, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records whose segment leads by too little to be the same everywhere are not packed."""
     monkeypatch.setattr(pack, "SMALLEST_LEAD", 0.9)
-    run = pack.Run(MOBILE, sample, data, fitted, figures, "quick", SEED, synthetic=True)
+    learned = Learned(
+        pipeline=fitted.pipeline,
+        conformal=fitted.conformal,
+        X=data.X,
+        y=data.y,
+        n_train=fitted.n_train,
+        figures=(),
+    )
+    run = pack.Run(MOBILE, Source(sample, synthetic=True), learned, "quick", SEED)
     golden = pack.pack(run).manifest.golden
     assert 0 < len(golden) < 10
     for answer in golden:

@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from segmentation.artifact import read_package
 from segmentation.artifact.package import Package
 from segmentation.errors import PackageError, TrainingError
+from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.mobile import MOBILE
-from segmentation.training import cli
-from segmentation.training.fit import Labelled
+from segmentation.study import Study
+from segmentation.training import cli, compare
+from segmentation.training.samples import Labelled
 from tests.keys import key_pair
 from tests.training.tables import (
     CLASS,
@@ -345,7 +347,7 @@ def test_a_folder_without_permission_is_refused_before_training(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit status 1 and one line where the user may not write the package."""
-    monkeypatch.setattr(cli, "read_table", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
     with public_folder() as folder:
         folder.chmod(0o555)
         output = folder / "m.bin"
@@ -367,7 +369,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nobody waits for a model that has no place to go."""
-    monkeypatch.setattr(cli, "read_table", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
     assert train("--output", tmp_path / output) == 1
     assert expected in complaint(capsys)
 
@@ -384,10 +386,10 @@ def raising(error: BaseException) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("step", "error", "status", "expected"),
     [
-        ("search", TrainingError("no model"), 1, "no model"),
+        ("learn", TrainingError("no model"), 1, "no model"),
         ("pack", TrainingError("they disagree"), 1, "they disagree"),
         ("write_package", OSError(28, "No space left on device", "m.tmp"), 1, "m.tmp: No space"),
-        ("search", KeyboardInterrupt(), 130, "interrupted; nothing was written"),
+        ("learn", KeyboardInterrupt(), 130, "interrupted; nothing was written"),
     ],
 )
 @pytest.mark.usefixtures("one_candidate")
@@ -432,6 +434,10 @@ def test_the_old_package_stays_when_the_table_is_bad(
         ["--seed", ""],
         ["--grid", "huge"],
         ["--unknown"],
+        ["--study", "weather"],
+        ["--study", "all", "--data", "table.csv"],
+        ["--study", "all", "--output", "m.bin"],
+        ["--study", "all", "--categories", "categories.csv"],
     ],
 )
 def test_a_bad_argument_is_a_usage_error(
@@ -441,7 +447,191 @@ def test_a_bad_argument_is_a_usage_error(
     with pytest.raises(SystemExit) as exit_:
         cli.main(arguments)
     assert exit_.value.code == 2
-    assert "usage: train.py" in capsys.readouterr().err
+    found = capsys.readouterr().err
+    assert "usage: train.py" in found
+    assert ("need one --study, not all" in found) == ("all" in arguments)
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """Packages of the household sample: the first, its successor, and one that forgets both."""
+
+    folder: Path
+    first: Package
+    second: Package
+    renamed: Package
+
+
+@pytest.fixture(scope="session")
+def households(tmp_path_factory: pytest.TempPathFactory) -> Retrained:
+    """The household sample, trained on three times with one seed."""
+    folder = tmp_path_factory.mktemp("households")
+    output = folder / "models" / "household.bin"
+    output.parent.mkdir()
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for arguments in ([], [], ["--new-names"]):
+            assert train("--study", "household", *arguments) == 0
+            found.append(read_package(output))
+    return Retrained(folder, *found)
+
+
+def test_another_study_is_trained_on_its_sample(households: Retrained) -> None:
+    """``--study`` alone finds the sample, discovers the segments and says what they are worth."""
+    manifest = households.first.manifest
+    assert (manifest.study, manifest.training.data.name) == ("household", "household.csv")
+    assert manifest.training.data.rows == 600
+    assert "synthetic sample" in manifest.caveats[0]
+    assert {segment.id for segment in manifest.segments} == {
+        "loyalists",
+        "variety_seekers",
+        "promo_shoppers",
+    }
+    assert manifest.clusters is not None
+    assert manifest.clusters.columns == [
+        column.name for column in HOUSEHOLD.schema.features if column.defines
+    ]
+    assert manifest.training.params == {}
+
+
+def test_other_studies_go_to_the_folder_models(households: Retrained) -> None:
+    """The package is models/NAME.bin, where the service looks for it; model.bin is mobile's."""
+    found = [path.relative_to(households.folder) for path in households.folder.rglob("*.*")]
+    assert found == [Path("models/household.bin")]
+    assert cli.default_output(HOUSEHOLD) == found[0]
+    assert cli.default_output(MOBILE) == Path("model.bin")
+
+
+def test_segments_go_on_from_the_package_that_is_replaced(households: Retrained) -> None:
+    """The second package continues the first: on the same records every segment is kept."""
+    assert households.first.manifest.lineage is None
+    lineage = households.second.manifest.lineage
+    assert lineage is not None
+    assert lineage.previous == households.first.manifest.version
+    assert lineage.conflicts == ()
+    assert [(fate.fate, fate.successor) for fate in lineage.transitions.old] == [
+        ("kept", fate.segment) for fate in lineage.transitions.old
+    ]
+    assert len(lineage.transitions.old) == 3
+    assert (lineage.transitions.unchanged, lineage.transitions.agreement) == (1, 1)
+
+
+def test_new_names_take_no_notice_of_the_package_before(households: Retrained) -> None:
+    """``--new-names`` makes the model that there would be without one before it."""
+    assert households.renamed.manifest.lineage is None
+    assert households.renamed.manifest.version == households.first.manifest.version
+    assert households.renamed.scorer == households.first.scorer
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        (None, "there is no model before it"),
+        (b"damaged", "the model before it cannot be read"),
+        ("household", "the model before it learned from the synthetic sample"),
+    ],
+)
+def test_why_names_begin_anew_is_said(
+    *,
+    before: bytes | str | None,
+    reason: str,
+    tmp_path: Path,
+    households: Retrained,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a package, over a damaged one, and over one of made-up households: one sentence."""
+    output = tmp_path / "m.bin"
+    if isinstance(before, bytes):
+        output.write_bytes(before)
+    elif before:
+        shutil.copy(households.folder / "models" / "household.bin", output)
+    monkeypatch.setattr(cli, "learn", raising(TrainingError("far enough")))
+    lines = (ROOT / "data" / "household.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    data = tmp_path / "panel.csv"
+    data.write_text("".join(lines[:-1]), encoding="utf-8")
+    assert train("--study", "household", "--data", data, "--output", output) == 1
+    assert f"Segments are named by the rules: {reason}" in capsys.readouterr().out
+
+
+def test_a_study_without_the_grid_is_refused_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grid that only another study has costs one line."""
+    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
+    output = tmp_path / "m.bin"
+    assert train("--study", "household", "--grid", "full", "--output", output) == 1
+    assert complaint(capsys) == "train.py: the study household has no grid full\n"
+
+
+def test_without_the_folder_models_nothing_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the default package of a study has no place to go, one line says so."""
+    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
+    monkeypatch.chdir(tmp_path)
+    assert train("--study", "household") == 1
+    assert "there is no folder models" in complaint(capsys)
+
+
+def test_categories_are_for_studies_of_transactions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table of categories for a study that has none is refused."""
+    assert train("--categories", tmp_path / "any.csv", "--output", tmp_path / "m.bin") == 1
+    assert complaint(capsys) == "train.py: --categories: the study mobile has no transactions\n"
+
+
+def test_of_all_studies_one_that_fails_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--study all`` trains what it can and ends with status 1, naming what went wrong."""
+    for name in cli.STUDIES.keys() - {"mobile", "household"}:
+        monkeypatch.delitem(cli.STUDIES, name)
+    real = cli.learn
+
+    def learn(study: Study, *arguments: Any, **options: Any) -> Any:
+        if study.name == "mobile":
+            raise TrainingError("no model")
+        return real(study, *arguments, **options)
+
+    monkeypatch.setattr(cli, "learn", learn)
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    assert train("--study", "all") == 1
+    assert complaint(capsys) == "train.py: no model\n"
+    assert [path.name for path in tmp_path.rglob("*.bin")] == ["household.bin"]
+
+
+def test_compare_prints_other_kinds_of_model(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where segments are given, ``--compare`` adds a line for each kind; here there is one."""
+    first = next(compare.candidates())
+    monkeypatch.setattr(compare, "candidates", lambda: iter([first]))
+    monkeypatch.setitem(cli.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE}))
+    output = small.with_name("m.bin")
+    assert train("--data", small, "--output", output, "--compare") == 0
+    found = capsys.readouterr().out
+    assert "Other kinds of model, on one held-out quarter" in found
+    assert "Decision Tree" in found
+    assert read_package(output).manifest.study == "mobile"
+
+
+# shap makes its colours with what matplotlib, if it is there, is about to deprecate.
+@pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
+def test_compare_prints_what_each_reading_is_worth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where segments are discovered, it fits three kinds of model on each set of features."""
+    readings = HOUSEHOLD.readings[:1]
+    monkeypatch.setitem(cli.STUDIES, "household", replace(HOUSEHOLD, readings=readings))
+    assert train("--study", "household", "--output", tmp_path / "m.bin", "--compare") == 0
+    found = capsys.readouterr().out
+    assert "Prediction, from demographics only; clusters refitted in each fold" in found
+    for kind in ("Logistic Regression", "Random Forest", "XGBoost"):
+        assert found.count(f"mean |SHAP|, {kind}: ") == 1
 
 
 @pytest.mark.usefixtures("one_candidate")
@@ -473,7 +663,7 @@ def test_a_signing_key_that_cannot_be_used_is_refused_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No key, no PEM and a key of another kind each cost one line and no training."""
-    monkeypatch.setattr(cli, "read_table", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
     (tmp_path / "text.pem").write_text("not a key")
     (tmp_path / "other.pem").write_bytes(
         X25519PrivateKey.generate().private_bytes(

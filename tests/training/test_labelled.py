@@ -1,4 +1,4 @@
-"""Fitting: held-out figures, on the sample and on the original; other kinds of model."""
+"""Learning where segments are given: held-out figures, on the sample and on the original."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from segmentation.datasets import Table, read_table
 from segmentation.studies.mobile import MOBILE, SCHEMA
-from segmentation.training import report
-from segmentation.training.compare import Compared, compare
-from segmentation.training.fit import Fitted, Labelled, cross_validate, labelled
+from segmentation.training.labelled import Fitted, cross_validate, labelled
+from segmentation.training.samples import Labelled
 from tests.training.tables import (
     FEATURES,
     FOREST,
@@ -38,7 +37,9 @@ def test_search_holds_a_fifth_of_the_records_back_for_calibration(fitted: Fitted
     assert fitted.conformal.n_calibration == 140
     assert fitted.params == {name: values[0] for name, values in ONE_CANDIDATE.items()}
     assert fitted.pipeline.get_params()[FOREST + "max_leaf_nodes"] == 200
-    assert fitted.conformal.threshold == max(fitted.conformal.thresholds.values())
+    thresholds = fitted.conformal.thresholds
+    assert len(thresholds) == len(FEATURES) + 1
+    assert thresholds == sorted(thresholds)
 
 
 @pytest.mark.parametrize("name", SAMPLE_FLOORS)
@@ -78,42 +79,3 @@ def test_the_two_files_of_the_real_survey_hold_the_same_records(real_folder: Pat
     semicolon = read_table(other, SCHEMA)
     assert len(comma.records) == 700
     assert comma.records == semicolon.records
-
-
-# Keras's variables don't know NumPy 2's "copy" yet; that shows when the network is pickled.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
-def test_compare_measures_every_kind_of_model(data: Labelled) -> None:
-    """Each kind gets one line of plausible figures from 150 records, the network included."""
-    rows = np.concatenate([np.flatnonzero(data.y == label)[:30] for label in range(1, 6)])
-    found = compare(Labelled(data.X[rows], data.y[rows]), SEED)
-    assert [row.name for row in found] == [
-        "Decision Tree",
-        "Random Forest",
-        "Gradient Boosted Trees",
-        "SVC",
-        "Logistic Regression",
-        "HistGradientBoosting",
-        "XGBoost",
-        "1-D CNN",
-    ]
-    for row in found:
-        assert 0.85 <= row.accuracy <= 1
-        assert 0.85 <= row.recall <= 1
-        assert 0.85 <= row.precision <= 1
-        assert 0.8 <= row.robust <= 1
-        assert 0 < row.fit_seconds < 60
-        assert 0 < row.record_ms < 1_000
-        assert 1_000 < row.size < 10_000_000
-
-
-def test_the_comparison_is_printed_whole_in_80_columns(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No figure is cut where output is not a terminal."""
-    monkeypatch.setenv("COLUMNS", "80")
-    name = "Gradient Boosted Trees"
-    report.comparison([Compared(name, 0.9881, 0.9882, 0.9883, 0.9884, 12.34, 1_234_567, 56.78)])
-    lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 80
-    for text in (name, "0.9881", "0.9882", "0.9883", "0.9884", "12.3", "1,235", "56.78"):
-        assert text in lines[-2]

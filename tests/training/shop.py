@@ -1,0 +1,54 @@
+"""A small shop whose counts and customers are worked out by hand, and the study of retail."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from segmentation.datasets import read_categories
+from segmentation.datasets.history import aggregation_of
+from segmentation.studies.retail import RETAIL, TRANSACTION
+from tests.training.tables import ROOT
+
+SAMPLE = ROOT / "data" / "retail.csv"
+CATEGORIES = read_categories(ROOT / "data" / "retail_categories.csv")
+SQL = RETAIL.transactions.sql if RETAIL.transactions else ""
+AGGREGATION = aggregation_of(TRANSACTION, SQL, CATEGORIES)
+
+HEADER = [column.title for column in TRANSACTION.columns]
+GOOD = ["1", "A1", "RED MUG", "2", "2024-03-01 10:00:00", "1.50", "7", "Ireland"]
+
+
+def changed(**cells: str) -> list[str]:
+    """Return a good line with some cells, by the column's own name, changed."""
+    names = [column.name for column in TRANSACTION.columns]
+    return [cells.get(name, cell) for name, cell in zip(names, GOOD, strict=True)]
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[str]], header: Sequence[str] = HEADER) -> Path:
+    """Write a table of transactions."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    return path
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run a server that speaks S3 on this machine, and let AWS's variables point to it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    for name, value in {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield address
+    server.stop()

@@ -1,0 +1,236 @@
+"""Segments that keep their names from one model to the next, and those that can't."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segmentation.artifact import Package, write_package
+from segmentation.schema import Schema
+from segmentation.study import Study, record_matrix
+from segmentation.training.discovered import discover, refitted
+from segmentation.training.identity import Before, read_before
+from segmentation.training.learn import learn
+from segmentation.training.learned import Learned
+from segmentation.training.pack import Run, pack
+from tests.training.planted import CENTRES, IDS, SPEND, STUDY, draw, source
+
+SEED = 0
+X, GROUP = draw()
+
+
+def trained(records: Any, before: Before | None = None, seed: int = SEED) -> Learned:
+    """Return what is learned from records."""
+    return learn(STUDY, source(records), "quick", seed, before=before)
+
+
+def packed(learned: Learned, *, synthetic: bool = False) -> Package:
+    """Return the package of what was learned."""
+    return pack(Run(STUDY, source(learned.X, synthetic=synthetic), learned, "quick", SEED))
+
+
+@pytest.fixture(scope="module")
+def learned() -> Learned:
+    """A model of the planted groups."""
+    return trained(X)
+
+
+@pytest.fixture(scope="module")
+def before(learned: Learned, tmp_path_factory: pytest.TempPathFactory) -> Before:
+    """That model, as the next training finds it."""
+    path = tmp_path_factory.mktemp("before") / "planted.bin"
+    write_package(path, packed(learned), None)
+    found, reason = read_before(path, STUDY, synthetic=False)
+    assert reason == ""
+    assert found is not None
+    return found
+
+
+def names(learned: Learned) -> list[str]:
+    """Return the segment of each record."""
+    return [IDS[label] for label in learned.y]
+
+
+def test_the_package_says_where_the_model_before_puts_records(
+    learned: Learned, before: Before
+) -> None:
+    """Its scorer answers for it, in the order of its segments; nothing is unpickled."""
+    assert [before.ids[position] for position in before.label(X)] == names(learned)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_retraining_on_the_same_data_keeps_everything(
+    learned: Learned, before: Before, seed: int
+) -> None:
+    """Whatever the seed: each segment kept, nobody moved, no conflict."""
+    again = trained(X, before, seed)
+    assert names(again) == names(learned)
+    assert again.lineage is not None
+    assert again.lineage.previous == before.version
+    assert again.lineage.conflicts == ()
+    found = again.lineage.transitions
+    assert (found.agreement, found.unchanged, found.records) == (1, 1, len(X))
+    assert [(one.segment, one.fate, one.successor) for one in found.old] == [
+        (name, "kept", name) for name in sorted(IDS)
+    ]
+    assert [(one.segment, one.origin) for one in found.new] == [
+        (name, "kept") for name in sorted(IDS)
+    ]
+
+
+def test_without_a_model_before_there_is_no_lineage(learned: Learned) -> None:
+    """Names are then those of the rules."""
+    assert learned.lineage is None
+
+
+def test_nothing_is_continued_where_there_is_nothing(tmp_path: Path) -> None:
+    """The reason is a sentence."""
+    found = read_before(tmp_path / "absent.bin", STUDY, synthetic=False)
+    assert found == (None, "there is no model before it")
+
+
+def test_a_damaged_package_is_not_continued(learned: Learned, tmp_path: Path) -> None:
+    """The reason says that it can't be read, and why."""
+    path = tmp_path / "planted.bin"
+    write_package(path, packed(learned), None)
+    path.write_bytes(path.read_bytes()[:-100])
+    found, reason = read_before(path, STUDY, synthetic=False)
+    assert found is None
+    assert reason.startswith("the model before it cannot be read (")
+
+
+def renamed_study() -> Study:
+    """Return the study under another name."""
+    return replace(STUDY, name="other")
+
+
+def wider_study() -> Study:
+    """Return a study of the same name that reads one column less."""
+    schema = Schema(STUDY.schema.columns[:-1])
+    return replace(STUDY, schema=schema, pipeline=lambda _: record_matrix(schema))
+
+
+@pytest.mark.parametrize("study", [renamed_study(), wider_study()], ids=["study", "schema"])
+def test_a_package_of_another_study_or_schema_is_not_continued(
+    study: Study, learned: Learned, tmp_path: Path
+) -> None:
+    """Its scorer could not be asked about these records, or its answers would mean nothing."""
+    path = tmp_path / "planted.bin"
+    write_package(path, packed(learned), None)
+    found, reason = read_before(path, study, synthetic=False)
+    assert found is None
+    assert reason == "the model before it is of another study or reads other columns"
+
+
+@pytest.mark.parametrize(
+    ("was", "will_be", "continued"),
+    [(True, False, False), (True, True, True), (False, True, True), (False, False, True)],
+)
+def test_real_segments_do_not_continue_made_up_ones(
+    was: bool, will_be: bool, continued: bool, learned: Learned, tmp_path: Path
+) -> None:
+    """Only a model of the synthetic sample before one of real records is left behind."""
+    path = tmp_path / "planted.bin"
+    write_package(path, packed(learned, synthetic=was), None)
+    found, reason = read_before(path, STUDY, synthetic=will_be)
+    assert (found is not None) is continued
+    assert reason == ("" if continued else "the model before it learned from the synthetic sample")
+
+
+# Mid has moved up and high down, so that the rules would call each by the other's name; in the
+# scaled plane of spend and visits both are still nearest to where they were.
+SWAPPED = np.array([[10.0, 5.0, 30.0], [72.0, 25.0, 45.0], [66.0, 5.0, 60.0]])
+
+
+@pytest.fixture(scope="module")
+def moved() -> tuple[Any, Any]:
+    """Records of groups of which two have changed places in the rules' order."""
+    return draw(seed=1, spread=2.0, centres=SWAPPED)
+
+
+@pytest.fixture(scope="module")
+def after(moved: tuple[Any, Any], before: Before) -> Learned:
+    """A model of the moved groups that goes on from the one before."""
+    return trained(moved[0], before)
+
+
+def test_a_segment_keeps_its_name_against_the_rules(
+    moved: tuple[Any, Any], before: Before, after: Learned
+) -> None:
+    """What continues mid stays mid, though it spends the most; the conflict is reported."""
+    records, group = moved
+    by_rules = discover(STUDY, records, SEED)
+    assert by_rules.ids.tolist() == [("low", "high", "mid")[one] for one in group]
+    assert names(after) == [IDS[one] for one in group]
+    assert after.lineage is not None
+    assert after.lineage.conflicts == (
+        "the rules call high what continues mid; it stays mid",
+        "the rules call mid what continues high; it stays high",
+    )
+    found = discover(STUDY, records, SEED, before=before)
+    assert found.named.renamed == {"high": "mid", "mid": "high"}
+    # The reasons are those of the rules: they say what the rules saw.
+    assert after.clusters is not None
+    assert after.clusters.naming == list(by_rules.named.reasons)
+
+
+def test_refits_carry_the_names_that_identity_gave(moved: tuple[Any, Any], after: Learned) -> None:
+    """Models of bootstrap samples and folds call segments as the model does.
+
+    If they used the rules' names, every held-out mid would count as high: thresholds would be 1
+    and nothing would be covered for the right reason.
+    """
+    records, group = moved
+    renamed = {"high": "mid", "mid": "high"}
+    assert (refitted(STUDY, records, 3).predict(records) != group).any()
+    again = refitted(STUDY, records, 3, renamed)
+    np.testing.assert_array_equal(again.predict(records), group)
+    assert after.conformal.measured["complete"] < 0.01
+    assert after.figure("accuracy, spend and age") > 0.9
+
+
+def test_identity_and_retraining_agree_on_the_second_time(
+    moved: tuple[Any, Any], after: Learned, tmp_path: Path
+) -> None:
+    """From the package of a model with swapped names the next one goes on with them."""
+    path = tmp_path / "planted.bin"
+    write_package(path, packed(after), None)
+    found, _ = read_before(path, STUDY, synthetic=False)
+    assert names(trained(moved[0], found)) == names(after)
+
+
+@pytest.fixture(scope="module")
+def without_high(before: Before) -> Learned:
+    """A model of records among which nobody spends much and the low ones are of two kinds."""
+    centres = np.array([[5.0, 2.0, 30.0], [50.0, 25.0, 45.0], [22.0, 8.0, 30.0]])
+    records, _ = draw(seed=2, spread=1.0, centres=centres)
+    assert "high" not in {before.ids[position] for position in before.label(records)}
+    return trained(records, before)
+
+
+def test_a_segment_that_vanished_is_listed(without_high: Learned) -> None:
+    """The old model puts nobody there: no members, no successor, nothing that stayed."""
+    assert without_high.lineage is not None
+    found = without_high.lineage.transitions
+    assert [one.segment for one in found.old] == ["low", "mid", "high"]
+    gone = found.old[2]
+    assert (gone.fate, gone.members, gone.successor, gone.stayed) == ("vanished", 0, None, None)
+    assert gone.into == ()
+    assert sum(one.members for one in found.old) == found.records
+
+
+def test_every_name_is_used_after_a_segment_vanished(without_high: Learned) -> None:
+    """Mid goes on; what low was split into shares the names that are left."""
+    assert sorted(set(names(without_high))) == sorted(IDS)
+    assert without_high.lineage is not None
+    fates = {one.segment: one.fate for one in without_high.lineage.transitions.old}
+    assert fates["mid"] == "kept"
+    assert fates["low"] == "split"
+    mid = [
+        record[SPEND] for record, name in zip(without_high.X, names(without_high)) if name == "mid"
+    ]
+    assert np.mean(mid) == pytest.approx(CENTRES[1, 0], abs=1)

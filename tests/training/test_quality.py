@@ -1,0 +1,224 @@
+"""Measures of clusters and classifiers, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segmentation.artifact.manifest import Stability
+from segmentation.errors import TrainingError
+from segmentation.training import quality
+from segmentation.training.quality import (
+    baselines,
+    bootstrap_agreement,
+    calibration_error,
+    classification_figures,
+    cluster_quality,
+    k_curve,
+)
+
+# Two pairs on a line, 2 wide and 10 apart.
+PAIRS = np.array([[0.0], [2.0], [10.0], [12.0]])
+PAIR_LABELS = np.array([0, 0, 1, 1])
+
+
+def test_cluster_quality_measures_two_pairs_as_by_hand() -> None:
+    """Silhouettes are 9/11 and 7/9, and in the other space 3/5 and 1/3; scatter is 1, apart 10.
+
+    Between the pairs the sum of squares is 100 with 1 degree of freedom, within them 4 with 2.
+    """
+    X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    assert cluster_quality(PAIRS, X, PAIR_LABELS) == pytest.approx(
+        {
+            "silhouette, clustered space": 79 / 99,
+            "silhouette, scaled columns": 7 / 15,
+            "silhouette, records": 4,
+            "Davies-Bouldin": 0.2,
+            "Calinski-Harabasz": 50,
+        }
+    )
+
+
+def test_cluster_quality_samples_silhouettes_of_many_records_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beyond the limit a silhouette is that of a sample, the same one for the same seed."""
+    monkeypatch.setattr(quality, "MOST_ROWS_COMPARED", 50)
+    random = np.random.RandomState(0)
+    labels = np.repeat([0, 1], 30)
+    Z = labels[:, np.newaxis] + random.normal(0, 0.3, (60, 2))
+    found = cluster_quality(Z, Z, labels, seed=1)
+    assert found["silhouette, records"] == 50
+    assert found == cluster_quality(Z, Z, labels, seed=1)
+    assert found != cluster_quality(Z, Z, labels, seed=2)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
+def test_cluster_quality_refuses_what_are_no_clusters(labels: list[int]) -> None:
+    """One cluster of all records, or one for each, has nothing to be compared with."""
+    with pytest.raises(TrainingError, match=r"^4 records cannot be judged in [14] clusters$"):
+        cluster_quality(PAIRS, PAIRS, np.array(labels))
+
+
+def test_bootstrap_agreement_is_complete_where_every_fit_says_the_same() -> None:
+    """A rule that no sample changes agrees with itself, with nothing to deviate."""
+
+    def fit(X: Any, seed: int) -> Callable[[Any], Any]:
+        return lambda rows: (rows[:, 0] > 5).astype(int)
+
+    assert bootstrap_agreement(fit, PAIRS, 3, 0) == Stability(
+        mean=1.0, deviation=0.0, worst=1.0, n=3
+    )
+
+
+def test_bootstrap_agreement_compares_each_refit_with_the_original_labels() -> None:
+    """Halves that cross share no pair of records: (0 - 2/3) / (2 - 2/3) = -1/2."""
+
+    def fit(X: Any, seed: int) -> Callable[[Any], Any]:
+        labels = [0, 1, 0, 1] if seed == 9 else [0, 0, 1, 1]
+        return lambda _: np.array(labels)
+
+    assert bootstrap_agreement(fit, PAIRS, 2, 7) == Stability(
+        mean=0.25, deviation=0.75, worst=-0.5, n=2
+    )
+
+
+def test_bootstrap_agreement_fits_on_samples_with_replacement_and_other_seeds() -> None:
+    """Each refit sees as many rows, all of them from the records; the same seed draws the same."""
+    seen: list[tuple[int, list[int]]] = []
+
+    def fit(X: Any, seed: int) -> Callable[[Any], Any]:
+        seen.append((seed, X[:, 0].astype(int).tolist()))
+        return lambda rows: np.arange(len(rows)) % 2
+
+    X = np.arange(20.0)[:, np.newaxis]
+    bootstrap_agreement(fit, X, 2, 5)
+    assert [seed for seed, _ in seen] == [5, 6, 7]
+    assert seen[0][1] == list(range(20))
+    for _, rows in seen[1:]:
+        assert len(rows) == 20
+        assert set(rows) < set(range(20))
+    assert seen[1][1] != seen[2][1]
+    bootstrap_agreement(fit, X, 2, 5)
+    assert seen[3:] == seen[:3]
+
+
+def test_k_curve_measures_each_number_of_clusters() -> None:
+    """Two clusters are the pairs; three leave one pair: silhouettes 0, 0, 3/4 and 4/5.
+
+    Of the sum of squares, 104, that leaves 102 with 2 degrees of freedom against 2 with 1.
+    """
+    two, three = k_curve(PAIRS, [2, 3], 0)
+    assert (two.k, three.k) == (2, 3)
+    assert [two.inertia, two.silhouette, two.davies_bouldin] == pytest.approx([4, 79 / 99, 0.2])
+    assert [three.inertia, three.silhouette] == pytest.approx([2, 0.3875])
+    assert [two.calinski_harabasz, three.calinski_harabasz] == pytest.approx([50, 25.5])
+    assert three.davies_bouldin == pytest.approx((1 / 11 + 1 / 9 + 1 / 9) / 3)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_k_curve_refuses_numbers_without_a_silhouette(k: int) -> None:
+    """At least 2 clusters, and fewer than records."""
+    with pytest.raises(TrainingError, match=f"^4 records cannot be judged in {k} clusters$"):
+        k_curve(PAIRS, [k], 0)
+
+
+def test_classification_figures_are_those_worked_out_by_hand() -> None:
+    """Four records of three classes, answered a, b, b, c: the second is wrong.
+
+    Macro AUC: a is above the rest in 3 of 4 pairs, b in 2 of 3, c in all. Calibration: three
+    answers of confidence 0.5 to 0.6 add up to 0.25 too little, one of 0.8 to 0.2 too little.
+    """
+    P = [[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.35, 0.55, 0.1], [0.1, 0.3, 0.6]]
+    assert classification_figures(["a", "a", "b", "c"], P, ["a", "b", "c"]) == pytest.approx(
+        {
+            "accuracy": 3 / 4,
+            "balanced accuracy": (1 / 2 + 1 + 1) / 3,
+            "macro F1": (2 / 3 + 2 / 3 + 1) / 3,
+            "macro AUC": (3 / 4 + 2 / 3 + 1) / 3,
+            "log-loss": -(log(0.8) + log(0.3) + log(0.55) + log(0.6)) / 4,
+            "Brier score": (0.06 + 0.86 + 0.335 + 0.26) / 4,
+            "calibration error": (0.25 + 0.2) / 4,
+            "precision, a": 1,
+            "precision, b": 1 / 2,
+            "precision, c": 1,
+            "recall, a": 1 / 2,
+            "recall, b": 1,
+            "recall, c": 1,
+        }
+    )
+
+
+def test_classification_figures_take_classes_in_any_order() -> None:
+    """Columns belong to the classes as given, sorted or not, integers or text."""
+    P = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7]])
+    one = classification_figures([7, 7, 2], P, [7, 2])
+    other = classification_figures([7, 7, 2], P[:, ::-1], [2, 7])
+    assert one == pytest.approx(other)
+    assert one["recall, 7"] == 1 / 2
+
+
+def test_classification_figures_leave_out_what_an_absent_class_leaves_undefined() -> None:
+    """Nothing is said of a class that neither occurs nor is predicted, and nobody is warned."""
+    found = classification_figures(
+        ["a", "a", "b"], [[0.9, 0.1, 0], [0.8, 0.2, 0], [0.7, 0.3, 0]], ["a", "b", "c"]
+    )
+    assert "precision, c" not in found
+    assert "recall, c" not in found
+    assert (found["precision, b"], found["recall, b"]) == (0, 0)
+    assert found["balanced accuracy"] == 0.5
+    assert found["macro F1"] == pytest.approx((0.8 + 0) / 2)
+    assert found["macro AUC"] == 1
+
+
+def test_classification_figures_count_a_predicted_class_that_does_not_occur() -> None:
+    """Its precision is 0 and lowers macro F1; a recall it hasn't."""
+    found = classification_figures(["a", "a"], [[0.9, 0.1], [0.4, 0.6]], ["a", "b"])
+    assert found["precision, b"] == 0
+    assert "recall, b" not in found
+    assert "macro AUC" not in found
+    assert found["balanced accuracy"] == 0.5
+    assert found["macro F1"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_log_loss_stays_finite_where_the_truth_was_held_impossible() -> None:
+    """A probability of 0 counts as the smallest step of a double above 1: 2 to the -52nd."""
+    found = classification_figures(["a", "b"], [[1, 0], [1, 0]], ["a", "b"])
+    assert found["log-loss"] == pytest.approx(52 * log(2) / 2)
+    assert found["Brier score"] == 1
+
+
+def test_classification_figures_refuse_unknown_classes_and_no_records() -> None:
+    """Neither is a measurement; the class isn't repeated."""
+    with pytest.raises(TrainingError, match=r"hold a class that the model doesn't know$"):
+        classification_figures(["secret"], [[1.0]], ["a"])
+    with pytest.raises(TrainingError, match=r"^there are no records"):
+        classification_figures([], np.empty((0, 1)), ["a"])
+
+
+def test_calibration_error_weighs_the_bins_by_their_answers() -> None:
+    """Three answers of 0.9, two of them right, and one of 0.4 that is right: (0.7 + 0.6) / 4."""
+    found = calibration_error(np.array([0.9, 0.9, 0.9, 0.4]), np.array([1, 1, 0, 1]))
+    assert found == pytest.approx((0.7 + 0.6) / 4)
+
+
+def test_calibration_error_is_none_where_confidence_is_frequency() -> None:
+    """Of ten answers of confidence 0.7 seven are right; of two certain ones both."""
+    confidences = np.array([0.7] * 10 + [1.0] * 2)
+    assert calibration_error(confidences, np.array([1] * 7 + [0] * 3 + [1] * 2)) == pytest.approx(0)
+
+
+def test_baselines_learn_from_the_training_labels_alone() -> None:
+    """The largest class is that of the training records; the dummy draws with their shares."""
+    found = baselines(["a", "a", "a", "b"], ["a", "b", "b", "b"], 0)
+    assert found["accuracy, largest class"] == 0.25
+    train = np.repeat(["a", "b"], [3000, 1000])
+    found = baselines(train, train, 0)
+    assert found["accuracy, largest class"] == 0.75
+    # By chance 0.75² + 0.25²; one standard deviation is 0.008.
+    assert found["accuracy, stratified dummy"] == pytest.approx(0.625, abs=0.03)
+    assert found == baselines(train, train, 0)
