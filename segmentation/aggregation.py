@@ -175,12 +175,12 @@ def _check(
 
 def _row(aggregation: Aggregation, transaction: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: _text(transaction.get(name)) if kind in _TEXTS else transaction.get(name)
+        name: as_text(transaction.get(name)) if kind in _TEXTS else transaction.get(name)
         for name, kind in aggregation.kinds.items()
     }
 
 
-def _text(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
     """Return a value as a file would hold it: JSON may write the number 7 as 7.0."""
     if value is None:
         return None

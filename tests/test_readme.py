@@ -23,12 +23,12 @@ def without_version(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_there_are_examples() -> None:
-    """One answer, several, and an error."""
-    assert len(EXAMPLES) == 3
+    """A survey, a household without purchases, an explanation, a customer's orders, an error."""
+    assert len(EXAMPLES) == 5
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-@pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=["one", "array", "error"])
+@pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=["survey", "household", "explain", "orders", "error"])
 def test_every_example_answers_what_is_shown(server: Server, command: str, shown: str) -> None:
     """The command is run as it stands there, against a port of ours."""
     arguments = shlex.split(command.replace("localhost:9696", f"127.0.0.1:{server.port}"))

@@ -181,8 +181,8 @@ def test_a_segment_keeps_its_name_against_the_rules(
 def test_refits_carry_the_names_that_identity_gave(moved: tuple[Any, Any], after: Learned) -> None:
     """Models of bootstrap samples and folds call segments as the model does.
 
-    If they used the rules' names, every held-out mid would count as high: thresholds would be 1
-    and nothing would be covered for the right reason.
+    If they used the rules' names, every held-out mid would count as high: the threshold of
+    complete records would be 1.
     """
     records, group = moved
     renamed = {"high": "mid", "mid": "high"}
@@ -190,7 +190,6 @@ def test_refits_carry_the_names_that_identity_gave(moved: tuple[Any, Any], after
     again = refitted(STUDY, records, 3, renamed)
     np.testing.assert_array_equal(again.predict(records), group)
     assert after.conformal.measured["complete"] < 0.01
-    assert after.figure("accuracy, spend and age") > 0.9
 
 
 def test_identity_and_retraining_agree_on_the_second_time(
@@ -230,7 +229,5 @@ def test_every_name_is_used_after_a_segment_vanished(without_high: Learned) -> N
     fates = {one.segment: one.fate for one in without_high.lineage.transitions.old}
     assert fates["mid"] == "kept"
     assert fates["low"] == "split"
-    mid = [
-        record[SPEND] for record, name in zip(without_high.X, names(without_high)) if name == "mid"
-    ]
-    assert np.mean(mid) == pytest.approx(CENTRES[1, 0], abs=1)
+    mid = without_high.X[without_high.y == IDS.index("mid"), SPEND]
+    assert mid.mean() == pytest.approx(CENTRES[1, SPEND], abs=1)

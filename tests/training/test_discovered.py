@@ -1,0 +1,320 @@
+"""Learning where segments are discovered: names, gaps, held-out records and what figures say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from segmentation.artifact.manifest import Figure
+from segmentation.errors import TrainingError
+from segmentation.estimators import Fill, Take
+from segmentation.studies.credit_card import CREDIT_CARD
+from segmentation.studies.household import HOUSEHOLD
+from segmentation.studies.retail import RETAIL
+from segmentation.study import Study, centroids, record_matrix
+from segmentation.training import discovered
+from segmentation.training.conditions import INDIRECT, conditions
+from segmentation.training.discovered import FOLDS, N_BOOTSTRAPS, N_COVERAGE, discover, refitted
+from segmentation.training.learn import learn
+from segmentation.training.learned import Learned
+from segmentation.training.samples import matrix
+from segmentation.training.source import read_source
+from tests.training.planted import (
+    AGE,
+    CHILDREN,
+    IDS,
+    NAMES,
+    SPEND,
+    STUDY,
+    VISITS,
+    draw,
+    records,
+    source,
+)
+
+SEED = 0
+X, GROUP = draw()
+# Groups that overlap: where the border lies depends on who was clustered.
+BLURRED, _ = draw(seed=3, n=40, spread=16.0)
+
+
+@pytest.fixture(scope="module")
+def learned() -> Learned:
+    """A model of well separated groups."""
+    return learn(STUDY, source(X), "quick", SEED)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_planted_groups_are_found_and_named_whatever_the_seed(seed: int) -> None:
+    """Each record gets the name of its group."""
+    found = discover(STUDY, X, seed)
+    assert found.ids.tolist() == [IDS[one] for one in GROUP]
+    assert found.complete.all()
+    assert found.Z.shape == (len(X), 2)
+    assert refitted(STUDY, X, seed).predict(X).tolist() == GROUP.tolist()
+
+
+def test_clusters_are_those_of_complete_records() -> None:
+    """A record without a defining answer is not clustered; it gets a segment all the same."""
+    gaps = X.copy()
+    gaps[:20, VISITS] = np.nan
+    gaps[20:40, AGE] = np.nan  # which doesn't define: these records are complete
+    found = discover(STUDY, gaps, SEED)
+    np.testing.assert_array_equal(found.complete, np.arange(len(X)) >= 20)
+    assert found.ids.tolist() == [IDS[one] for one in GROUP[20:]]
+    learned = learn(STUDY, source(gaps), "quick", SEED)
+    assert learned.n_train == len(X) - 20
+    assert len(learned.y) == len(X)
+    # Spend alone tells the groups of this sample apart.
+    np.testing.assert_array_equal(learned.y, GROUP)
+
+
+def test_what_the_space_fills_in_is_complete() -> None:
+    """Where a study says what a gap counts as, every record is clustered."""
+    space = Pipeline([("fill", Fill(0.0)), ("scale", StandardScaler())])
+
+    def pipeline(_: int) -> Pipeline:
+        schema = STUDY.schema
+        return Pipeline([("records", record_matrix(schema)), ("end", centroids(schema, space))])
+
+    gaps = X.copy()
+    gaps[GROUP == 0, VISITS] = np.nan
+    found = discover(replace(STUDY, pipeline=pipeline), gaps, SEED)
+    assert found.complete.all()
+    assert found.ids.tolist() == [IDS[one] for one in GROUP]
+
+
+def test_too_few_complete_records_are_refused() -> None:
+    """Ten for each segment are needed."""
+    gaps = X.copy()
+    gaps[29:, SPEND] = np.nan
+    with pytest.raises(TrainingError, match=r"^29 complete records are too few for 3 segments$"):
+        discover(STUDY, gaps, SEED)
+
+
+def test_a_segment_too_small_to_be_held_out_is_refused() -> None:
+    """Nine customers of a kind can't be measured; the message says how many are needed."""
+    few = np.vstack([X[GROUP != 2], X[GROUP == 2][:9]])
+    with pytest.raises(TrainingError, match=r"^segment 2 has 9 rows; at least 10 are needed$"):
+        learn(STUDY, source(few), "quick", SEED)
+
+
+def test_a_column_without_answers_is_refused() -> None:
+    """By its title."""
+    gaps = X.copy()
+    gaps[:, CHILDREN] = np.nan
+    with pytest.raises(TrainingError, match=r"^column 'Children' has no answers to learn from$"):
+        learn(STUDY, source(gaps), "quick", SEED)
+
+
+def test_rules_of_naming_need_centroids() -> None:
+    """A pipeline that ends in anything else is refused in one sentence."""
+
+    def pipeline(_: int) -> Pipeline:
+        return Pipeline([("records", record_matrix(STUDY.schema)), ("end", LogisticRegression())])
+
+    with pytest.raises(TrainingError, match=r"^the study planted has rules .* end in centroids$"):
+        learn(replace(STUDY, pipeline=pipeline), source(X), "quick", SEED)
+
+
+def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
+    learned: Learned,
+) -> None:
+    """Columns, dimensions, a curve over k that prefers three, agreement 1, a reason for each."""
+    assert learned.clusters is not None
+    report = learned.clusters
+    assert (report.columns, report.n_dimensions) == (["spend", "visits"], 2)
+    assert max(report.curve, key=lambda point: point.silhouette).k == 3
+    assert report.stability.model_dump() == {
+        "mean": 1.0, "deviation": 0.0, "worst": 1.0, "n": N_BOOTSTRAPS,
+    }  # fmt: skip
+    assert [reason.split(":")[0] for reason in report.naming] == ["high", "low", "mid"]
+
+
+def test_thresholds_grow_with_what_is_missing(learned: Learned) -> None:
+    """None for complete records of planted groups, more for one gap, most for both."""
+    none, one, both = learned.conformal.thresholds
+    assert none < 0.001 < one < both < 1
+    assert learned.conformal.n_calibration > 5 * len(X)
+
+
+Fits = list[tuple[Any, Any]]
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
+    """The records of each refit and the model that came of them, in order, as they happen."""
+    found: Fits = []
+
+    def remembering(study: Study, X: Any, seed: int, renamed: Any = None) -> Pipeline:
+        model = refitted(study, X, seed, renamed)
+        found.append((X, model))
+        return model
+
+    monkeypatch.setattr(discovered, "refitted", remembering)
+    return found
+
+
+def numbered(X: Any) -> Any:
+    """Return records that can be told apart by their ages, which differ a little more or less."""
+    X = X.copy()
+    X[:, AGE] += np.arange(len(X)) * 1e-3
+    assert len(np.unique(X[:, AGE])) == len(X)
+    return X
+
+
+def test_refits_do_not_see_the_records_they_are_asked_about(fits: Fits) -> None:
+    """Each fold clusters four fifths, and each record is left out by exactly one fold."""
+    data = numbered(BLURRED)
+    learn(STUDY, source(data), "quick", SEED)
+    samples, folds = fits[: N_BOOTSTRAPS + N_COVERAGE], fits[-FOLDS:]
+    assert len(fits) == N_BOOTSTRAPS + N_COVERAGE + FOLDS
+    left_out = [set(data[:, AGE].tolist()) - set(seen[:, AGE].tolist()) for seen, _ in folds]
+    assert sorted(age for fold in left_out for age in fold) == sorted(data[:, AGE].tolist())
+    for seen, _ in folds:
+        assert len(np.unique(seen[:, AGE])) == len(seen)
+    for seen, _ in samples:
+        assert len(seen) == len(data)
+        assert 0.5 < len(np.unique(seen[:, AGE])) / len(data) < 0.75
+
+
+def test_a_group_only_among_held_out_records_is_unknown_to_the_fold(fits: Fits) -> None:
+    """Nine records far away, all in one fold: its clusters are those of the other groups.
+
+    Clustered together with them, the nine would make a cluster of their own.
+    """
+    learned = learn(STUDY, source(numbered(X)), "quick", SEED)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
+    inside, outside = next(iter(folds.split(X, learned.y)))
+    strangers = outside[GROUP[outside] == 2][:9]
+    far = X.copy()
+    far[strangers, SPEND], far[strangers, VISITS] = 900, 5
+    assert (discover(STUDY, far, SEED).ids == "high").sum() == 9
+    fits.clear()
+    again = partial(discovered.refitted, STUDY)
+    data = discovered.Labelled(far, learned.y)
+    discovered._cross_validated(STUDY, again, data, SEED, "here")
+    seen, model = fits[0]
+    np.testing.assert_array_equal(seen, far[inside])
+    assert seen[:, SPEND].max() < 110
+    assert model.predict(far[outside]).tolist() == GROUP[outside].tolist()
+
+
+def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> None:
+    """The figure of a reading, worked out again fold by fold from scikit-learn's parts."""
+    learned = learn(STUDY, source(BLURRED), "quick", SEED)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
+    own, of_all = [], []
+    for inside, outside in folds.split(BLURRED, learned.y):
+        model = refitted(STUDY, BLURRED[inside], SEED)
+        reader = make_pipeline(Take((SPEND, AGE)), StandardScaler(), LogisticRegression())
+        reader.fit(BLURRED[inside], model.predict(BLURRED[inside]))
+        told = reader.predict(BLURRED[outside])
+        own.append(np.mean(told == model.predict(BLURRED[outside])))
+        of_all.append(np.mean(told == learned.y[outside]))
+    assert learned.figure("accuracy, spend and age") == pytest.approx(np.mean(own), abs=1e-6)
+    assert np.mean(own) != pytest.approx(np.mean(of_all), abs=1e-3)
+
+
+def test_indirect_figures_are_of_the_demographics_alone() -> None:
+    """What held-out records bought changes no answer to a record that doesn't say it."""
+    model = refitted(STUDY, X, SEED)
+    other = X.copy()
+    other[:, [SPEND, VISITS]] = other[::-1, [SPEND, VISITS]]
+    (one,), (another,) = (
+        [c.stacked for c in conditions(asked, 0, 1, STUDY.schema.decisive) if c.kind == INDIRECT]
+        for asked in (X, other)
+    )
+    assert np.isnan(one[:, [SPEND, VISITS]]).all()
+    np.testing.assert_array_equal(one[:, AGE], X[:, AGE])
+    np.testing.assert_array_equal(model.predict_proba(one), model.predict_proba(another))
+    prior = model[-1].prior_
+    np.testing.assert_allclose(model.predict_proba(one), prior.predict_proba(X))
+
+
+def circles(figures: tuple[Figure, ...]) -> dict[str, bool]:
+    """Return, for each set of inputs, whether its figures are agreement with a definition."""
+    found: dict[str, set[bool]] = {}
+    for figure in figures:
+        found.setdefault(figure.inputs, set()).add(figure.circular)
+    assert all(len(one) == 1 for one in found.values())
+    return {inputs: one.pop() for inputs, one in found.items()}
+
+
+def test_figures_say_whether_their_inputs_define_the_segments(learned: Learned) -> None:
+    """Spend defines, so a reading with it is agreement; ages and no inputs at all predict."""
+    assert circles(learned.figures) == {
+        "complete and incomplete records": True,
+        "some of the defining answers and all others": True,
+        "only Age, Children": False,
+        "none": False,
+        "demographics only": False,
+        "spend and age": True,
+    }
+
+
+def test_figures_are_named_by_their_inputs(learned: Learned) -> None:
+    """Each stands for itself; no two of one name."""
+    names = [figure.name for figure in learned.figures]
+    assert len(set(names)) == len(names)
+    assert {"accuracy, 1 missing", f"accuracy, {INDIRECT}", "accuracy, demographics only"} <= {
+        *names
+    }
+
+
+# What each study's report says of its readings; on the samples, and so on whatever data.
+READINGS = {
+    "household": {
+        "complete and incomplete records": True,
+        "some of the defining answers and all others": True,
+        "none": False,
+        "demographics only": False,
+        "12 features (the published way)": True,
+        "all features": True,
+    },
+    "credit_card": {
+        "complete and incomplete records": True,
+        "some of the defining answers and all others": True,
+        "none": False,
+    },
+    "retail": {
+        "complete and incomplete records": True,
+        "some of the defining answers and all others": True,
+        "none": False,
+        "category shares only": False,
+        "everything": True,
+        "all features at the earlier date": False,
+        "the segment stays": False,
+        "none at the earlier date": False,
+    },
+}
+
+
+@pytest.mark.parametrize("study", [HOUSEHOLD, CREDIT_CARD, RETAIL], ids=lambda one: one.name)
+def test_each_study_says_which_of_its_figures_are_predictions(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its sample; what is read from all features but the defining ones is a prediction, too."""
+    monkeypatch.setattr(discovered, "N_BOOTSTRAPS", 2)
+    monkeypatch.setattr(discovered, "N_COVERAGE", 1)
+    monkeypatch.setattr(discovered, "CURVE", range(2, 4))
+    study, found = read_source(study)
+    told = circles(learn(study, found, "quick", SEED).figures)
+    indirect = {inputs for inputs in told if inputs.startswith("only ")}
+    assert len(indirect) == (0 if study.name == "credit_card" else 1)
+    assert not any(told.pop(inputs) for inputs in indirect)
+    assert told == READINGS[study.name]
+
+
+def test_the_matrix_is_in_the_order_of_the_features() -> None:
+    """Records come back as the numbers they were made of."""
+    np.testing.assert_array_equal(matrix(STUDY, records(X)), X)
+    assert tuple(column.name for column in STUDY.schema.features) == NAMES
