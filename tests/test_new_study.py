@@ -17,11 +17,17 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from segmentation.artifact import read_package
+from segmentation.estimators import NearestCentroid, Take, with_noise
 from segmentation.schema import Alias, Column
 from segmentation.study import Pick, Reading, Segment, Study
+from segmentation.training.pack import _in_steps
 from tests.conftest import ROOT, Server, serving
 
 GUIDE = (ROOT / "docs" / "new-study.md").read_text(encoding="utf-8")
@@ -314,3 +320,48 @@ def test_every_field_is_explained() -> None:
         assert names <= explained, about
     assert "Alias(title, unit, divisor)" in GUIDE
     assert [one.name for one in dataclasses.fields(Alias)] == ["title", "unit", "divisor"]
+
+
+def test_two_segments_with_a_prior_are_explained_exactly() -> None:
+    """Of two classes scikit-learn keeps one row of weights; sums are still the log-odds."""
+    random = np.random.default_rng(0)
+    y = np.repeat([1, 2], 30)
+    X = random.normal(y[:, np.newaxis], 1.0, (60, 2))
+    prior = Pipeline([("take", Take((1,))), ("logistic", LogisticRegression())])
+    model = NearestCentroid(Pipeline([("scale", StandardScaler())]), (0,), prior).fit(X, y)
+    X[:30, 0] = np.nan
+    found = model.contributions(X)
+    scores = found.base + found.values.sum(axis=2)
+    P = model.predict_proba(X)
+    np.testing.assert_allclose(scores[:, 1] - scores[:, 0], np.log(P[:, 1] / P[:, 0]))
+
+
+def test_noise_keeps_negative_answers() -> None:
+    """A balance below zero may be wrong by a quarter, but doesn't become 0."""
+    noisy = with_noise(np.array([[-100.0, 0.0, 100.0]]), 0.01, np.random.RandomState(0))
+    np.testing.assert_allclose(noisy, [[-100, 0, 100]], rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "expected"),
+    [
+        (None, None, "must be a number"),
+        (1, None, "must be a number from 1"),
+        (None, 5, "must be a number to 5"),
+        (0, 5, "must be a number from 0 to 5"),
+    ],
+)
+def test_a_bound_that_is_not_stated_is_not_asked_for(
+    minimum: float | None, maximum: float | None, expected: str
+) -> None:
+    """A column may leave out what is possible."""
+    column = Column("x", "X", "number", "feature", "X.", minimum=minimum, maximum=maximum)
+    assert column.expectation() == expected
+
+
+def test_average_records_are_answers_that_the_study_takes() -> None:
+    """Whole where the column asks for it, also without a resolution, and between its bounds."""
+    whole = Column("x", "X", "integer", "feature", "X.", minimum=14, maximum=20)
+    tens = dataclasses.replace(whole, resolution=10)
+    assert [_in_steps(value, whole) for value in (15.2, 19.9)] == [15, 20]
+    assert [_in_steps(value, tens) for value in (14.2, 19.9)] == [14, 20]

@@ -10,20 +10,40 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from segmentation.service.app import create_app
-from segmentation.service.settings import Settings
-from tests.conftest import COMPLETE, MODEL
+from tests.conftest import COMPLETE, SHIPPED, STUDIES
 from tests.test_schema import HEADERS, LOWER_CASE
 
-SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", create_app(Settings(model_path=MODEL)))
+SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", create_app(SHIPPED))
+OF_STUDIES = "^/studies/"
+# JSON Schema can't say that a date exists, that no purchase is later than the reference, or that
+# all are one customer's. Everything else is checked there, too.
+WITH_TRANSACTIONS = "^/studies/retail/(predict|explain)$"
 
 
-@SCHEMA.parametrize()
+@SCHEMA.exclude(path_regex=OF_STUDIES).parametrize()
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_request_is_answered_as_documented(case: schemathesis.Case) -> None:
     """Valid ones are accepted, others refused, and all answers are of the documented shape."""
     case.call_and_validate()
+
+
+@SCHEMA.include(path_regex=OF_STUDIES).exclude(path_regex=WITH_TRANSACTIONS).parametrize()
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_request_to_a_study_is_answered_as_documented(case: schemathesis.Case) -> None:
+    """The routes are the same; what differs is what a record of the study may hold."""
+    case.call_and_validate()
+
+
+@SCHEMA.include(path_regex=WITH_TRANSACTIONS).parametrize()
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_request_with_transactions_is_answered_as_documented(
+    case: schemathesis.Case,
+) -> None:
+    """Also where a valid one may be refused."""
+    case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
 
 @pytest.fixture
@@ -51,15 +71,42 @@ def test_the_document_describes_every_spelling(
 def test_every_route_for_programs_is_documented(
     app: Flask, document: dict[str, dict[str, object]]
 ) -> None:
-    """All but the pages and their files."""
+    """All but the pages and their files; those of studies once for each."""
     routes = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("api.")}
-    assert set(document["paths"]) == routes
+    expected = {rule.replace("<study>", study) for rule in routes for study in STUDIES}
+    assert set(document["paths"]) == expected
 
 
+def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
+    """Programs are generated from them."""
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    names = [one["operationId"] for one in operations]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() for name in names)
+
+
+@pytest.mark.parametrize("root", ["", *(f"/studies/{study}" for study in STUDIES)])
+@pytest.mark.parametrize("way", ["predict", "explain"])
 def test_the_examples_of_the_document_are_answered(
-    client: FlaskClient, document: dict[str, Any]
+    client: FlaskClient, document: dict[str, Any], root: str, way: str
 ) -> None:
-    """What the documentation page sends when someone tries it works."""
-    body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    """What the documentation page sends when someone tries it works, for every study."""
+    path = f"{root}/{way}"
+    body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    assert len(body["examples"]) == 3
     for example in body["examples"].values():
-        assert client.post("/predict", json=example["value"]).status_code == 200
+        assert client.post(path, json=example["value"]).status_code == 200
+
+
+def test_a_customer_by_transactions_is_described(document: dict[str, Any]) -> None:
+    """With what a transaction needs; features beside them are not."""
+    body = "#/paths/~1studies~1retail~1predict/post/requestBody/content/application~1json/schema"
+    validator = Draft202012Validator({**document, "$ref": body})
+    line = {"invoice": 1, "quantity": 1, "invoice_time": "2024-06-01", "unit_price": 1.5}
+    assert validator.is_valid({"transactions": [line]})
+    assert validator.is_valid([{"transactions": [line], "as_of": None, "explain": True}])
+    assert not validator.is_valid({"transactions": []})
+    assert not validator.is_valid({"transactions": [line], "frequency": 2})
+    for name in line:
+        lacking = {key: value for key, value in line.items() if key != name}
+        assert not validator.is_valid({"transactions": [lacking]})

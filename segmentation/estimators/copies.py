@@ -53,9 +53,12 @@ def with_missing(X: Floats, pattern: NDArray[np.bool_]) -> Floats:
 
 
 def with_noise(X: Floats, level: float, random_state: np.random.RandomState) -> Floats:
-    """Return a copy of `X` with each answer wrong by a normal factor of 1 ± `level`, at least 0."""
-    factors = random_state.normal(1.0, level, X.shape)
-    return np.maximum(X * factors, 0.0).astype(np.float32)
+    """Return a copy of `X` with each answer wrong by a normal factor of 1 ± `level`.
+
+    Answers that aren't negative stay so.
+    """
+    noisy = X * random_state.normal(1.0, level, X.shape)
+    return np.where(X < 0, noisy, np.maximum(noisy, 0.0)).astype(np.float32)
 
 
 class TrainedOnCopies(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -181,8 +181,8 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
             low, high = _range(numbers.get(column.name))
             lowest, highest = min(one[0] for one in everyone), max(one[1] for one in everyone)
             widened = (
-                -math.inf if low == lowest else low / WIDENING,
-                math.inf if high == highest else high * WIDENING,
+                -math.inf if low == lowest else min(low / WIDENING, low * WIDENING),
+                math.inf if high == highest else max(high * WIDENING, high / WIDENING),
             )
             ranges.append(widened if column.name in defining else _EVERYTHING)
         fitting.append(ranges)

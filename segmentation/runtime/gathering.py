@@ -19,6 +19,8 @@ from segmentation.schema import Record, RecordValidator
 
 TRANSACTIONS, AS_OF = "transactions", "as_of"
 MOST_TRANSACTIONS = 10_000
+# Each takes a query of its own: 2 seconds for as many.
+MOST_REFERENCES = 100
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,19 @@ class Gathering:
             if isinstance(record, Mapping) and TRANSACTIONS in record:
                 try:
                     purchases = self._read(row, record)
+                    self._check_number(purchases, groups)
                 except InvalidRecordsError as error:
                     problems += error.problems
                 else:
                     groups[purchases.reference, 0 if self._customer else row].append(purchases)
         return groups.values()
+
+    def _check_number(
+        self, purchases: _Purchases, groups: Mapping[tuple[datetime, int], object]
+    ) -> None:
+        if len(groups) >= MOST_REFERENCES and (purchases.reference, 0) not in groups:
+            message = f"is one more than the {MOST_REFERENCES} times that an array may hold"
+            raise InvalidRecordsError([Problem(purchases.row, AS_OF, "number", message)])
 
     def _read(self, row: int, record: Mapping[str, Any]) -> _Purchases:
         sent = record[TRANSACTIONS]

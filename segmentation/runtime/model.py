@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.artifact import Manifest, Package, read_package
-from segmentation.errors import NotReadyError, PackageError
+from segmentation.errors import InvalidRecordsError, NotReadyError, PackageError
 from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
 from segmentation.runtime.basis import counter_of_missing
 from segmentation.runtime.doubts import Doubts
@@ -74,7 +74,7 @@ class Model:
         model = cls(read_package(path, public_key))
         try:
             model.check_golden()
-        except NotReadyError as error:
+        except (NotReadyError, InvalidRecordsError) as error:
             raise PackageError(f"{path}: {error}") from None
         return model
 

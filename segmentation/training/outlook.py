@@ -77,16 +77,24 @@ def _neighbours(snapshots: Sequence[Snapshot]) -> list[tuple[Snapshot, Snapshot]
 
 def _pair(study: Study, model: Any, earlier: Snapshot, later: Snapshot) -> Labelled:
     """Return the customers as they were, with the segments that became of them."""
-    X, (_, became) = matrix(study, earlier.records), _segments(study, model, later)
-    key = _key(study)
-    return Labelled(X, np.asarray([became[record[key]] for record in earlier.records]))
+    key, became = _key(study), _segments(study, model, later)
+    customers = [record[key] for record in earlier.records]
+    gone = sum(customer not in became for customer in customers)
+    if gone:
+        raise TrainingError(
+            f"{gone} of {len(customers)} customers of {earlier.as_of:%Y-%m-%d} are not among those"
+            f" of {later.as_of:%Y-%m-%d}, so what became of them is not known"
+        )
+    y = np.asarray([became[customer] for customer in customers])
+    return Labelled(matrix(study, earlier.records), y)
 
 
-def _segments(study: Study, model: Any, snapshot: Snapshot) -> tuple[NDArray[Any], dict[Any, Any]]:
+def _segments(study: Study, model: Any, snapshot: Snapshot) -> dict[Any, Any]:
+    """Return the label of each customer's segment at a time."""
     labels = model.predict(matrix(study, snapshot.records))
     key = _key(study)
     ids = [record[key] for record in snapshot.records]
-    return labels, dict(zip(ids, labels.tolist(), strict=True))
+    return dict(zip(ids, labels.tolist(), strict=True))
 
 
 def _key(study: Study) -> str:

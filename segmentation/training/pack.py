@@ -23,7 +23,7 @@ from segmentation.artifact.manifest import (
 )
 from segmentation.artifact.package import Package, digest
 from segmentation.errors import TrainingError
-from segmentation.schema import Record
+from segmentation.schema import Column, Record
 from segmentation.study import Study
 from segmentation.training.describe import baseline, profiles
 from segmentation.training.learned import Learned
@@ -123,7 +123,7 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
     records: list[Record] = []
     for segment in segments:
         average = {
-            column.name: _in_steps(segment.numbers[column.name].mean, column.resolution)
+            column.name: _in_steps(segment.numbers[column.name].mean, column)
             for column in run.study.schema.features
             if column.name in segment.numbers
         }
@@ -145,8 +145,13 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
     return golden
 
 
-def _in_steps(value: float, resolution: float) -> float:
-    return round(round(value / resolution) * resolution, 6) if resolution else value
+def _in_steps(value: float, column: Column) -> float:
+    """Return the nearest answer that the column takes."""
+    step = column.resolution or (1.0 if column.kind == "integer" else 0.0)
+    stepped = round(round(value / step) * step, 6) if step else value
+    low, high = column.minimum, column.maximum
+    at_least = stepped if low is None else max(stepped, low)
+    return at_least if high is None else min(at_least, high)
 
 
 def _caveats(run: Run) -> list[str]:

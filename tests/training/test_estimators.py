@@ -399,6 +399,29 @@ def test_contributions_of_distances_add_up_exactly(
     np.testing.assert_allclose(expected[likely], differences[likely], atol=1e-6)
 
 
+def test_distances_are_trusted_as_far_as_copies_with_gaps_allow() -> None:
+    """Fully for complete records; where all is filled in, not at all: the shares are the answer.
+
+    With every gap filled with 0, an empty record lies at the first group, of a quarter only.
+    """
+    X = np.repeat([[0.0, 0.0], [4.0, 4.0]], [50, 150], axis=0)
+    X += np.random.RandomState(0).normal(0, 1, X.shape)
+    y = np.repeat([0, 1], [50, 150])
+    model = NearestCentroid(Pipeline([("fill", Fill(0.0))]), (0, 1)).fit(X, y)
+    assert model.trust_[0] == 1
+    assert 0 < model.trust_[1] < 1
+    empty = np.full((1, 2), np.nan)
+    np.testing.assert_allclose(model.predict_proba(empty), [[0.25, 0.75]], atol=1e-3)
+    assert model.predict(empty).tolist() == [1]
+    told = model.predict_proba(np.where([True, False], np.nan, X))
+    right = told[np.arange(200), y]
+    for trust in (0.0, 1.0):
+        other = clone(model).fit(X, y)
+        other.trust_[1] = trust
+        less = other.predict_proba(np.where([True, False], np.nan, X))[np.arange(200), y]
+        assert np.log(right).mean() > np.log(less).mean()
+
+
 def test_contributions_are_those_worked_out_by_hand() -> None:
     """At 5.9 the answer adds z c / v, the base takes c² / 2 v: 5.9 - 0.5 and 64.9 - 60.5."""
     model = NearestCentroid(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)

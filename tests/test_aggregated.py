@@ -1,0 +1,353 @@
+"""Customers by their transactions: the features of training, or the exact reason why not."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from flask.testing import FlaskClient
+
+from segmentation.datasets.transactions import validate
+from segmentation.runtime import Model
+from segmentation.runtime.gathering import MOST_REFERENCES, MOST_TRANSACTIONS
+from segmentation.schema import Record
+from segmentation.studies.retail import TRANSACTION
+from tests.conftest import PACKAGES, ROOT
+from tests.test_service import problem
+
+MODEL = Model.load(PACKAGES["retail"])
+PACKED = MODEL.manifest.aggregation
+REFERENCE = PACKED.reference if PACKED else ""
+
+MUG = {
+    "invoice": "400001",
+    "description": "RED MUG",
+    "quantity": 3,
+    "invoice_time": "2024-06-01 10:00:00",
+    "unit_price": 1.5,
+    "customer_id": "7",
+    "country": "Ireland",
+}
+"""A made-up line: three mugs, 4.50 in all."""
+LANTERN = MUG | {
+    "invoice": "400002",
+    "description": "CANDLE LANTERN",
+    "quantity": 1,
+    "invoice_time": "2024-06-11 09:00:00",
+    "unit_price": 13.5,
+}
+
+
+def bought(*lines: dict[str, Any], **beside: object) -> dict[str, Any]:
+    """Return a record made of transactions."""
+    return {"transactions": list(lines), **beside}
+
+
+def ask(client: FlaskClient, record: object) -> Any:
+    """POST to retail."""
+    return client.post("/studies/retail/predict", json=record)
+
+
+def errors(client: FlaskClient, record: object) -> list[tuple[str, str]]:
+    """Return pointer and code of everything that is wrong with a request."""
+    content = problem(ask(client, record), 422)
+    return [(one["pointer"], one["code"]) for one in content["errors"]]
+
+
+def test_two_orders_are_counted_by_hand() -> None:
+    """Ten days before the reference, 4.50 and 13.50; dates count, hours don't."""
+    (record,) = MODEL.check([bought(MUG, LANTERN, as_of="2024-06-21T00:00:00")])
+    assert record["recency_days"] == 10
+    assert record["frequency"] == 2
+    assert record["monetary"] == 18
+    assert record["average_transaction_value"] == 9
+    shares = {name: value for name, value in record.items() if name.startswith("share_") and value}
+    assert shares == {"share_kitchen": 0.25, "share_lighting": 0.75}
+    assert (record["customer_id"], record["country"]) == ("7", "Ireland")
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Record]]:
+    """The sample's clean transactions by customer, as JSON has them."""
+    path = tmp_path_factory.mktemp("clean") / "clean.parquet"
+    validate(ROOT / "data" / "retail.csv", TRANSACTION, path)
+    names = list(TRANSACTION.by_name)
+    with duckdb.connect() as connection:
+        rows = connection.read_parquet(str(path)).select(*names).fetchall()
+    found: dict[str, list[Record]] = defaultdict(list)
+    for row in rows:
+        line = dict(zip(names, row, strict=True))
+        found[line["customer_id"]].append(line | {"invoice_time": str(line["invoice_time"])})
+    return found
+
+
+def test_a_customers_transactions_give_the_features_of_training(
+    lines: dict[str, list[Record]], samples: dict[str, list[Record]]
+) -> None:
+    """For every customer of the sample, all in one request: names, numbers and country."""
+    expected = {str(one["customer_id"]): one for one in samples["retail"]}
+    assert expected.keys() == lines.keys()
+    found = MODEL.check([bought(*lines[customer]) for customer in expected])
+    for record, (customer, trained) in zip(found, expected.items(), strict=True):
+        assert str(record["customer_id"]) == customer
+        for name, value in trained.items():
+            if name != "customer_id":
+                assert record[name] == (
+                    pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+                )
+
+
+def test_transactions_and_their_features_are_answered_alike(
+    client: FlaskClient, lines: dict[str, list[Record]]
+) -> None:
+    """The answer is about the same customer, and explained alike."""
+    for customer in list(lines)[:20]:
+        sent = bought(*lines[customer], explain=True)
+        (features,) = MODEL.check([bought(*lines[customer])])
+        assert ask(client, sent).json == ask(client, features | {"explain": True}).json
+
+
+def test_an_array_of_customers_is_answered_in_its_order(client: FlaskClient) -> None:
+    """Each as if it were alone, also beside records of features and other references."""
+    records = [
+        bought(MUG | {"customer_id": f"A{number}", "quantity": number + 1})
+        | ({"as_of": f"2024-0{7 + number % 3}-01"} if number % 2 else {})
+        for number in range(20)
+    ]
+    records.insert(5, {"customer_id": "features", "recency_days": 3, "frequency": 2})
+    together = ask(client, records).json["predictions"]
+    alone = [ask(client, record).json for record in records]
+    assert [one["id"] for one in together][3:7] == ["A3", "A4", "features", "A5"]
+    for one, other in zip(together, alone, strict=True):
+        assert one == {name: value for name, value in other.items() if name != "model"}
+
+
+def test_the_same_customer_may_come_twice(client: FlaskClient) -> None:
+    """As of two dates or one, each record is a customer of its own."""
+    records = [bought(MUG), bought(MUG, LANTERN), bought(LANTERN)]
+    found = MODEL.check(records)
+    assert [one["frequency"] for one in found] == [1, 2, 1]
+    assert [one["monetary"] for one in found] == [4.5, 18, 13.5]
+
+
+@pytest.mark.parametrize("spelling", ["InvoiceDate", "invoicedate"])
+def test_the_shops_own_headers_are_taken(client: FlaskClient, spelling: str) -> None:
+    """Those of the original's table, as they are or in lower case."""
+    spelled = {
+        "InvoiceNo": 400001,
+        "StockCode": "85123A",
+        "Description": "RED MUG",
+        "Quantity": 3,
+        "InvoiceDate": "2024-06-01 10:00:00",
+        "UnitPrice": 1.5,
+        "CustomerID": 7,
+        "Country": "Ireland",
+    }
+    line = {
+        name if spelling == "InvoiceDate" else name.lower(): value
+        for name, value in spelled.items()
+    }
+    assert MODEL.check([bought(line)]) == MODEL.check([bought(MUG)])
+    renamed = {"Invoice": 400001, "Price": 1.5, "Customer ID": 7}
+    line = {
+        name: value
+        for name, value in (spelled | renamed).items()
+        if name not in ("InvoiceNo", "UnitPrice", "CustomerID")
+    }
+    assert ask(client, bought(line)).json == ask(client, bought(MUG)).json
+
+
+def test_a_customer_may_go_without_a_name_or_under_another(client: FlaskClient) -> None:
+    """An own key beside the transactions is the one that is returned."""
+    nameless = {name: value for name, value in MUG.items() if name != "customer_id"}
+    assert ask(client, bought(nameless)).json["id"] is None
+    assert ask(client, bought(nameless, customer_id=12)).json["id"] == 12
+    assert ask(client, bought(MUG)).json["id"] == "7"
+    for name in ("customer_id", "Customer ID", "customer_id"):
+        assert ask(client, bought(MUG, **{name: "own key"})).json["id"] == "own key"
+
+
+def test_a_customers_name_may_hold_anything() -> None:
+    """Spaces and digits included: it is text."""
+    for name in ("12 monkeys", " 7", "7 ", "é", "'; DROP TABLE transactions"):
+        (record,) = MODEL.check([bought(MUG | {"customer_id": name})])
+        assert record["customer_id"] == name
+
+
+def test_recency_is_relative_to_the_models_own_reference(client: FlaskClient) -> None:
+    """The latest time in its training data, not the clock; or to the time that is sent."""
+    days = (datetime.fromisoformat(REFERENCE).date() - datetime(2024, 6, 1).date()).days
+    (record,) = MODEL.check([bought(MUG)])
+    assert record["recency_days"] == days
+    for as_of, expected in (("2024-06-01T10:00:00", 0), ("2024-06-02", 1), (None, days)):
+        (record,) = MODEL.check([bought(MUG, as_of=as_of)])
+        assert record["recency_days"] == expected
+    late = ask(client, bought(MUG, as_of="2026-06-01")).json
+    early = ask(client, bought(MUG, as_of="2024-06-01 10:00:00")).json
+    assert late["segment"]["id"] == "lapsed_small_baskets"
+    assert early["segment"]["id"] == "active_small_baskets"
+
+
+def test_a_purchase_after_the_reference_is_refused(client: FlaskClient) -> None:
+    """With a pointer to the one, in the record and in an array."""
+    late = [MUG, MUG, LANTERN, MUG | {"invoice_time": "2031-01-01"}]
+    assert errors(client, bought(*late)) == [("/transactions/3/invoice_time", "range")]
+    assert errors(client, [bought(MUG), bought(*late)]) == [
+        ("/1/transactions/3/invoice_time", "range")
+    ]
+    content = problem(ask(client, bought(*late)), 422)
+    assert REFERENCE in content["errors"][0]["detail"]
+    assert errors(client, bought(MUG, as_of="2024-05-31")) == [
+        ("/transactions/0/invoice_time", "range")
+    ]
+
+
+@pytest.mark.parametrize(
+    "as_of", ["2023", "yesterday", "", 20240601, [], {}, True, "2024-06-01T00:00:00Z", "2024-02-31"]
+)
+def test_a_reference_that_is_no_time_is_refused(client: FlaskClient, as_of: object) -> None:
+    """A time zone included: shops record local time."""
+    assert errors(client, bought(MUG, as_of=as_of)) == [("/as_of", "type")]
+
+
+def test_two_customers_in_one_record_are_refused(client: FlaskClient) -> None:
+    """An answer is about one of them; with and without a name are two, too."""
+    other = MUG | {"customer_id": "8"}
+    nameless = MUG | {"customer_id": None}
+    assert errors(client, bought(MUG, other)) == [("/transactions", "customers")]
+    assert errors(client, bought(MUG, nameless)) == [("/transactions", "customers")]
+    assert errors(client, [bought(MUG), bought(MUG, other)]) == [("/1/transactions", "customers")]
+
+
+@pytest.mark.parametrize("name", ["recency_days", "Recency (days)", "recency_(days)", "share_toys"])
+def test_features_beside_transactions_are_refused(client: FlaskClient, name: str) -> None:
+    """They follow from them; the pointer is the name that was sent. Missing ones don't matter."""
+    assert errors(client, bought(MUG, **{name: 0.5})) == [
+        (f"/{name.replace('/', '~1')}", "disagreement")
+    ]
+    assert ask(client, bought(MUG, **{name: None})).status_code == 200
+
+
+def test_the_country_may_come_from_either(client: FlaskClient) -> None:
+    """But not from both."""
+    nowhere = MUG | {"country": None}
+    assert ask(client, bought(nowhere, country="Ireland")).status_code == 200
+    assert ask(client, bought(nowhere)).status_code == 200
+    assert errors(client, bought(MUG, country="Ireland")) == [("/country", "disagreement")]
+
+
+@pytest.mark.parametrize("sent", [None, {}, "transactions", 5, True, []])
+def test_what_is_no_list_of_transactions_is_refused(client: FlaskClient, sent: object) -> None:
+    """An empty one, too: a customer has bought something."""
+    assert errors(client, {"transactions": sent}) == [("/transactions", "type")]
+    assert errors(client, [{"transactions": sent, "frequency": 1}]) == [("/0/transactions", "type")]
+
+
+def test_more_transactions_than_allowed_are_refused(client: FlaskClient) -> None:
+    """As many as that are taken."""
+    assert ask(client, bought(*[MUG] * MOST_TRANSACTIONS)).status_code == 200
+    assert errors(client, bought(*[MUG] * (MOST_TRANSACTIONS + 1))) == [("/transactions", "type")]
+
+
+def test_more_references_than_allowed_are_refused(client: FlaskClient) -> None:
+    """Each takes a query; a hostile sender must not keep a worker busy for minutes."""
+    records = [bought(MUG, as_of=f"2024-07-01T00:{n // 60:02}:{n % 60:02}") for n in range(105)]
+    assert ask(client, records[:MOST_REFERENCES] * 2).status_code == 200
+    assert errors(client, records) == [(f"/{row}/as_of", "number") for row in range(100, 105)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("invoice", None, "missing"),
+        ("quantity", None, "missing"),
+        ("invoice_time", None, "missing"),
+        ("unit_price", None, "missing"),
+        ("quantity", 0, "range"),
+        ("quantity", -3, "range"),
+        ("quantity", 1.5, "type"),
+        ("unit_price", 0, "range"),
+        ("unit_price", "4.2", "type"),
+        ("invoice_time", "2024-02-31", "type"),
+        ("invoice_time", "2024-06-01T10:00:00Z", "type"),
+        ("invoice_time", 20240601, "type"),
+        ("description", "x" * 101, "length"),
+        ("customer_id", [], "type"),
+        ("colour", "red", "unknown_field"),
+    ],
+)
+def test_what_is_wrong_with_one_transaction_is_pointed_at(
+    client: FlaskClient, name: str, value: object, code: str
+) -> None:
+    """By its place and the field's name."""
+    record = bought(MUG, MUG | {name: value})
+    assert errors(client, record) == [(f"/transactions/1/{name}", code)]
+    assert errors(client, [bought(MUG), record]) == [(f"/1/transactions/1/{name}", code)]
+
+
+@pytest.mark.parametrize("line", [None, 5, "mug", [], [MUG]])
+def test_a_transaction_is_an_object(client: FlaskClient, line: Any) -> None:
+    """The pointer ends at it."""
+    assert errors(client, bought(MUG, line)) == [("/transactions/1", "type")]
+
+
+def test_every_record_with_a_problem_is_named_in_order(client: FlaskClient) -> None:
+    """Whichever kind it is of; none is answered."""
+    records = [
+        bought(MUG, as_of="never"),
+        bought(MUG),
+        bought(MUG | {"quantity": 0}),
+        bought(MUG, MUG | {"customer_id": 8}, as_of="2024-07-01"),
+        bought(MUG, frequency=2, as_of="2024-08-01"),
+    ]
+    assert errors(client, records) == [
+        ("/0/as_of", "type"),
+        ("/2/transactions/0/quantity", "range"),
+        ("/3/transactions", "customers"),
+        ("/4/frequency", "disagreement"),
+    ]
+
+
+@pytest.mark.parametrize("study", ["mobile", "household", "credit_card"])
+def test_other_studies_know_no_transactions(client: FlaskClient, study: str) -> None:
+    """They are an unknown field there."""
+    response = client.post(f"/studies/{study}/predict", json=bought(MUG))
+    assert problem(response, 422)["errors"][0]["pointer"] == "/transactions"
+
+
+def test_values_of_transactions_are_never_repeated(client: FlaskClient) -> None:
+    """Nor are those that senders spell unlike any field."""
+    secret = dict.fromkeys(TRANSACTION.by_name, "Zaphod" * 20)
+    late = MUG | {"customer_id": "Zaphod", "invoice_time": "4242-01-01"}
+    for sent in (
+        bought(secret, as_of="Zaphod"),
+        bought(secret),
+        bought(MUG, late),
+        bought(MUG, MUG | {"customer_id": "Zaphod"}),
+        bought(MUG | {"customer_id": "Zaphod", "quantity": 1_000_000, "unit_price": 424_242}),
+        bought(MUG, frequency="Zaphod"),
+    ):
+        content = problem(ask(client, sent), 422)
+        told = json.dumps([content["errors"], content["detail"]])
+        assert "Zaphod" not in told
+        assert "4242" not in told
+
+
+def test_the_sql_of_a_package_can_read_no_file(tmp_path: Path) -> None:
+    """A package may be someone else's: its statement sees the transactions and nothing else."""
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    assert PACKED is not None
+    sql = f"SELECT a AS frequency, $reference FROM '{secret}'"  # noqa: S608  # that's the point
+    packed = MODEL.manifest.model_copy(
+        update={"aggregation": PACKED.model_copy(update={"sql": sql})}
+    )
+    model = Model.load(PACKAGES["retail"])
+    model._gathering = type(model._gathering)(packed)
+    with pytest.raises(duckdb.PermissionException, match="disabled"):
+        model.check([bought(MUG)])

@@ -1,0 +1,216 @@
+"""Forward in time: what a forecast learns from, what it is compared with, what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from segmentation.artifact.manifest import Figure
+from segmentation.datasets import History, Snapshot
+from segmentation.errors import TrainingError
+from segmentation.estimators import Fill, WithOutlook
+from segmentation.schema import Schema
+from segmentation.study import Outlook, Study
+from segmentation.training.learn import learn
+from segmentation.training.outlook import rehearse
+from tests.training.planted import CENTRES, IDS, SPEND, STUDY, VISITS, draw, records, source
+
+SEED = 0
+DAYS = 91
+LATEST = datetime(2024, 9, 1)
+# 60 customers, 20 of each group.
+X, GROUP = draw(n=20)
+
+
+def classifier(random_state: int) -> Pipeline:
+    """Return a classifier that takes NaN."""
+    logistic = LogisticRegression(random_state=random_state)
+    return Pipeline([("fill", Fill(-1.0)), ("scale", StandardScaler()), ("logistic", logistic)])
+
+
+def moved(X: Any, rows: Any, to: int) -> Any:
+    """Return the records with some customers moved into another group."""
+    X = X.copy()
+    X[rows, SPEND], X[rows, VISITS] = CENTRES[to, :2]
+    return X
+
+
+def of(*matrices: Any) -> tuple[Snapshot, ...]:
+    """Return snapshots 91 days apart, the latest first; customers have the same numbers."""
+    return tuple(
+        Snapshot(LATEST - timedelta(DAYS * i), records(one)) for i, one in enumerate(matrices)
+    )
+
+
+LOW, MID, HIGH = (np.flatnonzero(one == GROUP) for one in range(3))
+# Before the latest date six low customers become high ones; before that two mid ones low ones.
+BEFORE = moved(X, LOW[:2], 1)
+THEN = X
+NOW = moved(X, LOW[:6], 2)
+SNAPSHOTS = of(NOW, THEN, BEFORE)
+
+
+def forecast(
+    snapshots: tuple[Snapshot, ...], make: Callable[[int], Any] = classifier
+) -> dict[str, Figure]:
+    """Return the figures of a rehearsal by their names."""
+    found = rehearse(STUDY, Outlook(DAYS, make), snapshots, SEED, "planted.csv")
+    assert len({figure.name for figure in found}) == len(found)
+    return {figure.name: figure for figure in found}
+
+
+def test_staying_is_measured_as_by_hand() -> None:
+    """Of 60 customers 54 are where they were; six of 26 high ones were low.
+
+    Recalls are 14/14, 20/20 and 20/26; precisions 14/20, 20/20 and 20/20.
+    """
+    found = forecast(SNAPSHOTS)
+    values = {
+        name.removesuffix(", 91 days ahead, stays the same"): figure.value
+        for name, figure in found.items()
+        if name.endswith("stays the same")
+    }
+    f1 = [2 * 14 / (14 + 20), 1.0, 2 * 20 / (20 + 26)]
+    assert values == pytest.approx(
+        {
+            "accuracy": 54 / 60,
+            "balanced accuracy": (1 + 1 + 20 / 26) / 3,
+            "macro F1": sum(f1) / 3,
+        },
+        abs=1e-6,
+    )
+
+
+def test_the_largest_class_is_that_of_the_past() -> None:
+    """From BEFORE to THEN customers became low, mid and high in equal parts: the first is said."""
+    found = forecast(SNAPSHOTS)
+    assert found["accuracy, largest class, 91 days ahead"].value == pytest.approx(14 / 60, abs=1e-6)
+
+
+def test_figures_say_when_and_from_what() -> None:
+    """None is agreement with a definition; the date, the way ahead and the source stand there."""
+    found = forecast(SNAPSHOTS)
+    assert not any(figure.circular for figure in found.values())
+    assert {figure.on for figure in found.values()} == {
+        "2024-09-01, from what was known 91 days before, planted.csv"
+    }
+    assert {figure.inputs for figure in found.values()} == {
+        "all features at the earlier date",
+        "the segment stays",
+        "none at the earlier date",
+    }
+    assert found["accuracy, 91 days ahead"].inputs == "all features at the earlier date"
+
+
+class Remembered:
+    """Classifiers as they are made, with the records that they learn from."""
+
+    def __init__(self) -> None:
+        self.models: list[Pipeline] = []
+
+    def __call__(self, random_state: int) -> Pipeline:
+        """Return another one."""
+        self.models.append(classifier(random_state))
+        return self.models[-1]
+
+
+def wild(X: Any) -> Any:
+    """Return records of a day on which everything is another."""
+    random = np.random.default_rng(1)
+    return (random.permuted(X, axis=0) * [9, 9, 1, 1]).astype(np.float32)
+
+
+def test_nothing_of_the_latest_date_reaches_the_rehearsal() -> None:
+    """However the latest snapshot changes, what was learned answers the same."""
+    one, other = Remembered(), Remembered()
+    told = forecast(SNAPSHOTS, one)
+    told_otherwise = forecast(of(wild(NOW), THEN, BEFORE), other)
+    np.testing.assert_array_equal(one.models[0].predict_proba(X), other.models[0].predict_proba(X))
+    name = "accuracy, 91 days ahead"
+    assert told[name].value > 0.8 > told_otherwise[name].value
+
+
+def test_what_was_known_before_does_reach_it() -> None:
+    """The same change of the second latest snapshot makes another classifier."""
+    one, other = Remembered(), Remembered()
+    forecast(SNAPSHOTS, one)
+    forecast(of(NOW, moved(THEN, MID[:8], 2), BEFORE), other)
+    assert np.abs(one.models[0].predict_proba(X) - other.models[0].predict_proba(X)).max() > 0.01
+
+
+def test_customers_who_came_later_are_not_asked_about() -> None:
+    """Only those who were there on the earlier date count."""
+    late = np.vstack([NOW, draw(seed=5, n=10)[0]])
+    assert forecast(of(late, THEN, BEFORE)) == forecast(SNAPSHOTS)
+
+
+def history(snapshots: tuple[Snapshot, ...]) -> History:
+    """Return a history of these snapshots."""
+    return History("planted.csv", "0" * 64, snapshots)
+
+
+WITH_OUTLOOK = replace(STUDY, outlook=Outlook(DAYS, classifier))
+
+
+def learned(snapshots: tuple[Snapshot, ...], study: Study = WITH_OUTLOOK) -> Any:
+    """Return what is learned from a history."""
+    made = replace(source(NOW), history=history(snapshots))
+    return learn(study, made, "quick", SEED)
+
+
+def test_the_model_learns_from_all_pairs_of_dates() -> None:
+    """Two pairs of 60 customers, with today's segments of the later date as the truth."""
+    made = Remembered()
+    found = learned(SNAPSHOTS, replace(STUDY, outlook=Outlook(DAYS, made)))
+    last = found.pipeline[-1]
+    assert isinstance(last, WithOutlook)
+    packed, rehearsed = made.models
+    assert last.classifier_ is packed
+    expected = classifier(SEED).fit(
+        np.vstack([THEN, BEFORE]).astype(np.float64),
+        np.concatenate([last.predict(NOW), last.predict(THEN)]),
+    )
+    np.testing.assert_allclose(last.predict_outlook(X), expected.predict_proba(X))
+    assert (rehearsed.predict_proba(X) != packed.predict_proba(X)).any()
+
+
+def test_todays_answers_do_not_change_with_an_outlook() -> None:
+    """The segments, their probabilities and their figures are those of a study without one."""
+    plain, both = learned(SNAPSHOTS, STUDY), learned(SNAPSHOTS)
+    np.testing.assert_array_equal(both.pipeline.predict_proba(X), plain.pipeline.predict_proba(X))
+    assert both.figures[: len(plain.figures)] == plain.figures
+    assert len(both.figures) > len(plain.figures)
+    assert sorted({IDS[label] for label in both.y}) == sorted(IDS)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_too_short_a_history_is_refused(n: int) -> None:
+    """One pair of dates to ask about and one to learn from are three dates."""
+    message = (
+        r"^an outlook of 91 days needs 3 dates so far apart;"
+        rf" the transactions reach back to {n}$"
+    )
+    with pytest.raises(TrainingError, match=message):
+        learned(SNAPSHOTS[:n])
+
+
+def test_customers_can_only_be_followed_by_an_identifier() -> None:
+    """Without one there is no outlook."""
+    schema = Schema(STUDY.schema.columns[1:])
+    with pytest.raises(TrainingError, match=r"^the study planted has no identifier to follow"):
+        learned(SNAPSHOTS, replace(WITH_OUTLOOK, schema=schema))
+
+
+def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
+    """A table that was edited by hand is met with a sentence, not with a lookup that fails."""
+    message = r"^1 of 60 customers of 2024-06-02 are not among those of 2024-09-01, so what became"
+    with pytest.raises(TrainingError, match=message):
+        forecast(of(NOW[:-1], THEN, BEFORE))
