@@ -14,7 +14,7 @@ RUN python -m venv --without-pip /opt/venv \
     && python -m compileall -q -j 0 /opt/venv
 COPY predict.py train.py gunicorn.conf.py model.bin /app/
 COPY models/ /app/models/
-COPY data/*.csv /app/data/
+COPY data/ /app/data/
 COPY segmentation/ /app/segmentation/
 # Whatever the modes of the checkout: everybody may read, nobody but root may write.
 RUN chmod -R u=rwX,go=rX /app && python -m compileall -q /app

@@ -291,7 +291,9 @@ def test_a_damaged_model_leaves_the_service_live_but_not_ready(
         assert server.post(COMPLETE).status == 503
         assert b"is damaged" in server.get("/readyz").body
         messages = [str(one["message"]) for one in server.log_lines() if one["level"] == "error"]
-        assert any("model of mobile refused" in message and "is damaged" in message for message in messages)
+        assert any(
+            "model of mobile refused" in message and "is damaged" in message for message in messages
+        )
 
 
 def test_a_setting_that_cannot_be_used_ends_the_start_with_one_line() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
@@ -21,7 +21,7 @@ from segmentation.estimators.contributions import Contributions
 
 Floats = NDArray[np.float64]
 
-# Records, and copies of each for each number of missing answers, from which trust is learned.
+# Records, and copies of each for each number of missing answers, that scores are calibrated on.
 _MOST_COPIED = 1000
 _N_COPIES = 4
 
@@ -39,8 +39,10 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     one variance and one weight (Bishop, Pattern Recognition and Machine Learning, 9.3.2). Answers
     that are still missing after `space` are left out of the distances, which is what that mixture
     says about them, and then `prior` tells, from the other answers, what to expect beforehand.
-    What is left, or what `space` fills in, may say too much: so the fewer answers there are, the
-    more a record is drawn towards the segments' shares, as far as copies with gaps ask for it.
+    What is left, or what `space` fills in, may say too much, or too often the same: so for each
+    number of missing answers the scores are calibrated on copies with gaps, by one weight and one
+    term for each segment (bias-corrected temperature scaling: Alexandari, Kundaje and Shrikumar
+    2020, https://proceedings.mlr.press/v119/alexandari20a.html).
 
     Parameters
     ----------
@@ -62,8 +64,9 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     shares_ : ndarray of shape (n_classes,)
         What is expected of a record without a prior.
     trust_ : ndarray of shape (n_defining + 1,)
-        Weight of the distances against the shares, by the number of missing defining answers: 1
-        for a complete record.
+        Weight of the scores, by the number of missing defining answers: 1 for a complete record.
+    leaning_ : ndarray of shape (n_defining + 1, n_classes)
+        What is added to the weighted scores: 0 for a complete record.
     centroids_ : ndarray of shape (n_classes, n_dimensions)
         Mean of each segment's records in the space.
     variance_ : float
@@ -87,7 +90,8 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.shares_ = np.bincount(positions) / len(positions)
         self.prior_ = None if self.prior is None else clone(self.prior).fit(X, y)
         self.trust_ = np.ones(len(self.columns) + 1)
-        self._learn_trust(np.asarray(X, dtype=np.float64), positions)
+        self.leaning_ = np.zeros((len(self.columns) + 1, len(self.classes_)))
+        self._calibrate(np.asarray(X, dtype=np.float64), positions)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -113,45 +117,36 @@ class NearestCentroid(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         values = np.zeros((len(Z), len(self.classes_), self.n_features_in_))
         values[:, :, list(self.columns)] = products
         self._add_prior(X, ~observed.all(axis=1), base, values)
-        trust = self._trust(X)
-        base = trust * base + (1.0 - trust) * np.log(self.shares_)
+        n_missing = self._n_missing(X)
+        trust = self.trust_[n_missing][:, np.newaxis]
+        base = trust * base + self.leaning_[n_missing]
         return Contributions(base, values * trust[:, np.newaxis], "log_odds")
 
     def _defining(self, X: Any) -> Floats:
         return np.asarray(X, dtype=np.float64)[:, list(self.columns)]
 
-    def _trust(self, X: Any) -> Floats:
-        """Return the weight of each record's distances, of shape (n_samples, 1)."""
-        n_missing = np.isnan(self._defining(X)).sum(axis=1)
-        return np.asarray(self.trust_[n_missing][:, np.newaxis])
+    def _n_missing(self, X: Any) -> NDArray[np.intp]:
+        return np.asarray(np.isnan(self._defining(X)).sum(axis=1))
 
-    def _learn_trust(self, X: Floats, positions: NDArray[np.intp]) -> None:
-        """Find the weights at which copies with gaps are most probably in their segments.
-
-        Convex for each number of missing answers: a logarithm of sums of exponentials of lines.
-        """
-        whole = np.flatnonzero(~np.isnan(self._defining(X)).any(axis=1))
+    def _calibrate(self, X: Floats, positions: NDArray[np.intp]) -> None:
+        """Learn weight and terms for each number of missing answers."""
+        whole = np.flatnonzero(self._n_missing(X) == 0)
         rows = whole[:: len(whole) // _MOST_COPIED + 1]
-        expected = np.log(self.shares_)
         # Without any of them a prior speaks alone, and is calibrated itself.
         most = len(self.columns) - (self.prior_ is not None)
         for n_missing in range(1, most + 1 if len(rows) else 1):
             copies = np.vstack([X[rows]] * _N_COPIES)
             _hide(copies, self.columns, n_missing)
-            away = self._by_distance(copies) - expected
             truth = np.tile(positions[rows], _N_COPIES)
-
-            def loss(trust: float, away: Floats = away, truth: Any = truth) -> float:
-                scores = log_softmax(expected + trust * away, axis=1)
-                return -float(scores[np.arange(len(truth)), truth].mean())
-
-            found = minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded")
-            self.trust_[n_missing] = found.x if loss(found.x) < loss(1.0) else 1.0
+            self.trust_[n_missing], self.leaning_[n_missing] = _scaling(
+                self._by_distance(copies), truth
+            )
 
     def _log_probabilities(self, X: Any) -> Floats:
         check_is_fitted(self)
-        trust = self._trust(X)
-        return trust * self._by_distance(X) + (1.0 - trust) * np.log(self.shares_)
+        n_missing = self._n_missing(X)
+        trusted = self.trust_[n_missing][:, np.newaxis] * self._by_distance(X)
+        return np.asarray(trusted + self.leaning_[n_missing])
 
     def _by_distance(self, X: Any) -> Floats:
         Z = self.space_.transform(self._defining(X))
@@ -206,6 +201,29 @@ def _hide(X: Floats, columns: Sequence[int], n_missing: int) -> None:
     rank = random.permuted(np.tile(np.arange(len(columns)), (len(X), 1)), axis=1)
     defining = X[:, list(columns)]
     X[:, list(columns)] = np.where(rank < n_missing, np.nan, defining)
+
+
+def _scaling(scores: Floats, truth: NDArray[np.intp]) -> tuple[float, Floats]:
+    """Return the weight, from 0 to 1, and the terms at which the truth is most probable.
+
+    Convex: logarithms of sums of exponentials of what is linear in them.
+    """
+    n_classes = scores.shape[1]
+    # Only differences between segments count; without the rest the search is well conditioned.
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    spread = float(scores.std()) or 1.0
+    right = np.eye(n_classes)[truth]
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        logarithms = log_softmax(parameters[0] * scores / spread + parameters[1:], axis=1)
+        error = (np.exp(logarithms) - right) / len(truth)
+        slope = np.append((error * scores).sum() / spread, error.sum(axis=0))
+        return -float((logarithms * right).sum() / len(truth)), slope
+
+    start = np.append(spread, np.zeros(n_classes))
+    bounds = [(0.0, spread), *[(None, None)] * n_classes]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(found[0] / spread), found[1:] - found[1:].mean()
 
 
 class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped library

@@ -35,7 +35,7 @@ class SegmentProbability(TypedDict):
     probability: float
 
 
-class Outlook(TypedDict):
+class LaterSegment(TypedDict):
     """How probable each segment is some days later; ``segment`` is the most probable one's id."""
 
     days: int
@@ -59,7 +59,7 @@ class Answer(TypedDict):
     basis: Basis
     warnings: list[Doubt]
     id: int | str | None
-    outlook: NotRequired[Outlook]
+    outlook: NotRequired[LaterSegment]
     explanation: NotRequired[Explanation]
 
 
@@ -135,7 +135,7 @@ class AnswerWriter:
             "id": identifier,
         }
 
-    def outlook(self, probabilities: Sequence[float]) -> Outlook:
+    def outlook(self, probabilities: Sequence[float]) -> LaterSegment:
         """Return what is answered about the later day."""
         most_probable = max(range(len(probabilities)), key=probabilities.__getitem__)
         return {

@@ -93,6 +93,10 @@ class Explainer:
             found = estimator.contributions(features)
         except ImportError as error:
             raise _unavailable(error) from None
+        except Exception as error:
+            # A model of someone's own study, of a kind that shap knows nothing about.
+            logger.exception("no explanation: %s", type(estimator).__name__)
+            raise UnavailableError("Models of this kind cannot be explained.") from error
         probabilities = self._score(features)
         return [
             self._explained(row, probabilities[i], found.base[i], found.values[i], found.scale)

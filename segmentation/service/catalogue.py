@@ -65,10 +65,12 @@ class Catalogue:
 def packages(settings: Settings) -> dict[str, Path]:
     """Return where the package of each study is.
 
-    ``NAME.bin`` in the folder of models is the study NAME. MODEL_PATH is the default study, unless
-    that is in the folder: then it is the study that is the default where nobody says otherwise.
+    ``NAME.bin`` in the folder of models is the study NAME. MODEL_PATH is the default study. Where
+    that is in the folder, a file at MODEL_PATH is the study that is the default unless said.
     """
     found = {path.stem: path for path in sorted(settings.models_dir.glob(f"*{SUFFIX}"))}
+    if settings.default_study not in found:
+        return {settings.default_study: settings.model_path} | found
     usual = str(Settings.model_fields["default_study"].default)
-    name = usual if settings.default_study in found else settings.default_study
-    return {name: settings.model_path} | found
+    there = {usual: settings.model_path} if settings.model_path.exists() else {}
+    return there | found

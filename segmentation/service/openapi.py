@@ -169,8 +169,10 @@ def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Docu
 def _add(schemas: Document, model: Any) -> None:
     """Add the schema of a type, and of what it is made of, to the components."""
     schema = TypeAdapter(model).json_schema(ref_template=_REFERENCE, mode="serialization")
-    schemas.update(schema.pop("$defs", {}))
-    schemas[model.__name__] = schema
+    found = {**schema.pop("$defs", {}), model.__name__: schema}
+    for name, one in found.items():
+        if schemas.setdefault(name, one) != one:
+            raise TypeError(f"two types of answers are called {name}")
 
 
 def _study_paths(

@@ -17,7 +17,8 @@ from segmentation.training import report
 from segmentation.training.identity import Before, read_before
 from segmentation.training.learn import learn
 from segmentation.training.pack import Run, pack
-from segmentation.training.source import Source, read_source
+from segmentation.training.sound import check_study
+from segmentation.training.source import Source, has_sample, read_source
 from segmentation.training.tracking import track
 
 LARGEST_SEED = 2**32 - 1
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=[*STUDIES, ALL],
         default=DEFAULT_STUDY,
         metavar="NAME",
-        help=f"{', '.join(STUDIES)} or {ALL}; default: %(default)s",
+        help=f"{', '.join(STUDIES)}, or {ALL} that have a sample; default: %(default)s",
     )
     add("--data", metavar="FILE", help="what to train on (default: the synthetic sample)")
     add("--categories", type=Path, metavar="FILE",
@@ -75,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.study == ALL and (options.data or options.output or options.categories):
         parser.error(f"--data, --categories and --output need one --study, not {ALL}")
-    chosen = list(STUDIES) if options.study == ALL else [options.study]
+    everything = [name for name, study in STUDIES.items() if has_sample(study)]
+    chosen = everything if options.study == ALL else [options.study]
     status = 0
     for name in chosen:
         status = max(status, _attempt(options, STUDIES[name]))
@@ -113,6 +115,7 @@ def _train(options: argparse.Namespace, study: Study) -> None:
         sign(b"Is this a key?", options.sign)
     if study.grids and options.grid not in study.grids:
         raise TrainingError(f"the study {study.name} has no grid {options.grid}")
+    check_study(study)
     study, source = read_source(study, options.data, options.categories)
     report.heading(study, source, options.grid)
     before = _before(options, study, source, output)

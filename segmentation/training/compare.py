@@ -25,7 +25,8 @@ from segmentation.estimators import Floats, TrainedOnCopies
 from segmentation.study import Reading, Study
 from segmentation.training.candidates import Candidate, candidates, readers
 from segmentation.training.conditions import robust_accuracy
-from segmentation.training.discovered import FOLDS, reader, refitted
+from segmentation.training.discovered import refitted
+from segmentation.training.foresight import FOLDS, reader
 from segmentation.training.labelled import SEARCH_FOLDS
 from segmentation.training.labels import ContiguousLabels
 from segmentation.training.quality import classification_figures

@@ -8,7 +8,7 @@ and named again each time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,30 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.cluster import KMeans
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score
-from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.manifest import ClusterReport, Figure, Stability
+from segmentation.artifact.manifest import ClusterReport, Stability
 from segmentation.datasets import Table
 from segmentation.errors import TrainingError
-from segmentation.estimators import Floats, NearestCentroid, Take
-from segmentation.study import Reading, Study
-from segmentation.training.conditions import INCOMPLETE, INDIRECT, conditions
+from segmentation.estimators import Floats, NearestCentroid
+from segmentation.study import Study
+from segmentation.training.conditions import conditions
 from segmentation.training.conformal import calibrate, coverage
+from segmentation.training.foresight import Refit, cross_validated
 from segmentation.training.identity import Before, Continued, continued
 from segmentation.training.learned import Learned, figures
 from segmentation.training.naming import name_clusters
 from segmentation.training.quality import (
-    baselines,
-    classification_figures,
     cluster_quality,
     k_curve,
 )
-from segmentation.training.samples import Labelled, check_classes, matrix, segment_ids
+from segmentation.training.samples import Labelled, check_classes, matrix
 
 N_STARTS = 50
 # For the many refits, which begin at other places anyway.
@@ -48,13 +44,8 @@ N_STARTS_AGAIN = 10
 N_BOOTSTRAPS = 20
 # Bootstrap samples on which coverage is measured, other than those that calibrate.
 N_COVERAGE = 5
-FOLDS = 5
-SHARES = "nothing but the segments' shares"
 CURVE = range(2, 9)
 TRUTH = "the segment in which the clusters of all records put the record's complete answers"
-
-
-Refit = Callable[[Floats, int], Pipeline]
 
 
 @dataclass(frozen=True)
@@ -110,7 +101,7 @@ def learn_discovered(study: Study, table: Table, seed: int, before: Before | Non
         n_train=len(found.ids),
         figures=(
             *figures(covered, on, "complete and incomplete records", circular=True),
-            *_cross_validated(study, again, Labelled(X, y), seed, table.name),
+            *cross_validated(study, again, Labelled(X, y), seed, table.name),
         ),
         clusters=_report(study, X, found, refits[:N_BOOTSTRAPS], seed),
         lineage=found.named.lineage,
@@ -214,89 +205,6 @@ def _coverage(
             found[f"coverage, {kind}"].append(covered)
             found[f"unsure, {kind}"].append(unsure)
     return {name: float(np.mean(values)) for name, values in found.items()}
-
-
-def _cross_validated(
-    study: Study, again: Refit, data: Labelled, seed: int, source: str
-) -> list[Figure]:
-    """Measure predictions of the segment, with the clusters found again in each fold.
-
-    The truth of a held-out record is the segment in which the fold's own clusters put its complete
-    answers.
-    """
-    served = defaultdict(list)
-    readings = defaultdict(list)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for inside, outside in folds.split(data.X, data.y):
-        model = again(data.X[inside], seed)
-        train = Labelled(data.X[inside], model.predict(data.X[inside]))
-        test = Labelled(data.X[outside], model.predict(data.X[outside]))
-        for name, value in baselines(train.y, test.y, seed).items():
-            readings["none", name].append(value)
-        for name, value in _as_served(study, model, test, seed).items():
-            served[name].append(value)
-        for reading in study.readings:
-            for name, value in read(study, reading, train, test).items():
-                readings[reading.name, name].append(value)
-    on = f"{FOLDS}-fold cross-validation with the clusters refitted, {source}"
-    return [*_served_figures(study, served, on), *_reading_figures(study, readings, on)]
-
-
-def _as_served(study: Study, model: Pipeline, test: Labelled, seed: int) -> dict[str, float]:
-    """Measure the answers to incomplete records, and all about those without defining answers."""
-    values = {}
-    for condition in conditions(test.X, seed, 1, study.schema.decisive, ()):
-        P = model.predict_proba(condition.stacked)
-        y = np.tile(test.y, len(condition.copies))
-        if condition.kind == INCOMPLETE:
-            values[f"accuracy, {condition.name}"] = float((model.classes_[P.argmax(1)] == y).mean())
-        elif condition.kind == INDIRECT:
-            all_about = classification_figures(
-                segment_ids(study, y), P, segment_ids(study, model.classes_)
-            )
-            values |= {f"{name}, {INDIRECT}": value for name, value in all_about.items()}
-    return values
-
-
-def read(study: Study, reading: Reading, train: Labelled, test: Labelled) -> dict[str, float]:
-    """Measure a logistic regression that reads some features."""
-    model = reader(study, reading, LogisticRegression(max_iter=2000)).fit(train.X, train.y)
-    truth, classes = segment_ids(study, test.y), segment_ids(study, model.classes_)
-    return classification_figures(truth, model.predict_proba(test.X), classes)
-
-
-def reader(study: Study, reading: Reading, classifier: Any) -> Pipeline:
-    """Return an unfitted pipeline of a classifier that reads some features of the matrix."""
-    names = [column.name for column in study.schema.features]
-    positions = tuple(names.index(name) for name in reading.columns)
-    fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    steps = [("take", Take(positions)), ("fill", fill), ("scale", StandardScaler())]
-    return Pipeline([*steps, ("model", classifier)])
-
-
-def _served_figures(study: Study, served: dict[str, list[float]], on: str) -> list[Figure]:
-    means = {name: float(np.mean(values)) for name, values in served.items()}
-    indirect = {name: value for name, value in means.items() if name.endswith(INDIRECT)}
-    partly = {name: value for name, value in means.items() if name not in indirect}
-    others = [column.title.strip() for column in study.schema.features if not column.defines]
-    prior = _nearest(study, 0).prior is not None
-    make = partial(figures, on=on)
-    return [
-        *make(partly, inputs="some of the defining answers and all others", circular=True),
-        *make(indirect, inputs=f"only {', '.join(others)}" if prior else SHARES, circular=False),
-    ]
-
-
-def _reading_figures(
-    study: Study, readings: dict[tuple[str, str], list[float]], on: str
-) -> list[Figure]:
-    defining = {column.name for column in study.schema.features if column.defines}
-    circular = {one.name: bool(defining.intersection(one.columns)) for one in study.readings}
-    found = []
-    for (reading, name), values in readings.items():
-        one = {f"{name}, {reading}" if reading != "none" else name: float(np.mean(values))}
-        found += figures(one, on, reading, circular=circular.get(reading, False))
-    return found
 
 
 def _report(

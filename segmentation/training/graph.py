@@ -232,10 +232,11 @@ def _(step: NearestCentroid, graph: Graph, value: str) -> str:
     distances = graph.node("ReduceSum", squares, graph.constant([2], np.int64), keepdims=0)
     scores = graph.node("Div", distances, graph.constant(-2.0 * step.variance_))
     scores = graph.node("Add", scores, _prior(step, graph, X, space))
-    trust = graph.node("Gather", graph.constant(step.trust_), _n_gaps(graph, defining))
-    distrust = graph.node("Sub", graph.constant(1.0), trust)
-    shares = graph.node("Mul", distrust, graph.constant(np.log(step.shares_)))
-    scores = graph.node("Add", graph.node("Mul", trust, scores), shares)
+    n_gaps = _n_gaps(graph, defining)
+    trusted = graph.node("Mul", graph.node("Gather", graph.constant(step.trust_), n_gaps), scores)
+    one_axis = graph.node("Squeeze", n_gaps, graph.constant([1], np.int64))
+    leaning = graph.node("Gather", graph.constant(step.leaning_), one_axis, axis=0)
+    scores = graph.node("Add", trusted, leaning)
     return graph.node("Softmax", scores, axis=1)
 
 

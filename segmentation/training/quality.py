@@ -6,7 +6,7 @@ Which records a figure is about, and whether its inputs define the label, is sai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,14 @@ from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import (
-    adjusted_rand_score,
     calinski_harabasz_score,
     davies_bouldin_score,
     f1_score,
     roc_auc_score,
     silhouette_score,
 )
-from sklearn.utils import check_random_state, resample
 
-from segmentation.artifact.manifest import CurvePoint, Stability
+from segmentation.artifact.manifest import CurvePoint
 from segmentation.errors import TrainingError
 
 # A silhouette compares every two records: beyond this many it is that of a sample.
@@ -35,9 +33,6 @@ DISTANCES_AT_ONCE_MB = 8
 FEWEST_CLUSTERS = 2
 CALIBRATION_BINS = 10
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
-
-Fit = Callable[[Any, int], Callable[[Any], NDArray[Any]]]
-"""``fit(X, seed)`` fits a whole pipeline and returns what labels any rows."""
 
 
 def cluster_quality(
@@ -75,40 +70,6 @@ def cluster_quality(
         "Davies-Bouldin": float(davies_bouldin_score(Z, labels)),
         "Calinski-Harabasz": float(calinski_harabasz_score(Z, labels)),
     }
-
-
-def bootstrap_agreement(fit: Fit, X: Any, n_samples: int, seed: int) -> Stability:
-    """Fit everything again on bootstrap samples and compare the labels of the original records.
-
-    Parameters
-    ----------
-    fit : callable
-        ``fit(X, seed)`` fits the whole pipeline, scaling and projection included, and returns a
-        callable that labels any rows. Each sample gets another seed, as a retraining would.
-    X : array, data frame or list of n_records rows
-    n_samples : int
-        Bootstrap samples, each of n_records rows drawn with replacement.
-    seed : int
-
-    Returns
-    -------
-    Stability
-        Of the adjusted Rand index (Hubert and Arabie 1985, https://doi.org/10.1007/BF01908075)
-        between the labels of the original fit and of each sample's fit: 1 for the same groups, 0
-        for what chance gives. After Hennig 2007, https://doi.org/10.1016/j.csda.2006.11.025.
-    """
-    original = fit(X, seed)(X)
-    random = check_random_state(seed)
-    agreements = [
-        float(adjusted_rand_score(original, fit(resample(X, random_state=random), seed + 1 + i)(X)))
-        for i in range(n_samples)
-    ]
-    return Stability(
-        mean=float(np.mean(agreements)),
-        deviation=float(np.std(agreements)),
-        worst=min(agreements),
-        n=n_samples,
-    )
 
 
 def k_curve(Z: NDArray[Any], ks: Sequence[int], seed: int) -> list[CurvePoint]:

@@ -94,4 +94,13 @@ def _from_transactions(
 
 
 def _is_sample(sha256: str, sample: Path) -> bool:
-    return sample.is_file() and hashlib.sha256(sample.read_bytes()).hexdigest() == sha256
+    """Whether a file is the sample of a study, and one that a generator of ours has made."""
+    generator = sample.with_name(f"make_{sample.stem}.py")
+    if not (sample.is_file() and generator.is_file()):
+        return False
+    return hashlib.sha256(sample.read_bytes()).hexdigest() == sha256
+
+
+def has_sample(study: Study) -> bool:
+    """Whether there is something to train a study on where nothing is named."""
+    return (SAMPLES / f"{study.name}.csv").is_file()

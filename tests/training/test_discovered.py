@@ -22,7 +22,8 @@ from segmentation.studies.retail import RETAIL
 from segmentation.study import Study, centroids, record_matrix
 from segmentation.training import discovered
 from segmentation.training.conditions import INDIRECT, conditions
-from segmentation.training.discovered import FOLDS, N_BOOTSTRAPS, N_COVERAGE, discover, refitted
+from segmentation.training.discovered import N_BOOTSTRAPS, N_COVERAGE, discover, refitted
+from segmentation.training.foresight import FOLDS, cross_validated
 from segmentation.training.learn import learn
 from segmentation.training.learned import Learned
 from segmentation.training.samples import matrix
@@ -201,7 +202,7 @@ def test_a_group_only_among_held_out_records_is_unknown_to_the_fold(fits: Fits) 
     fits.clear()
     again = partial(discovered.refitted, STUDY)
     data = discovered.Labelled(far, learned.y)
-    discovered._cross_validated(STUDY, again, data, SEED, "here")
+    cross_validated(STUDY, again, data, SEED, "here")
     seen, model = fits[0]
     np.testing.assert_array_equal(seen, far[inside])
     assert seen[:, SPEND].max() < 110

@@ -279,6 +279,12 @@ def test_nearest_centroid_is_sure_as_by_hand() -> None:
     assert model.predict([[-99.0], [5.9], [6.1], [1e6]]).tolist() == [3, 3, 8, 8]
 
 
+def as_the_mixture_has_it(model: NearestCentroid) -> None:
+    """Take back what was calibrated on copies with gaps."""
+    model.trust_[:] = 1.0
+    model.leaning_[:] = 0.0
+
+
 def test_nearest_centroid_leaves_gaps_out_of_the_distance() -> None:
     """With the first answer missing the second alone decides, beside the shares of segments.
 
@@ -287,6 +293,7 @@ def test_nearest_centroid_leaves_gaps_out_of_the_distance() -> None:
     """
     X = np.array([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [10.0, 4.0]])
     model = NearestCentroid(as_it_is(0, 1), (0, 1)).fit(X, [0, 0, 0, 1])
+    as_the_mixture_has_it(model)
     assert (model.shares_.tolist(), model.variance_) == ([0.75, 0.25], 0.5)
     gap = np.nan
     odds = model.predict_proba([[gap, 2.0], [gap, 3.0], [gap, gap], [5.0, 2.0]])
@@ -354,6 +361,8 @@ def test_a_prior_speaks_only_where_something_is_missing() -> None:
     gaps[:, :3] = np.nan
     np.testing.assert_allclose(model.predict_proba(gaps), model.prior_.predict_proba(X))
     gaps[:, 0] = X[:, 0]
+    for one in (model, plain):
+        as_the_mixture_has_it(one)
     odds = np.log(model.predict_proba(gaps)) - np.log(plain.predict_proba(gaps))
     expected = model.prior_.predict_log_proba(X) - np.log(plain.shares_)
     np.testing.assert_allclose(odds - odds[:, :1], expected - expected[:, :1], atol=1e-6)
@@ -399,8 +408,8 @@ def test_contributions_of_distances_add_up_exactly(
     np.testing.assert_allclose(expected[likely], differences[likely], atol=1e-6)
 
 
-def test_distances_are_trusted_as_far_as_copies_with_gaps_allow() -> None:
-    """Fully for complete records; where all is filled in, not at all: the shares are the answer.
+def test_scores_are_calibrated_on_copies_with_gaps() -> None:
+    """Not for complete records; where all is filled in, the shares are the answer.
 
     With every gap filled with 0, an empty record lies at the first group, of a quarter only.
     """
@@ -409,17 +418,17 @@ def test_distances_are_trusted_as_far_as_copies_with_gaps_allow() -> None:
     y = np.repeat([0, 1], [50, 150])
     model = NearestCentroid(Pipeline([("fill", Fill(0.0))]), (0, 1)).fit(X, y)
     assert model.trust_[0] == 1
-    assert 0 < model.trust_[1] < 1
+    assert not model.leaning_[0].any()
+    assert 0 < model.trust_[1] <= 1
     empty = np.full((1, 2), np.nan)
     np.testing.assert_allclose(model.predict_proba(empty), [[0.25, 0.75]], atol=1e-3)
     assert model.predict(empty).tolist() == [1]
-    told = model.predict_proba(np.where([True, False], np.nan, X))
-    right = told[np.arange(200), y]
-    for trust in (0.0, 1.0):
-        other = clone(model).fit(X, y)
-        other.trust_[1] = trust
-        less = other.predict_proba(np.where([True, False], np.nan, X))[np.arange(200), y]
-        assert np.log(right).mean() > np.log(less).mean()
+    incomplete = np.vstack([np.where([i == 0, i == 1], np.nan, X) for i in range(2)])
+    twice = np.tile(y, 2)
+    told = np.log(model.predict_proba(incomplete)[np.arange(400), twice]).mean()
+    as_the_mixture_has_it(model)
+    assert told > np.log(model.predict_proba(incomplete)[np.arange(400), twice]).mean()
+    assert told > np.log([0.25, 0.75])[twice].mean()
 
 
 def test_contributions_are_those_worked_out_by_hand() -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import log
-from typing import Any
 
 import numpy as np
 import pytest
 
-from segmentation.artifact.manifest import Stability
 from segmentation.errors import TrainingError
 from segmentation.training import quality
 from segmentation.training.quality import (
     baselines,
-    bootstrap_agreement,
     calibration_error,
     classification_figures,
     cluster_quality,
@@ -62,49 +58,6 @@ def test_cluster_quality_refuses_what_are_no_clusters(labels: list[int]) -> None
     """One cluster of all records, or one for each, has nothing to be compared with."""
     with pytest.raises(TrainingError, match=r"^4 records cannot be judged in [14] clusters$"):
         cluster_quality(PAIRS, PAIRS, np.array(labels))
-
-
-def test_bootstrap_agreement_is_complete_where_every_fit_says_the_same() -> None:
-    """A rule that no sample changes agrees with itself, with nothing to deviate."""
-
-    def fit(X: Any, seed: int) -> Callable[[Any], Any]:
-        return lambda rows: (rows[:, 0] > 5).astype(int)
-
-    assert bootstrap_agreement(fit, PAIRS, 3, 0) == Stability(
-        mean=1.0, deviation=0.0, worst=1.0, n=3
-    )
-
-
-def test_bootstrap_agreement_compares_each_refit_with_the_original_labels() -> None:
-    """Halves that cross share no pair of records: (0 - 2/3) / (2 - 2/3) = -1/2."""
-
-    def fit(X: Any, seed: int) -> Callable[[Any], Any]:
-        labels = [0, 1, 0, 1] if seed == 9 else [0, 0, 1, 1]
-        return lambda _: np.array(labels)
-
-    assert bootstrap_agreement(fit, PAIRS, 2, 7) == Stability(
-        mean=0.25, deviation=0.75, worst=-0.5, n=2
-    )
-
-
-def test_bootstrap_agreement_fits_on_samples_with_replacement_and_other_seeds() -> None:
-    """Each refit sees as many rows, all of them from the records; the same seed draws the same."""
-    seen: list[tuple[int, list[int]]] = []
-
-    def fit(X: Any, seed: int) -> Callable[[Any], Any]:
-        seen.append((seed, X[:, 0].astype(int).tolist()))
-        return lambda rows: np.arange(len(rows)) % 2
-
-    X = np.arange(20.0)[:, np.newaxis]
-    bootstrap_agreement(fit, X, 2, 5)
-    assert [seed for seed, _ in seen] == [5, 6, 7]
-    assert seen[0][1] == list(range(20))
-    for _, rows in seen[1:]:
-        assert len(rows) == 20
-        assert set(rows) < set(range(20))
-    assert seen[1][1] != seen[2][1]
-    bootstrap_agreement(fit, X, 2, 5)
-    assert seen[3:] == seen[:3]
 
 
 def test_k_curve_measures_each_number_of_clusters() -> None:

@@ -1,0 +1,91 @@
+"""Whether a study fits together: what its author may have mistyped, said before work begins."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from segmentation.errors import TrainingError
+from segmentation.study import Study
+
+# A command line, a path and a file carry it.
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def check_study(study: Study) -> None:
+    """Refuse a study whose parts don't fit together.
+
+    Raises
+    ------
+    TrainingError
+        With everything that was found.
+    """
+    found = [*_about_columns(study), *_about_segments(study), *_about_rules(study)]
+    if not hasattr(study.pipeline(0)[-1], "contributions"):
+        found.append("its pipeline must end in centroids or TrainedOnCopies, which explain answers")
+    if not _NAME.fullmatch(study.name) or study.name == "all":
+        found.insert(0, "its name must be lower-case letters, digits and _, and not all")
+    if found:
+        raise TrainingError(f"the study {study.name} can't be trained: {'; '.join(found)}")
+
+
+def _about_columns(study: Study) -> Iterator[str]:
+    schema = study.schema
+    yield from _twice("column", (column.name for column in schema.columns))
+    titles = [
+        title
+        for column in schema.columns
+        for title in {column.title, *(alias.title for alias in column.aliases)}
+    ]
+    yield from _twice("header", titles)
+    if not schema.features:
+        yield "no column is a feature"
+    for column in schema.features:
+        if not column.numeric:
+            yield f"the feature {column.name} must be a number: text is context"
+    if schema.target is not None and schema.target.kind != "integer":
+        yield f"the target {schema.target.name} must be of the kind integer"
+    for rule in schema.derived:
+        yield from _unknown("Derived", (rule.column, *rule.largest_of), schema.by_name)
+
+
+def _about_segments(study: Study) -> Iterator[str]:
+    yield from _twice("segment", (segment.id for segment in study.segments))
+    yield from _twice("label", (str(segment.label) for segment in study.segments))
+    if len(study.segments) < 2:  # noqa: PLR2004  # nothing can be told apart in one
+        yield "it needs two segments or more"
+
+
+def _about_rules(study: Study) -> Iterator[str]:
+    features = [column.name for column in study.schema.features]
+    for reading in study.readings:
+        yield from _unknown(f"the reading {reading.name!r}", reading.columns, features)
+    for rule in study.implications:
+        yield from _unknown("Implication", (rule.column, rule.other), study.schema.by_name)
+    if not study.naming:
+        return
+    ids = [segment.id for segment in study.segments]
+    for pick in study.naming:
+        yield from _unknown(f"the rule of {pick.segment}", pick.columns, features)
+    picked = [pick.segment for pick in study.naming]
+    yield from _twice("rule", picked)
+    yield from _unknown("naming", picked, ids, "segment")
+    if len(picked) != len(ids) - 1:
+        yield f"{len(ids)} segments need {len(ids) - 1} rules of naming, not {len(picked)}"
+    if not study.schema.defining:
+        yield "no feature is marked defines"
+
+
+def _twice(noun: str, names: Iterable[str]) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"the {noun} {name} stands there {count} times"
+
+
+def _unknown(
+    where: str, names: Iterable[str], known: Iterable[str], noun: str = "column"
+) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            yield f"{where}: there is no {noun} {name}"
