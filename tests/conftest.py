@@ -16,6 +16,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+# Before scikit-learn is loaded: threads that wait for busy cores make small fits many times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient

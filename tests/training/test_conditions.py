@@ -114,7 +114,7 @@ def test_calibrate_finds_the_quantile_of_each_condition() -> None:
     """Of 19 scores the ceil(20 x 0.95) = 19th is the threshold: 0.019 for scores 0.001 to 0.019."""
     conformal = calibrated(19)
     assert conformal.measured == pytest.approx(
-        {"complete": 0.019, "1 missing": 0.5, "10 % noise": 0.25, "20 % noise": 0.25}
+        {"complete": 0.019, "1 missing": 0.5, "imprecise": 0.25}
     )
     assert (conformal.coverage, conformal.n_calibration) == (0.95, 19)
     assert conformal.truth == "what it is"
