@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from segmentation.artifact import Manifest
 from segmentation.runtime.basis import Basis, bases
 from segmentation.runtime.doubts import Doubt
-from segmentation.runtime.explanations import Explanation
+from segmentation.runtime.explained import Explanation
 
 # Probabilities have six decimals: a tenth of what packing lets ONNX and the pipeline differ.
 # Arithmetic, because round() goes through text and takes three times as long.

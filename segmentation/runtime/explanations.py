@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest, Package
 from segmentation.errors import UnavailableError
-from segmentation.runtime.changes import Change, Changes
+from segmentation.runtime.changes import Changes
+from segmentation.runtime.explained import Contribution, Explanation
 from segmentation.runtime.wording import sentence
 
 logger = logging.getLogger(__name__)
@@ -29,32 +29,6 @@ Score = Callable[[Matrix], Matrix]
 _DECIMALS = 6
 # Less than twice as probable as the next best is said to be a small lead.
 _CLOSE = 2.0
-
-
-class Contribution(TypedDict):
-    """What one answer added to the output; ``value`` is the answer, None where it is missing."""
-
-    field: str
-    title: str
-    value: float | None
-    contribution: float
-
-
-class Explanation(TypedDict):
-    """An answer taken apart: ``base`` plus all contributions is ``output``.
-
-    On the scale ``probability`` the output is the probability of the segment; on ``log_odds`` it
-    is the logarithm of how many times as probable it is as the segment ``against``. The base is
-    the output for a record that is average in everything.
-    """
-
-    sentence: str
-    scale: Literal["probability", "log_odds"]
-    against: str | None
-    base: float
-    output: float
-    contributions: list[Contribution]
-    change: Change | None
 
 
 class Explainer:

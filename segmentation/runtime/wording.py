@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import NumberBaseline
-
-if TYPE_CHECKING:
-    from segmentation.runtime.changes import Change
-    from segmentation.runtime.explanations import Contribution
+from segmentation.runtime.changes import Change
+from segmentation.runtime.explained import Contribution
 
 _MOST_REASONS = 3
 # A reason is left out if it weighs less than this part of the heaviest.
