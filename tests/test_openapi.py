@@ -8,7 +8,7 @@ import pytest
 import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -21,8 +21,9 @@ OF_STUDIES = "^/studies/"
 # JSON Schema can't say that a date exists, that no purchase is later than the reference, or that
 # all are one customer's. Everything else is checked there, too.
 WITH_TRANSACTIONS = "^/studies/retail/(predict|explain)$"
-# 46 columns in five spellings: to make one example takes half a second.
-WIDE = "^/studies/household/(predict|explain)$"
+# 46 columns in five spellings: schemathesis works out 15,000 requests before it draws any. They
+# are sent to predict; explaining 11,000 of them takes a minute and a half.
+WIDE = "^/studies/household/explain$"
 SPECIAL = f"{WITH_TRANSACTIONS}|{WIDE}"
 
 
@@ -41,11 +42,16 @@ def test_every_request_to_a_study_is_answered_as_documented(case: schemathesis.C
 
 
 @SCHEMA.include(path_regex=WIDE).parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_request_with_many_columns_is_answered_as_documented(
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate, Phase.shrink],
+)
+def test_every_request_to_explain_many_columns_is_answered_as_documented(
     case: schemathesis.Case,
 ) -> None:
-    """As those to other studies."""
+    """As those to other studies; drawn ones only."""
     case.call_and_validate()
 
 
