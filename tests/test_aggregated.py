@@ -71,6 +71,15 @@ def test_two_orders_are_counted_by_hand() -> None:
     assert (record["customer_id"], record["country"]) == ("7", "Ireland")
 
 
+def test_a_cancelled_invoice_is_no_purchase(client: FlaskClient) -> None:
+    """As in training; where nothing else was bought there is no customer."""
+    cancelled = LANTERN | {"invoice": "C400003"}
+    (record,) = MODEL.check([bought(MUG, cancelled, as_of="2024-06-21T00:00:00")])
+    assert (record["frequency"], record["monetary"]) == (1, 4.5)
+    content = problem(ask(client, bought(cancelled)), 422)
+    assert "hold no purchase" in content["errors"][0]["detail"]
+
+
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Record]]:
     """The sample's clean transactions by customer, as JSON has them."""

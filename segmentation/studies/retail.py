@@ -190,6 +190,7 @@ lines AS (
         coalesce(category, '{other}') AS category,
         quantity * CAST(unit_price AS DECIMAL(18, 4)) AS amount
     FROM transactions LEFT JOIN products USING (description)
+    WHERE NOT starts_with(upper(invoice), 'C')  -- a cancellation
 )
 SELECT customer_id,
     CAST(date_diff('day', max(invoice_time), $reference) AS DOUBLE) AS recency_days,
