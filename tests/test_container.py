@@ -271,10 +271,14 @@ def test_holds_only_what_it_runs(facts: dict[str, Any]) -> None:
     files = [Path(path) for path in facts["ours"]]
     app = [path.relative_to("/app") for path in files if path.is_relative_to("/app")]
     assert {path.parts[0] for path in app if path.parts} == {
-        "__pycache__", "data", "gunicorn.conf.py", "model.bin", "predict.py", "segmentation",
-        "train.py",
+        "__pycache__", "data", "gunicorn.conf.py", "model.bin", "models", "predict.py",
+        "segmentation", "train.py",
     }  # fmt: skip
-    assert [path.name for path in app if path.parent.name == "data"] == ["mobile.csv"]
+    samples = {path.name for path in app if path.parent.name == "data"}
+    shipped = {path.name for path in (ROOT / "data").iterdir() if path.suffix in (".csv", ".py")}
+    assert samples == shipped
+    packages = {path.name for path in app if path.parent.name == "models"}
+    assert packages == {path.name for path in (ROOT / "models").glob("*.bin")}
     assert [path for path in app if path.name.startswith((".", "test"))] == []
     assert [path for path in files if path.suffix in (".pem", ".key") or path.name == ".git"] == []
 

@@ -66,9 +66,9 @@ def evaluate(model: PackedScorer, found: History) -> dict[str, Any]:
     -------
     dict
         ``trained``: figures of the model card. ``shares``: of the segments, latest date.
-        ``stays``: how well a customer's segment tells the one 91 days later, for each pair of
-        neighbouring dates; ``outlook``: how well the model does. Both use this model's centroids
-        and pairs that it may have learned from.
+        ``seen``: dates that the model may have learned from, so none of it is a forecast (that is
+        in ``trained``). For each pair of neighbours, by this model's centroids, ``stays``: how
+        well a customer's segment tells the next; ``outlook``: how well the model does.
     """
     manifest = model.manifest
     labels = [model.labels(shot.records, manifest.scorer.output) for shot in found.snapshots]
@@ -82,21 +82,22 @@ def evaluate(model: PackedScorer, found: History) -> dict[str, Any]:
             for segment, count in zip(manifest.segments, counts, strict=True)
         },
     }
-    shots = found.snapshots
+    key = manifest.record.identifier.name if manifest.record.identifier else ""
+    shots, seen = found.snapshots, metrics.setdefault("seen", {})
     for later, earlier in zip(range(len(shots)), range(1, len(shots)), strict=False):
-        truth = _carried(shots[earlier], shots[later], labels[later])
+        truth = _carried(key, shots[earlier], shots[later], labels[later])
         date = shots[earlier].as_of.date().isoformat()
-        metrics.setdefault("stays", {})[date] = agreement(truth, labels[earlier])
+        seen.setdefault("stays", {})[date] = agreement(truth, labels[earlier])
         if manifest.scorer.outlook is not None:
             told = model.labels(shots[earlier].records, manifest.scorer.outlook)
-            metrics.setdefault("outlook", {})[date] = agreement(truth, told)
+            seen.setdefault("outlook", {})[date] = agreement(truth, told)
     return metrics
 
 
-def _carried(earlier: Snapshot, later: Snapshot, labels: Labels) -> Labels:
+def _carried(key: str, earlier: Snapshot, later: Snapshot, labels: Labels) -> Labels:
     """Return the later labels of the earlier customers; whoever was known once stays known."""
-    position = {record["customer_id"]: row for row, record in enumerate(later.records)}
-    return labels[[position[record["customer_id"]] for record in earlier.records]]
+    position = {record[key]: row for row, record in enumerate(later.records)}
+    return labels[[position[record[key]] for record in earlier.records]]
 
 
 def agreement(truth: Labels, told: Labels) -> dict[str, float]:

@@ -93,6 +93,7 @@ def test_the_whole_pipeline_measures_a_package(repository: Path) -> None:
     assert metrics["customers"] == 710
     assert sum(metrics["shares"].values()) == pytest.approx(1, abs=1e-5)
     dates = ["2024-09-14", "2024-06-15", "2024-03-16"]
-    assert list(metrics["stays"]) == list(metrics["outlook"]) == dates
+    seen = metrics["seen"]
+    assert list(seen["stays"]) == list(seen["outlook"]) == dates
     for date in dates:
-        assert metrics["outlook"][date]["accuracy"] > metrics["stays"][date]["accuracy"]
+        assert seen["outlook"][date]["accuracy"] > seen["stays"][date]["accuracy"]
