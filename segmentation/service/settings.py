@@ -40,6 +40,7 @@ class Settings(BaseModel):
         100, ge=1, description="most records of one request whose answers are explained"
     )
     max_body_bytes: int = Field(16 * MEBIBYTE, ge=1024, description="largest request body")
+    max_file_bytes: int = Field(64 * MEBIBYTE, ge=1024, description="largest file to be scored")
     keep_alive: int = Field(
         75, ge=1, description="seconds that an idle connection is kept; more than a load balancer's"
     )
