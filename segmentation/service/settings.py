@@ -45,7 +45,9 @@ class Settings(BaseModel):
         75, ge=1, description="seconds that an idle connection is kept; more than a load balancer's"
     )
     read_timeout: int = Field(
-        10, ge=1, description="seconds that a client may pause in the middle of a request"
+        10,
+        ge=1,
+        description="seconds that a client may pause in the middle of a request or an answer",
     )
     graceful_timeout: int = Field(
         25, ge=1, description="seconds that a stopping worker may take for requests in progress"
