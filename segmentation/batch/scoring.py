@@ -5,6 +5,7 @@ What a valid record is, the model decides as it does for JSON.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,9 @@ from segmentation.runtime.answers import Answer
 from segmentation.schema import Record
 from segmentation.schema.values import parse_text
 
+# Seconds between two pieces, in which threads that answer single records get their turn. Python
+# itself would let them wait for 5 ms, several times in each request.
+_PAUSE = 0.0001
 # By position in a piece.
 _Records = dict[int, Record]
 _Problems = defaultdict[int, list[Problem]]
@@ -70,6 +74,7 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
             for position, row in enumerate(rows)
         ]
         n_before += len(rows)
+        time.sleep(_PAUSE)
 
 
 def _records(file: RecordFile, rows: Sequence[Row], problems: _Problems) -> _Records:
