@@ -61,6 +61,14 @@ class InvalidRecordsError(SegmentationError):
         super().__init__(f"{len(self.problems)} problem(s) in the records")
 
 
+class FileError(SegmentationError):
+    """A file of records cannot be scored at all: it is empty, no text, or has no known column."""
+
+
+class MappingError(SegmentationError):
+    """Columns of a file were assigned to fields, and one of the two does not exist."""
+
+
 class DataError(SegmentationError):
     """A table cannot be used for training; carries one line per reason."""
 

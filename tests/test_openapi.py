@@ -24,10 +24,12 @@ WITH_TRANSACTIONS = "^/studies/retail/(predict|explain)$"
 # 46 columns in five spellings: schemathesis works out 15,000 requests before it draws any. They
 # are sent to predict; explaining 11,000 of them takes a minute and a half.
 WIDE = "^/studies/household/explain$"
-SPECIAL = f"{WITH_TRANSACTIONS}|{WIDE}"
+# JSON Schema can't say what a CSV file is.
+FILES = "/predict/file$"
+SPECIAL = f"{WITH_TRANSACTIONS}|{WIDE}|{FILES}"
 
 
-@SCHEMA.exclude(path_regex=OF_STUDIES).parametrize()
+@SCHEMA.exclude(path_regex=f"{OF_STUDIES}|{FILES}").parametrize()
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_request_is_answered_as_documented(case: schemathesis.Case) -> None:
     """Valid ones are accepted, others refused, and all answers are of the documented shape."""
@@ -61,6 +63,13 @@ def test_every_request_with_transactions_is_answered_as_documented(
     case: schemathesis.Case,
 ) -> None:
     """Also where a valid one may be refused."""
+    case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+
+@SCHEMA.include(path_regex=FILES).parametrize()
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_file_is_answered_as_documented(case: schemathesis.Case) -> None:
+    """Whatever text it holds."""
     case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from segmentation.errors import DataError
 from segmentation.schema import Schema
+from segmentation.schema.headers import separator_of
 
 if TYPE_CHECKING:
     import duckdb
 
-SEPARATORS = ",;\t"
 _PIECE = 1 << 20
 
 
@@ -152,13 +152,10 @@ def _is_utf8(path: Path) -> bool:
 def _header(path: Path, encoding: str, schema: Schema) -> tuple[list[str], str]:
     with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
         line = file.readline()
-
-    def names(separator: str) -> list[str]:
-        return [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
-
-    separator = max(SEPARATORS, key=lambda one: sum(n in schema.spellings for n in names(one)))
-    check_headers(path, names(separator), schema, ())
-    return names(separator), separator
+    separator = separator_of([line], schema.spellings.__contains__)
+    names = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+    check_headers(path, names, schema, ())
+    return names, separator
 
 
 def check_headers(

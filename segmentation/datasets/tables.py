@@ -18,10 +18,10 @@ from typing import Any
 
 from segmentation.errors import DataError, InvalidRecordsError, Problem
 from segmentation.schema import Column, Record, RecordValidator, Schema
+from segmentation.schema.headers import separator_of
 from segmentation.schema.values import parse_text
 
 MOST_REASONS = 20
-SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,8 @@ def _decode(path: Path, content: bytes) -> str:
 
 def _cells(path: Path, text: str, schema: Schema) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Split into header and numbered rows, by the separator that makes most headers known."""
-    first_line = text.splitlines()[0]
-
-    def known(separator: str) -> int:
-        names = next(csv.reader([first_line], delimiter=separator), [])
-        return sum(name.strip() in schema.spellings for name in names)
-
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=known), strict=True
-    )
+    separator = separator_of(text.splitlines()[:1], schema.spellings.__contains__)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(reader)]
         rows = [(reader.line_num, row) for row in reader if row]

@@ -1,7 +1,8 @@
 """What a record is: the only statement of names, kinds, units, ranges, categories and aliases.
 
-``columns`` states it, ``values`` says what one value is, ``records`` checks records against it and
-``documents`` writes it down as JSON Schema. Nothing here knows a particular study, a table or HTTP.
+``columns`` states it, ``values`` says what one value is, ``records`` checks records against it,
+``headers`` finds its columns in a table's header and ``documents`` writes it down as JSON Schema.
+Nothing here knows a particular study, reads a table or speaks HTTP.
 """
 
 from segmentation.schema.columns import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -89,16 +90,17 @@ def parse_text(column: Column, text: str) -> Any:
     text = text.strip()
     if not text:
         return None
-    if column.numeric and not _decorated(text):
+    if column.numeric:
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
             return text
+        return text if _decorated(text, number) else number
     if column.kind == "identifier" and text.isascii() and text.isdigit() and text[0] != "0":
         return int(text) if int(text) <= LARGEST_EXACT_INTEGER else text
     return text
 
 
-def _decorated(text: str) -> bool:
-    """Whether Python would read as a number what no survey means as one: 1_000, nan, infinity."""
-    return "_" in text or text.lstrip("+-")[:1].isalpha()
+def _decorated(text: str, number: float) -> bool:
+    """Whether Python read as a number what no survey means as one: 1_000, nan, infinity."""
+    return "_" in text or (not math.isfinite(number) and text.lstrip("+-")[:1].isalpha())

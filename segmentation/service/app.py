@@ -9,6 +9,7 @@ from flask import Flask
 from segmentation.service import problems
 from segmentation.service.catalogue import Catalogue, packages
 from segmentation.service.docs import docs_routes
+from segmentation.service.files import file_routes
 from segmentation.service.metrics import Metrics
 from segmentation.service.observe import Observed
 from segmentation.service.routes import routes
@@ -38,7 +39,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["catalogue"] = catalogue
     problems.register(app)
-    app.register_blueprint(routes(catalogue, metrics, settings))
+    api = routes(catalogue, metrics, settings)
+    api.register_blueprint(file_routes(catalogue, metrics, settings))
+    app.register_blueprint(api)
     app.register_blueprint(docs_routes(catalogue, settings))
     short_way = ShortWay(app.wsgi_app, catalogue, metrics, settings)
     app.wsgi_app = Observed(short_way, metrics)  # type: ignore[assignment,method-assign]

@@ -7,6 +7,7 @@ limit, and breaks on a thousand levels of nesting.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from segmentation.service.environment import Environment
 from segmentation.service.problems import RequestError
 
 DEEPEST = 16
+_PIECE = 65_536
 
 JSON = "application/json"
 _JSON_SPACE = b" \t\n\r"
@@ -41,7 +43,7 @@ def read_body(environment: Environment, limit: int) -> bytes:
         if it breaks off.
     """
     _check_type(environment)
-    return _read(environment, limit)
+    return b"".join(pieces(environment, limit))
 
 
 def is_object(body: bytes) -> bool:
@@ -78,6 +80,17 @@ def _check_type(environment: Environment) -> None:
                 f"The content type must be {JSON} in UTF-8.",
                 {"Accept": JSON},
             )
+    check_identity(environment)
+
+
+def check_identity(environment: Environment) -> None:
+    """Refuse a compressed body.
+
+    Raises
+    ------
+    RequestError
+        415.
+    """
     if environment.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise RequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -86,23 +99,35 @@ def _check_type(environment: Environment) -> None:
         )
 
 
-def _read(environment: Environment, limit: int) -> bytes:
-    """Read at most one byte more than allowed, whatever length the request claims to have."""
+def pieces(environment: Environment, limit: int) -> Iterator[bytes]:
+    """Yield a body piece by piece.
+
+    At most one byte more than allowed is read, whatever length the request claims to have.
+
+    Raises
+    ------
+    RequestError
+        411 without a length, 413 over the limit, 400 if it breaks off.
+    """
     claimed = environment.get("CONTENT_LENGTH")
     if not claimed and "HTTP_TRANSFER_ENCODING" not in environment:
         raise RequestError(HTTPStatus.LENGTH_REQUIRED, "The request has no Content-Length.")
     length = int(claimed) if claimed and claimed.isdecimal() else None
-    body: bytes | None = b""
-    if length is None or length <= limit:
-        body = received(environment["wsgi.input"], limit + 1 if length is None else length)
-    if body is None:
-        raise RequestError(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.")
-    if len(body) > limit or (length or 0) > limit:
+    most = limit + 1 if length is None else length
+    n_read = 0
+    while n_read < most <= limit + (length is None):
+        piece = received(environment["wsgi.input"], min(most - n_read, _PIECE))
+        if piece is None:
+            raise RequestError(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.")
+        if not piece:
+            break
+        n_read += len(piece)
+        yield piece
+    if max(n_read, length or 0) > limit:
         detail = f"The body is longer than {limit} bytes."
         raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-    if length is not None and len(body) < length:
+    if length is not None and n_read < length:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The body is shorter than its Content-Length.")
-    return body
 
 
 def received(stream: Any, most: int) -> bytes | None:

@@ -60,7 +60,7 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log an exception; a client that paused too long (see ``worker``) is none of ours."""
         if isinstance(sys.exc_info()[1], BlockingIOError):
-            self.warning("gave up a client that paused in the middle of a request")
+            self.warning("gave up a client that paused in the middle of a request or an answer")
         else:
             super().exception(msg, *args, **kwargs)
 

@@ -6,7 +6,9 @@ is served, and errors are documented as they are (docs/decisions/0004). Imported
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from io import StringIO
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,6 +21,7 @@ from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
 from segmentation.schema import Schema
 from segmentation.schema.documents import record_schemas
+from segmentation.service.files import CSV, MAP, TYPES
 from segmentation.service.problems import MEDIA_TYPE
 from segmentation.service.settings import Settings
 
@@ -38,6 +41,14 @@ _WHY = {
 
 
 _NO_EXPLANATION = {501: "Explanations need libraries that are not installed here."}
+_WHY_NOT_FILE = {
+    400: "A mapping of a column or to a field that there is not, or a body that breaks off.",
+    411: "Neither a Content-Length nor chunks.",
+    413: "The file is too long.",
+    415: "Not text/csv, text/plain or application/octet-stream, or compressed.",
+    422: "Not text, not CSV, empty, or without a column that is known.",
+    503: f"{_NOT_READY[503]} Or there is no room for the file.",
+}
 _EXPLAIN = {
     "type": "boolean",
     "description": "Whether the answer is to have an explanation.",
@@ -196,11 +207,68 @@ def _study_paths(
     explain["responses"]["200"] = _json("The answers.", "Prediction", "Predictions")
     return {
         f"{root}/predict": {"post": predict},
+        f"{root}/predict/file": {"post": _file(manifest, settings, tag)},
         f"{root}/explain": {"post": explain},
         f"{root}/segments": _get("The segments and how they differ", tag, "SegmentCards"),
         f"{root}/model": _get("The model card", tag, "Manifest"),
         f"{root}/schema": _get("The questions, for forms", tag, "SchemaCard"),
     }
+
+
+def _file(manifest: Manifest, settings: Settings, tag: str) -> Document:
+    """Return the operation that scores a file."""
+    operation = _operation("Score a CSV file", tag, _WHY_NOT_FILE)
+    features = " Rows are customers with their features, not transactions."
+    operation["description"] = (
+        "The same rows come out in their order, with the answers in further columns; a row that"
+        " can't be answered has its problem there instead. Comma, semicolon or tab; UTF-8, UTF-16"
+        " or Windows-1252; decimal commas where they can't be taken for anything else. Columns"
+        f" that are not known are passed on. At most {settings.max_file_bytes} bytes."
+        f"{features if manifest.aggregation else ''}"
+    )
+    operation["parameters"] = [
+        {
+            "name": MAP,
+            "in": "query",
+            "description": "Which field a column holds, as `header:field`; nothing after the colon"
+            " for one that is not to be read.",
+            "schema": {"type": "array", "items": {"type": "string", "pattern": ":"}},
+        }
+    ]
+    text = {"schema": {"type": "string"}}
+    operation["requestBody"] = {
+        "required": True,
+        "content": {CSV: text | {"example": _rows(manifest)}}
+        | {media_type: text for media_type in TYPES if media_type != CSV},
+    }
+    operation["responses"]["200"] = {
+        "description": "The file with its answers.",
+        "headers": {
+            "X-Request-ID": _REQUEST_ID,
+            "Content-Disposition": {"schema": {"type": "string"}},
+            "X-File-Encoding": {
+                "description": "As which the file was read.",
+                "schema": {"enum": ["UTF-8", "UTF-16", "Windows-1252"]},
+            },
+            "X-Ignored-Columns": {
+                "description": "Columns that were not read: percent-encoded, comma between.",
+                "schema": {"type": "string"},
+            },
+        },
+        "content": {CSV: text},
+    }
+    return operation
+
+
+def _rows(manifest: Manifest) -> str:
+    """Return the golden records of which a file could be."""
+    records = [golden.record for golden in manifest.golden[:2]]
+    header = list(dict.fromkeys(name for record in records for name in record))
+    buffer = StringIO()
+    writer = csv.DictWriter(buffer, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return buffer.getvalue()
 
 
 def _operations() -> Document:

@@ -16,7 +16,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from segmentation.errors import (
+    FileError,
     InvalidRecordsError,
+    MappingError,
     NotReadyError,
     Problem,
     SegmentationError,
@@ -77,6 +79,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(InvalidRecordsError, _invalid_records)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(NotReadyError, _not_ready)
+    app.register_error_handler(MappingError, _mapping)
+    app.register_error_handler(FileError, _file)
     app.register_error_handler(UnknownStudyError, _unknown_study)
     app.register_error_handler(UnavailableError, _unavailable)
     app.register_error_handler(HTTPException, _http)
@@ -106,6 +110,14 @@ def _refused(error: RequestError) -> Response:
 
 def _not_ready(error: NotReadyError) -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "10"})
+
+
+def _mapping(error: MappingError) -> Response:
+    return problem(HTTPStatus.BAD_REQUEST, str(error))
+
+
+def _file(error: FileError) -> Response:
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 
 def _unknown_study(error: UnknownStudyError) -> Response:

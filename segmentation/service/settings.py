@@ -40,11 +40,14 @@ class Settings(BaseModel):
         100, ge=1, description="most records of one request whose answers are explained"
     )
     max_body_bytes: int = Field(16 * MEBIBYTE, ge=1024, description="largest request body")
+    max_file_bytes: int = Field(64 * MEBIBYTE, ge=1024, description="largest file to be scored")
     keep_alive: int = Field(
         75, ge=1, description="seconds that an idle connection is kept; more than a load balancer's"
     )
     read_timeout: int = Field(
-        10, ge=1, description="seconds that a client may pause in the middle of a request"
+        10,
+        ge=1,
+        description="seconds that a client may pause in the middle of a request or an answer",
     )
     graceful_timeout: int = Field(
         25, ge=1, description="seconds that a stopping worker may take for requests in progress"

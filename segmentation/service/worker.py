@@ -4,7 +4,8 @@ A client that says nothing doesn't occupy a thread:
 
 gunicorn 27 lets a new connection hold a thread for five seconds before it hands it to the poller:
 forty silent clients against two workers of four threads held up everyone for 25 to 45 seconds.
-And a client that stops in the middle of a request holds its thread for ever.
+And a client that stops in the middle of a request, or of reading an answer, holds its thread for
+ever.
 
 What isn't HTTP is refused with a problem document, and logged by its kind alone: gunicorn answers
 in HTML and writes the client's address and what it sent into the log.
@@ -44,7 +45,7 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         """Read the one setting that concerns connections."""
         seconds = Settings.from_environment(os.environ).read_timeout
         # The kernel's own limit: gunicorn makes the socket blocking again for every request.
-        self._read_limit = struct.pack("ll", seconds, 0)
+        self._patience = struct.pack("ll", seconds, 0)
         super().init_process()
 
     def handle(self, conn: Any) -> Any:
@@ -52,7 +53,8 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         if not conn.initialized:
             if not conn.data_ready and not conn.wait_for_data(0):
                 return gthread._DEFER
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, self._read_limit)
+            for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                conn.sock.setsockopt(socket.SOL_SOCKET, direction, self._patience)
         return super().handle(conn)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:  # noqa: ARG002

