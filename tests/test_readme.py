@@ -28,7 +28,9 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-@pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=["survey", "household", "explain", "orders", "error"])
+@pytest.mark.parametrize(
+    ("command", "shown"), EXAMPLES, ids=["survey", "household", "explain", "orders", "error"]
+)
 def test_every_example_answers_what_is_shown(server: Server, command: str, shown: str) -> None:
     """The command is run as it stands there, against a port of ours."""
     arguments = shlex.split(command.replace("localhost:9696", f"127.0.0.1:{server.port}"))
