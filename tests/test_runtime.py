@@ -217,6 +217,16 @@ def test_the_segments_profiles_add_up(model: Model) -> None:
         assert trait["index"] == pytest.approx(100 * trait["mean"] / trait["average"], abs=0.06)
 
 
+def test_differences_are_measured_in_spreads(model: Model) -> None:
+    """In distances from the first to the ninth decile of all records, so that they compare."""
+    for card in segment_cards(model.manifest)["segments"]:
+        for trait in card["traits"]:
+            values = [record[trait["field"]] for record in SAMPLE]
+            low, high = np.quantile(values, [0.1, 0.9])
+            expected = (trait["mean"] - np.mean(values)) / (high - low)
+            assert trait["difference"] == pytest.approx(expected, abs=1e-5)
+
+
 def test_a_segments_profile_is_that_of_its_rows(model: Model) -> None:
     """Counted here from the sample."""
     members = [record for record in SAMPLE if record["user_behavior_class"] == 5]

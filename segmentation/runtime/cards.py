@@ -7,12 +7,17 @@ from typing import NotRequired
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import PackedSegment
+from segmentation.artifact.manifest import NumberBaseline, PackedSegment
 from segmentation.schema import Schema
 
 
 class Trait(TypedDict):
-    """A segment's mean answer to one question; `index` is against everyone's `average` as 100."""
+    """A segment's mean answer to one question; `index` is against everyone's `average` as 100.
+
+    `difference` is how far the mean lies from that average, measured by the distance between the
+    lowest and the highest tenth of all records, so that questions compare; so do the differences
+    of two segments.
+    """
 
     field: str
     title: str
@@ -22,6 +27,7 @@ class Trait(TypedDict):
     minimum: float
     maximum: float
     index: float | None
+    difference: float
 
 
 class Choice(TypedDict):
@@ -173,9 +179,16 @@ def _traits(segment: PackedSegment, manifest: Manifest) -> list[Trait]:
             minimum=profile.minimum,
             maximum=profile.maximum,
             index=profile.index,
+            difference=_difference(profile.mean, averages[name]),
         )
         for name, profile in segment.numbers.items()
     ]
+
+
+def _difference(mean: float, everyone: NumberBaseline) -> float:
+    """Return how many spreads a mean lies above everyone's, at most six decimals."""
+    spread = everyone.deciles[-1] - everyone.deciles[0] or everyone.maximum - everyone.minimum
+    return round((mean - everyone.mean) / spread, 6) if spread else 0.0
 
 
 def _choices(segment: PackedSegment, manifest: Manifest) -> list[Choice]:

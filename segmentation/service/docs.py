@@ -52,8 +52,9 @@ def docs_routes(catalogue: Catalogue, settings: Settings) -> Blueprint:
         return orjson.dumps(openapi.document(served, settings))
 
     @docs.get("/")
+    @docs.get("/pages")
     def home() -> AnyResponse:
-        return redirect("docs")
+        return redirect("pages/")
 
     @docs.get("/openapi.json")
     def openapi_document() -> Response:

@@ -1,0 +1,119 @@
+"""``create_pages``: the Dash app that shows the studies, as a WSGI app of its own below /pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output
+from dash.development.base_component import Component
+from dash.exceptions import DependencyException
+from flask import Flask, Response, abort, request
+
+from segmentation.dashboard import model_card, score, segments, shell
+from segmentation.dashboard.places import ROOT, Place, Studies, found
+from segmentation.errors import NotReadyError, UnknownStudyError
+
+Children = list[Component]
+
+_CALLBACK = f"{ROOT}_dash-update-component"
+
+
+def create_pages(studies: Studies) -> Flask:
+    """Make the app. It takes a second: do it when the first page is asked for.
+
+    Parameters
+    ----------
+    studies : Studies
+        The studies that are shown, those that the API serves.
+    """
+    server = Flask(__name__, static_folder=None)
+    app = Dash(
+        __name__,
+        server=server,  # type: ignore[arg-type]  # its annotation forgets the usual case
+        url_base_pathname=ROOT,
+        use_pages=False,
+        serve_locally=True,
+        enable_mcp=False,
+        suppress_callback_exceptions=True,  # pages come and go with their questions
+        index_string=shell.DOCUMENT,
+        title=shell.NAME,
+        update_title="",
+        add_log_handler=False,
+    )
+    app.layout = shell.layout()
+    _register(app, studies)
+    _harden(app, server)
+    return server
+
+
+def _register(app: Dash, studies: Studies) -> None:
+    @app.callback(
+        Output("main", "children"),
+        Output("pages", "children"),
+        Output("studies", "children"),
+        Input("url", "pathname"),
+    )
+    def show(path: str) -> tuple[Children, Children, Children]:
+        content, place = shown(studies, path or ROOT)
+        pages = shell.page_links(place, studies.default)
+        return content, pages, shell.study_links(studies, place)
+
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("pages", "arrive"), Output("arrived", "title"), Input("main", "children")
+    )
+    segments.register(app, studies)
+    score.register(app, studies)
+
+
+def shown(studies: Studies, path: str) -> tuple[Children, Place | None]:
+    """Return what is at a path, or why it can't be shown, and which place it is, if it is one."""
+    place = None
+    try:
+        place = found(path, studies.default)
+        model = studies.slot(place.study).get()
+    except (UnknownStudyError, NotReadyError) as error:
+        return shell.missing(str(error), studies), place
+    if place.segment:
+        content = segments.one_page(model, place.segment)
+        return content or shell.missing("There is no such segment.", studies), place
+    pages = {"segments": segments.page, "score": score.page, "model": model_card.page}
+    return pages[place.page](model), place
+
+
+def _harden(app: Dash, server: Flask) -> None:
+    """Let a page run our scripts alone, and nobody frame it."""
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {' '.join(app.csp_hashes())}",
+            # Mantine writes its theme, and React the lengths of bars, as styles in the page.
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "font-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+    @server.before_request
+    def refuse_unknown_callbacks() -> None:
+        """Answer 400 where Dash would stumble."""
+        if request.path == _CALLBACK:
+            asked: Any = request.get_json()
+            output = asked.get("output") if isinstance(asked, dict) else None
+            if not isinstance(output, str) or output not in app.callback_map:
+                abort(400, "This is not a question that a page asks.")
+
+    @server.errorhandler(DependencyException)
+    def refuse_unknown_script(_error: DependencyException) -> Response:
+        """Answer 404 for a file that no page uses."""
+        abort(404)
+
+    @server.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = policy
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response

@@ -1,0 +1,136 @@
+"""What pages are built from: panels, tables, bars and cells with colour. No figures of their own.
+
+Bars and heat maps are tables and boxes rather than drawings: they print, they are read out, they
+follow the colour scheme, and nobody loads four megabytes of a chart library for them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+Content = Any
+"""What Dash takes as children: text, a component or a list of these."""
+
+# Okabe and Ito's colours, which people with any colour vision tell apart, the well visible first.
+_SEGMENTS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F")
+# The one on which white is read better than black.
+_DARK = "#0072B2"
+_ABOVE, _BELOW = "230, 159, 0", "0, 114, 178"
+# Half and twice the average have the deepest colour; text stays readable on it.
+_DEEPEST = 0.48
+
+
+def aria(**names: str) -> Any:
+    """Return attributes for those who don't see the page; Any, as Dash's components ask for it."""
+    return {f"aria-{name}": value for name, value in names.items()}
+
+
+def color(position: int) -> dict[str, str]:
+    """Return the style of what belongs to the segment at a position."""
+    tone = _SEGMENTS[position % len(_SEGMENTS)]
+    return {"--segment": tone, "--on-segment": "#fff" if tone == _DARK else "#000"}
+
+
+def swatch(position: int) -> Component:
+    """Return the spot of colour beside a segment's name."""
+    return html.Span(className="swatch", style=color(position), **aria(hidden="true"))
+
+
+def link(text: Content, address: str, kind: str = "", *, current: bool = False) -> Component:
+    """Return a link to another page, or to the one that is being read."""
+    state = aria(current="page") if current else {}
+    made: Component = dmc.Anchor(text, href=address, className=kind, unstyled=True, **state)
+    return made
+
+
+def panel(title: str, *children: Content, lead: str = "", name: str = "") -> Component:
+    """Return a part of a page under a heading."""
+    key = name or title.lower().replace(" ", "-")
+    head = [html.H2(title, id=f"{key}-title"), *([html.P(lead, className="lead")] if lead else [])]
+    return html.Section([*head, *children], className="panel", **aria(labelledby=f"{key}-title"))
+
+
+def notice(kind: str, *children: Content) -> Component:
+    """Return a remark: of the kind ``info``, ``warning`` or ``error``."""
+    return html.Div(list(children), className=f"notice {kind}", role="note")
+
+
+_BAR = html.Span("as a bar", className="unseen")
+
+
+def table(
+    caption: str, head: Sequence[Content], rows: Sequence[Sequence[Content]], kind: str = ""
+) -> Component:
+    """Return a table whose rows begin with what they are about; it scrolls if it is too wide."""
+    return html.Div(
+        html.Table(
+            [
+                html.Caption(caption, className="unseen"),
+                html.Thead(html.Tr([html.Th(one or _BAR, scope="col") for one in head])),
+                html.Tbody([_row(row) for row in rows]),
+            ],
+            className=kind,
+        ),
+        className="scrolling",
+        tabIndex="0",
+        role="region",
+        **aria(label=caption),
+    )
+
+
+def _row(cells: Sequence[Content]) -> Component:
+    first, *rest = cells
+    ready = [one if isinstance(one, html.Td) else html.Td(one) for one in rest]
+    return html.Tr([html.Th(first, scope="row"), *ready])
+
+
+def facts(pairs: Sequence[tuple[str, Content]]) -> Component:
+    """Return a list of names and what belongs to them."""
+    return html.Dl([one for name, what in pairs for one in (html.Dt(name), html.Dd(what))])
+
+
+def folded(summary: str, *children: Content) -> Component:
+    """Return what is shown on demand."""
+    return html.Details([html.Summary(summary), *children])
+
+
+def share_bar(share: float, position: int | None = None) -> Component:
+    """Return a bar from the left as long as a share."""
+    style = {"width": f"{share:.2%}"} | ({} if position is None else color(position))
+    return html.Span(html.Span(style=style), className="bar", **aria(hidden="true"))
+
+
+def balance_bar(part: float) -> Component:
+    """Return a bar from the middle to the right, or to the left for what is negative."""
+    reach = min(abs(part), 1.0) / 2
+    side = {"left": "50%"} if part >= 0 else {"right": "50%"}
+    inner = html.Span(
+        className="up" if part >= 0 else "down", style={"width": f"{reach:.2%}"} | side
+    )
+    return html.Span(inner, className="bar balance", **aria(hidden="true"))
+
+
+def index_bar(index: float | None) -> Component:
+    """Return a bar for an index: the middle is 100, the ends are a quarter and four times that."""
+    return balance_bar(_doublings(index) / 2)
+
+
+def heat_cell(index: float | None, text: str) -> Component:
+    """Return a cell that is the deeper in colour the farther its index lies from 100."""
+    doublings = _doublings(index)
+    depth = min(abs(doublings), 1.0) * _DEEPEST
+    tone = _ABOVE if doublings > 0 else _BELOW
+    return html.Td(text, style={"backgroundColor": f"rgba({tone}, {depth:.2f})"})
+
+
+def _doublings(index: float | None) -> float:
+    """Return how often the average is doubled (or halved, below 0) to get an index."""
+    if index is None:
+        return 0.0
+    return math.log2(min(max(index, 6.25), 1600.0) / 100)

@@ -1,0 +1,237 @@
+"""The page Segments: who they are, how they differ, what to do, and how firm they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dash_mantine_components as dmc
+from dash import MATCH, Dash, Input, Output, State, html
+from dash.development.base_component import Component
+
+from segmentation.dashboard import quality, words
+from segmentation.dashboard.differences import EVERYONE, comparison, is_leading, ranked
+from segmentation.dashboard.elements import (
+    aria,
+    color,
+    facts,
+    folded,
+    heat_cell,
+    link,
+    notice,
+    panel,
+    share_bar,
+    swatch,
+    table,
+)
+from segmentation.dashboard.places import Place, Studies
+from segmentation.runtime import Manifest, Model
+from segmentation.runtime.cards import SegmentCard, segment_cards
+
+_MOST_CHIPS = 3
+
+
+def page(model: Model) -> list[Component]:
+    """Return the page of a study."""
+    manifest, cards = model.manifest, segment_cards(model.manifest)
+    segments = cards["segments"]
+    return [
+        html.H1(manifest.title, tabIndex="-1"),
+        html.P(manifest.description, className="lead"),
+        *synthetic(manifest),
+        panel(
+            "The segments",
+            _shares(segments),
+            html.Div(
+                [_card(manifest, one, i) for i, one in enumerate(segments)], className="cards"
+            ),
+            lead=f"{cards['records']:,} records fall into {len(segments)} segments.",
+        ),
+        _compared(manifest, segments),
+        _profiles(manifest, segments),
+        *quality.firmness(manifest),
+    ]
+
+
+def synthetic(manifest: Manifest) -> list[Component]:
+    """Return the remark that a model has learned from made-up records, if it has."""
+    if not manifest.training.synthetic:
+        return []
+    text = "Learned from a made-up sample: sizes and profiles show what the pages do, not a market."
+    return [notice("info", text)]
+
+
+def _shares(segments: Sequence[SegmentCard]) -> Component:
+    """Return one bar of all segments; their names and shares are on the cards."""
+    parts = [
+        html.Span(
+            words.percent(one["share"]),
+            style=color(position) | {"flexGrow": one["share"]},
+            title=one["name"],
+        )
+        for position, one in enumerate(segments)
+    ]
+    return html.Div(parts, className="shares", **aria(hidden="true"))
+
+
+def _card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
+    lines = [line for line in ranked(manifest, card) if line.leading][:_MOST_CHIPS]
+    chips = [f"{line.title}: {words.against_average(line.index)}" for line in lines]
+    return html.Article(
+        [
+            html.H3([swatch(position), card["name"]]),
+            html.P(
+                [html.Strong(words.percent(card["share"])), f" {card['size']:,} records"],
+                className="size",
+            ),
+            html.P(card["description"]),
+            html.H4("What sets them apart"),
+            html.Ul([html.Li(chip) for chip in chips], className="chips"),
+            html.H4("What to do"),
+            html.P(card["action"], className="action"),
+            link(
+                [f"{card['name']} on one page"],
+                Place(manifest.study, segment=card["id"]).address,
+                kind="more",
+            ),
+        ],
+        className="card",
+        style=color(position),
+    )
+
+
+def _profiles(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
+    fields = [trait["field"] for trait in segments[0]["traits"]]
+    leading = [field for field in fields if is_leading(manifest, field)]
+    rest = [field for field in fields if field not in leading]
+    parts = [_heat(manifest, segments, leading, "Profiles against the average")]
+    if rest:
+        background = _heat(manifest, segments, rest, "Background against the average")
+        parts.append(folded(f"Background: {words.counted(len(rest), 'question')}", background))
+    lead = "Average of each segment as an index: 100 is everyone, 200 twice as much, 50 half."
+    return panel("All profiles at a glance", *parts, lead=lead)
+
+
+def _heat(
+    manifest: Manifest, segments: Sequence[SegmentCard], fields: Sequence[str], caption: str
+) -> Component:
+    columns = manifest.record.by_name
+    traits = [{trait["field"]: trait for trait in one["traits"]} for one in segments]
+    rows = [
+        [
+            html.Span(words.label(columns[field]), title=columns[field].description),
+            *(heat_cell(one[field]["index"], words.index(one[field]["index"])) for one in traits),
+        ]
+        for field in fields
+    ]
+    head = ["Question", *([swatch(i), one["name"]] for i, one in enumerate(segments))]
+    return table(caption, head, rows, "heat")
+
+
+def _compared(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
+    names = [{"value": one["id"], "label": one["name"]} for one in segments]
+    study = manifest.study
+    choose = [
+        dmc.Select(
+            id={"type": "compare", "study": study},
+            label="Segment",
+            data=names,
+            value=segments[0]["id"],
+            allowDeselect=False,
+        ),
+        dmc.Select(
+            id={"type": "against", "study": study},
+            label="Compared with",
+            data=[{"value": EVERYONE, "label": "Everyone"}, *names],
+            value=EVERYONE,
+            allowDeselect=False,
+        ),
+    ]
+    return panel(
+        "What tells them apart",
+        html.Div(choose, className="choices"),
+        html.Div(
+            differences(manifest, segments, segments[0]["id"], EVERYONE),
+            id={"type": "differences", "study": study},
+            **aria(live="polite"),
+        ),
+        lead="The largest differences first. An index of 100 means no difference.",
+    )
+
+
+def differences(
+    manifest: Manifest, segments: Sequence[SegmentCard], segment: str, against: str
+) -> list[Component]:
+    """Return how a segment differs from another one, or from everyone."""
+    by_id = {one["id"]: one for one in segments}
+    if segment == against or segment not in by_id:
+        return [notice("info", "Choose two different segments.")]
+    card, other = by_id[segment], by_id.get(against)
+    name = other["name"] if other else "Everyone"
+    lines = ranked(manifest, card, other)
+    first = [line for line in lines if line.leading]
+    rest = [line for line in lines if not line.leading]
+    parts = [comparison(first, f"{card['name']} and {name}", (card["name"], name))]
+    if rest:
+        table_ = comparison(rest, f"Background of {card['name']}", (card["name"], name))
+        parts.append(folded(f"Background: {words.counted(len(rest), 'line')}", table_))
+    return parts
+
+
+def register(app: Dash, studies: Studies) -> None:
+    """Make the comparison follow what is chosen."""
+
+    @app.callback(
+        Output({"type": "differences", "study": MATCH}, "children"),
+        Input({"type": "compare", "study": MATCH}, "value"),
+        Input({"type": "against", "study": MATCH}, "value"),
+        State({"type": "differences", "study": MATCH}, "id"),
+        prevent_initial_call=True,
+    )
+    def compare(segment: str, against: str, place: dict[str, str]) -> list[Component]:
+        manifest = studies.slot(place["study"]).get().manifest
+        segments = segment_cards(manifest)["segments"]
+        return differences(manifest, segments, segment, against)
+
+
+def one_page(model: Model, segment: str) -> list[Component] | None:
+    """Return the card of one segment, to be printed; None if there is no such segment."""
+    manifest, segments = model.manifest, segment_cards(model.manifest)["segments"]
+    position = next((i for i, one in enumerate(segments) if one["id"] == segment), None)
+    if position is None:
+        return None
+    card = segments[position]
+    lines = ranked(manifest, card)
+    shown = [line for line in lines if line.leading][:10]
+    about = [
+        ("Study", manifest.title),
+        ("Size", f"{card['size']:,} of {manifest.training.data.rows:,} records"),
+        ("Data", f"{manifest.training.data.name}{', made up' * manifest.training.synthetic}"),
+        ("Model", f"{manifest.version} of {manifest.created[:10]}"),
+    ]
+    return [
+        html.Article(
+            [
+                html.H1([swatch(position), card["name"]], tabIndex="-1"),
+                html.P(
+                    [html.Strong(words.percent(card["share"])), " of all records"], className="size"
+                ),
+                share_bar(card["share"], position),
+                html.P(card["description"], className="lead"),
+                html.H2("What to do"),
+                html.P(card["action"], className="action"),
+                html.H2("What sets them apart"),
+                comparison(shown, f"{card['name']} and everyone", ("Segment", "Everyone")),
+                html.H2("Where this comes from"),
+                facts(about),
+            ],
+            className="sheet panel",
+            style=color(position),
+        ),
+        html.Div(
+            [
+                html.Button("Print", className="button", id="print"),
+                link("All segments", Place(manifest.study).address, kind="more"),
+            ],
+            className="choices unprinted",
+        ),
+    ]

@@ -1,0 +1,133 @@
+"""How names and figures are said to people who work in marketing. No components, no markup."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from segmentation.runtime.answers import Answer
+from segmentation.runtime.explained import Explanation
+from segmentation.schema import Column
+
+NONE = "none"
+
+_CERTAINTIES = ((0.9, "Very sure"), (0.75, "Fairly sure"), (0.5, "More likely than not"))
+# Kaufman and Rousseeuw 1990, table 4 of chapter 2.
+_SEPARATIONS = ((0.7, "strongly"), (0.5, "clearly"), (0.25, "moderately"))
+# Steinley 2004, https://doi.org/10.1037/1082-989X.9.3.386
+_REPEATS = ((0.9, "nearly the same"), (0.8, "much the same"), (0.65, "roughly the same"))
+
+
+def label(column: Column) -> str:
+    """Return what a question is called, as a heading has it."""
+    words = column.words.removeprefix("the ")
+    return words[:1].upper() + words[1:]
+
+
+def number(value: float) -> str:
+    """Return a number with three digits that count, or all those before the point."""
+    if abs(value) >= 100 or value == round(value):  # noqa: PLR2004  # three digits
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def quantity(value: float, column: Column) -> str:
+    """Return a number without its unit; a share as a percentage."""
+    return percent(value) if _is_share(column) else number(value)
+
+
+def unit(column: Column) -> str:
+    """Return the unit of what ``quantity`` returns, unless the heading says it."""
+    if column.unit and column.unit in label(column).lower():
+        return ""
+    return column.unit.removeprefix("share ") if _is_share(column) else column.unit
+
+
+def _is_share(column: Column) -> bool:
+    """Whether a column holds parts of a whole, which people read as percentages."""
+    return column.maximum == 1.0 and column.kind == "number"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage; one that is not quite 0 or 1 isn't called that."""
+    if 0 < share < 0.005:  # noqa: PLR2004  # what would be rounded to 0
+        return "under 1%"
+    if 0.995 <= share < 1:  # noqa: PLR2004  # what would be rounded to 1
+        return "over 99%"
+    return f"{share:.0%}"
+
+
+def index(value: float | None) -> str:
+    """Return an index, the average being 100."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def against_average(value: float | None) -> str:
+    """Say how an index compares with 100."""
+    if value is None or round(value) == 100:  # noqa: PLR2004  # the average
+        return "as everyone"
+    if value >= 200:  # noqa: PLR2004  # twice the average
+        return f"{value / 100:.1f} times the average"
+    return f"{abs(value - 100):.0f}% {'above' if value > 100 else 'below'} average"  # noqa: PLR2004
+
+
+def certainty(confidence: float) -> str:
+    """Say how sure an answer is."""
+    return _first(_CERTAINTIES, confidence, "Hardly more than a guess")
+
+
+def separation(silhouette: float) -> str:
+    """Say how far the segments lie apart."""
+    how = _first(_SEPARATIONS, silhouette, "hardly")
+    return f"The segments are {how} separated: customers near a border could be in either."
+
+
+def repeatability(mean: float, n: int) -> str:
+    """Say how alike the segments come out when they are discovered again."""
+    how = _first(_REPEATS, mean, "rather different")
+    return f"Discovered again from {n} random samples of the customers, they came out {how}."
+
+
+def rests_on(answer: Answer, given: int, n_decisive: int) -> str:
+    """Say on how many of the answers that define segments an answer rests."""
+    if answer["basis"] == "complete":
+        return f"It rests on all {n_decisive} answers that define the segments."
+    if answer["basis"] == "incomplete":
+        return f"It rests on {given} of the {n_decisive} answers that define the segments."
+    return "It rests on none of the answers that define the segments: take it as a first guess."
+
+
+def doubt(answer: Answer) -> str:
+    """Say which segments are possible, as 95 of 100 such answers are right about it."""
+    names = {one["id"]: one["name"] for one in answer["probabilities"]}
+    possible = [names[segment] for segment in answer["plausible"]]
+    if not possible:
+        return "Unsure: the record fits none of the segments well."
+    if len(possible) == 1:
+        return "No other segment is plausible. Of 100 such statements, about 95 are right."
+    return f"Unsure: it could be {listed(possible, 'or')}. In 95 of 100 cases it is one of them."
+
+
+def weight(contribution: float, explanation: Explanation) -> str:
+    """Say what one answer did to the segment's probability."""
+    if explanation["scale"] == "probability":
+        return f"{contribution * 100:+.0f} points".replace("-", "−")  # noqa: RUF001  # a minus
+    factor = math.exp(min(abs(contribution), 7.0))
+    beyond = "over " if abs(contribution) > 7.0 else ""  # noqa: PLR2004  # a thousand times
+    if factor < 1.05:  # noqa: PLR2004  # what would be rounded to 1
+        return "no difference"
+    return f"{beyond}{number(factor)} times as {'likely' if contribution > 0 else 'unlikely'}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
+def listed(parts: Sequence[str], last: str = "and") -> str:
+    """Return parts as a sentence lists them."""
+    return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _first(words: Sequence[tuple[float, str]], value: float, otherwise: str) -> str:
+    return next((word for least, word in words if value >= least), otherwise)

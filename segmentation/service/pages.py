@@ -1,0 +1,61 @@
+"""The marketing team's pages below /pages, made when the first of them is asked for.
+
+Dash can't be added to a Flask app that has answered a request, it takes a second and some ten
+megabytes, and it must not be there before the fork: so it is an app of its own, in the same
+process, over the same models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Any
+
+from segmentation.service import problems
+from segmentation.service.catalogue import Catalogue
+from segmentation.service.environment import Environment
+from segmentation.service.settings import Settings
+
+PAGES = "/pages/"
+
+WsgiApp = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
+
+
+class Pages:
+    """A WSGI app that leaves what is below /pages to the pages and passes the rest on.
+
+    Parameters
+    ----------
+    app : callable
+        The WSGI app of Flask.
+    catalogue : Catalogue
+    settings : Settings
+    """
+
+    def __init__(self, app: WsgiApp, catalogue: Catalogue, settings: Settings) -> None:
+        self._app = app
+        self._catalogue = catalogue
+        self._most_bytes = settings.max_body_bytes
+        self._lock = Lock()
+        self._pages: WsgiApp | None = None
+
+    def __call__(self, environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        if environment["PATH_INFO"].startswith(PAGES):
+            return (self._pages or self._made())(environment, start)
+        return self._app(environment, start)
+
+    def _made(self) -> WsgiApp:
+        """Make the pages, once for all threads."""
+        with self._lock:
+            if self._pages is None:
+                from segmentation.dashboard.app import create_pages
+
+                pages = create_pages(self._catalogue)
+                pages.config["MAX_CONTENT_LENGTH"] = self._most_bytes
+                problems.register(pages)
+                # Dash gives out only scripts that a document of its own has named, and with
+                # several workers a document and its scripts come from different ones.
+                pages.test_client().get(PAGES)
+                self._pages = pages
+            return self._pages

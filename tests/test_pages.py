@@ -1,0 +1,403 @@
+"""The marketing team's pages: a real Chromium against the real service."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import COMPLETE, ROOT, STUDIES, Server, serving
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PLACES = [
+    "/pages/",
+    "/pages/household/segments/promo_shoppers",
+    "/pages/credit_card/score",
+    "/pages/retail/model",
+    "/pages/nowhere/segments",
+]
+# A busy machine, and explanations that are loaded when first asked for.
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed; scripts/install-test-tools installs it")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, **context: Any) -> Iterator[Page]:
+    """Open a page and wait until it is there; its script must not complain."""
+    with browser.new_context(**context) as profile:
+        page = profile.new_page()
+        page.set_default_timeout(PATIENCE)
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.goto(address)
+        page.wait_for_selector("main h1")
+        yield page
+        assert not faults
+
+
+def question(page: Page, field: str) -> Any:
+    """Return the input of a question."""
+    return page.locator(f'input[id*=\'"field":"{field}"\'][id*=\'"type":"answer"\']')
+
+
+def said(share: float) -> str:
+    """Return a probability as pages say it."""
+    if 0 < share < 0.005:
+        return "under 1%"
+    return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def shown_probabilities(page: Page) -> list[str]:
+    """Return the segments and their probabilities as they stand in the answer."""
+    rows = page.locator("#details table tbody tr").all()
+    return [
+        f"{row.locator('th').inner_text()} {row.locator('td').first.inner_text()}" for row in rows
+    ]
+
+
+def expected_probabilities(answer: Any) -> list[str]:
+    """Return the same from an answer of the API."""
+    return [f"{one['name']} {said(one['probability'])}" for one in answer["probabilities"]]
+
+
+def wait_for_answer(page: Page, answer: Any) -> None:
+    """Wait until the page says what the API answered."""
+    first = said(answer["confidence"])
+    page.wait_for_function(
+        "([name, sure]) => { const text = document.querySelector('#headline').innerText;"
+        " return text.includes(name) && text.includes(`: ${sure}.`); }",
+        arg=[answer["segment"]["name"], first],
+    )
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_segments_are_those_of_the_api(server: Server, browser: Browser, study: str) -> None:
+    """With names, shares, sizes, descriptions and actions."""
+    cards: Any = server.get(f"/studies/{study}/segments").json()
+    with opened(browser, f"{server.url}/pages/{study}/segments") as page:
+        shown = page.locator("article.card").all()
+        assert len(shown) == len(cards["segments"])
+        for card, expected in zip(shown, cards["segments"], strict=True):
+            text = card.inner_text()
+            assert expected["name"] in text
+            assert f"{expected['share']:.0%} {expected['size']:,} records" in text
+            assert expected["description"] in text
+            assert expected["action"] in text
+
+
+def test_home_is_the_default_studys_segments(server: Server, browser: Browser) -> None:
+    """The root of the service leads to them."""
+    with opened(browser, server.url) as page:
+        assert page.url == f"{server.url}/pages/"
+        assert page.locator("h1").inner_text() == "Mobile device usage survey"
+        assert page.locator("#studies a").count() == len(STUDIES)
+
+
+def test_differences_are_ranked(server: Server, browser: Browser) -> None:
+    """Between two segments, by how far their means lie apart in the spread of all records."""
+    cards: Any = server.get("/studies/retail/segments").json()["segments"]  # type: ignore[index]
+    one, other = cards[0], cards[3]
+    defining = ("recency_days", "frequency", "monetary", "average_transaction_value")
+    pairs = zip(one["traits"], other["traits"], strict=True)
+    gaps = {a["field"]: a["difference"] - b["difference"] for a, b in pairs}
+    largest = max(defining, key=lambda field: abs(gaps[field]))
+    index = {
+        a["field"]: 100 * a["mean"] / b["mean"]
+        for a, b in zip(one["traits"], other["traits"], strict=True)
+    }
+    with opened(browser, f"{server.url}/pages/retail/segments") as page:
+        page.get_by_label("Compared with").click()
+        page.get_by_role("option", name=other["name"]).click()
+        row = page.locator("table.comparison").first.locator("tbody tr").first
+        page.wait_for_selector(f"table.comparison th:has-text('{other['name']}')")
+        assert row.locator("td").nth(2).inner_text() == f"{index[largest]:,.0f}"
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_score_one_answers_as_predict_does(server: Server, browser: Browser, study: str) -> None:
+    """The same segment, probabilities, action and doubts, for what was typed."""
+    fields: Any = server.get(f"/studies/{study}/schema").json()
+    cards: Any = server.get(f"/studies/{study}/segments").json()
+    means = {trait["field"]: trait["mean"] for trait in cards["segments"][1]["traits"]}
+    typed = {
+        one["name"]: round(means[one["name"]] * 1.1)
+        if one["resolution"] == 1
+        else round(means[one["name"]], 2)
+        for one in fields["fields"]
+        if one["defines"]
+    }
+    answer: Any = server.post(typed, f"/studies/{study}/predict").json()
+    explanation: Any = server.post(typed, f"/studies/{study}/explain").json()
+    with opened(browser, f"{server.url}/pages/{study}/score") as page:
+        for field, value in typed.items():
+            question(page, field).fill(str(value))
+        wait_for_answer(page, answer)
+        details = page.locator("#details").inner_text()
+        assert shown_probabilities(page) == expected_probabilities(answer)
+        assert answer["segment"]["action"] in details
+        assert page.locator("#details .warning").count() == len(answer["warnings"])
+        page.wait_for_selector("#why table")
+        assert (
+            explanation["explanation"]["sentence"].split(". ")[0]
+            in page.locator("#why").inner_text()
+        )
+
+
+def test_a_slider_moves_the_answer(server: Server, browser: Browser) -> None:
+    """What it says is written beside the question and answered."""
+    with opened(browser, f"{server.url}/pages/mobile/score") as page:
+        page.get_by_role("button", name="Brand Loyalist").click()
+        page.wait_for_selector("#headline :text('Brand Loyalist')")
+        slider = page.get_by_role("slider", name="Try other values: Number of apps")
+        slider.focus()
+        slider.press("End")
+        page.wait_for_function(
+            "(box) => box.value === '99'", arg=question(page, "apps_installed").element_handle()
+        )
+        fields = ("app_usage_min_per_day", "screen_on_hours_per_day", "battery_drain_mah_per_day",
+                  "apps_installed", "data_usage_mb_per_day")  # fmt: skip
+        record = {field: float(question(page, field).input_value()) for field in fields}
+        wait_for_answer(page, server.post(record).json())
+
+
+def test_errors_stand_beside_the_question(server: Server, browser: Browser) -> None:
+    """In the words of the API, and gone with the fault."""
+    refused: Any = server.post({"apps_installed": 4000}).json()
+    with opened(browser, f"{server.url}/pages/mobile/score") as page:
+        box = question(page, "apps_installed")
+        box.fill("4000")
+        page.wait_for_selector(".question .mantine-InputWrapper-error")
+        assert page.locator(".question .mantine-InputWrapper-error").inner_text() == (
+            f"It {refused['errors'][0]['detail']}."
+        )
+        assert box.get_attribute("aria-invalid") == "true"
+        assert "No answer" in page.locator("#headline").inner_text()
+        box.fill("40")
+        wait_for_answer(page, server.post({"apps_installed": 40}).json())
+        assert page.locator(".question .mantine-InputWrapper-error").count() == 0
+
+
+def test_typed_text_is_text(server: Server, browser: Browser) -> None:
+    """Markup and scripts stay what somebody typed."""
+    hostile = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
+    with opened(browser, f"{server.url}/pages/mobile/score") as page:
+        dialogs: list[str] = []
+        page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
+        page.locator("details summary").click()
+        question(page, "apps_installed").fill("40")
+        question(page, "device_model").fill(hostile)
+        page.wait_for_selector("#details .warning")
+        assert not dialogs
+        assert page.locator("main img, main script").count() == 0
+
+
+def test_the_keyboard_is_enough(server: Server, browser: Browser) -> None:
+    """From the address bar to an answer."""
+    with opened(browser, f"{server.url}/pages/") as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
+        _tab_to(page, "document.activeElement.innerText === 'Score one'")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("main .form")
+        page.wait_for_function("document.activeElement.tagName === 'H1'")
+        _tab_to(page, "document.activeElement.id.includes('apps_installed')")
+        page.keyboard.type("64")
+        wait_for_answer(page, server.post({"apps_installed": 64}).json())
+        _tab_to(page, "document.activeElement.getAttribute('role') === 'slider'")
+        page.keyboard.press("ArrowRight")
+        wait_for_answer(page, server.post({"apps_installed": 65}).json())
+
+
+def _tab_to(page: Page, condition: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(condition):
+            return
+    pytest.fail(f"no way by Tab to where {condition}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("place", PLACES)
+def test_axe_finds_nothing(server: Server, browser: Browser, place: str, scheme: str) -> None:
+    """No violation of any severity, with an answer shown and everything unfolded."""
+    with opened(browser, server.url + place, color_scheme=scheme) as page:
+        if place.endswith("score"):
+            page.locator(".beginnings button").first.click()
+            page.wait_for_selector("#why table")
+            page.wait_for_selector("#why:not([data-dash-is-loading])")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_phone_needs_no_scrolling_sideways(server: Server, browser: Browser, place: str) -> None:
+    """At 390 pixels."""
+    with opened(browser, server.url + place, viewport={"width": 390, "height": 844}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_colour_scheme_can_be_switched(server: Server, browser: Browser) -> None:
+    """It begins as the system has it, and the choice stays."""
+    scheme = "document.documentElement.dataset.mantineColorScheme"
+    with opened(browser, f"{server.url}/pages/", color_scheme="dark") as page:
+        assert page.evaluate(scheme) == "dark"
+        page.get_by_role("button", name="Switch between light and dark").click()
+        page.wait_for_function(f"{scheme} === 'light'")
+        page.reload()
+        page.wait_for_selector("main h1")
+        assert page.evaluate(scheme) == "light"
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_segments_card_is_one_sheet(server: Server, browser: Browser, study: str) -> None:
+    """Printed on A4, without what is only for the screen."""
+    cards: Any = server.get(f"/studies/{study}/segments").json()
+    segment = cards["segments"][0]
+    with opened(browser, f"{server.url}/pages/{study}/segments/{segment['id']}") as page:
+        assert page.locator("h1").inner_text() == segment["name"]
+        assert b"/Count 1\n" in page.pdf(format="A4")
+        page.emulate_media(media="print")
+        assert not page.locator(".top").is_visible()
+
+
+def test_no_request_leaves_the_host(server: Server, browser: Browser) -> None:
+    """Scripts, styles and fonts included; the policy allows nothing else."""
+    with browser.new_context() as profile:
+        page = profile.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        for place in PLACES:
+            page.goto(server.url + place)
+            page.wait_for_selector("main h1")
+        assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {
+            f"127.0.0.1:{server.port}"
+        }
+
+
+def test_pages_have_a_strict_policy(server: Server) -> None:
+    """No script that is not ours, none from a text, and no frame around them."""
+    for path in ("/pages/", "/pages/retail/score", "/pages/_dash-layout"):
+        headers = server.get(path).headers
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"].startswith("'self' 'sha256-")
+        assert "unsafe" not in policy["script-src"]
+        assert policy["frame-ancestors"] == "'none'"
+        assert not any("http" in value or "*" in value for value in policy.values())
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Request-ID"]
+
+
+def test_a_study_that_is_broken_leaves_the_others(
+    browser: Browser, tmp_path: Path, models_dir: Path
+) -> None:
+    """Its page says why; the choice of studies marks it."""
+    package = models_dir / "retail.bin"
+    package.write_bytes(package.read_bytes()[:1000])
+    with serving(tmp_path, MODELS_DIR=str(models_dir), WEB_CONCURRENCY="1") as server:
+        reason: Any = server.get("/studies/retail/segments").json()
+        with opened(browser, f"{server.url}/pages/retail/segments") as page:
+            assert page.locator("main .error").inner_text() == reason["detail"]
+            assert "not available" in page.locator("#studies").inner_text()
+            page.get_by_role("main").get_by_role("link", name="Credit card holders").click()
+            page.wait_for_selector("article.card")
+            assert page.url == f"{server.url}/pages/credit_card/segments"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b"{}", 400),
+        (b'{"output": "a.b"}', 400),
+        (b'{"output": {}}', 400),
+    ],
+)
+def test_what_no_page_asks_is_refused(client: FlaskClient, body: bytes, status: int) -> None:
+    """With a problem document, as everywhere."""
+    answer = client.post(
+        "/pages/_dash-update-component", data=body, content_type="application/json"
+    )
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+
+
+def test_a_script_that_is_not_ours_is_a_404(client: FlaskClient) -> None:
+    """Packages hold more than what pages use."""
+    for name in ("dash/dash.py", "os/environ.js", "dash/../secret.js"):
+        assert client.get(f"/pages/_dash-component-suites/{name}").status_code == 404
+
+
+def test_pages_are_counted_by_route(client: FlaskClient) -> None:
+    """Not by path, which anybody can make up."""
+    client.get("/pages/made-up-by-anybody/segments")
+    exposed = client.get("/metrics").text
+    assert 'route="/pages/<path:path>"' in exposed
+    assert "made-up-by-anybody" not in exposed
+
+
+def test_the_root_leads_to_the_pages(client: FlaskClient) -> None:
+    """And so does their address without the last slash."""
+    for path in ("/", "/pages"):
+        assert client.get(path).headers["Location"] == "pages/"
+
+
+def test_only_a_page_loads_dash() -> None:
+    """A process that answers the API alone spends nothing on it."""
+    program = (
+        "import sys\n"
+        "from segmentation.service.app import create_app\n"
+        "libraries = {'dash', 'plotly', 'dash_mantine_components'}\n"
+        "client = create_app().test_client()\n"
+        f"assert client.post('/predict', json={COMPLETE!r}).status_code == 200\n"
+        "for path in '/segments', '/docs', '/openapi.json', '/':\n"
+        "    assert client.get(path).status_code in (200, 302)\n"
+        "assert not libraries & set(sys.modules)\n"
+        "assert client.get('/pages/').status_code == 200\n"
+        "assert libraries <= set(sys.modules)\n"
+        "assert not {'pandas', 'sklearn', 'scipy', 'shap'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_first_page_is_there_soon(
+    server: Server, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a browser that has nothing of it, from a service that is warm."""
+    seconds = []
+    for _ in range(4):
+        started = time.perf_counter()
+        with opened(browser, f"{server.url}/pages/") as page:
+            page.wait_for_selector("article.card")
+            seconds.append(time.perf_counter() - started)
+    with capsys.disabled():
+        sys.stdout.write(f"\nfirst page: {', '.join(f'{one:.2f}' for one in seconds)} s\n")
+    assert min(seconds) < 5
