@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import COMPLETE, ROOT, STUDIES, Server, serving
 
@@ -69,27 +69,18 @@ def said(share: float) -> str:
     return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
-def shown_probabilities(page: Page) -> list[str]:
-    """Return the segments and their probabilities as they stand in the answer."""
-    rows = page.locator("#details table tbody tr").all()
-    return [
-        f"{row.locator('th').inner_text()} {row.locator('td').first.inner_text()}" for row in rows
-    ]
-
-
-def expected_probabilities(answer: Any) -> list[str]:
-    """Return the same from an answer of the API."""
-    return [f"{one['name']} {said(one['probability'])}" for one in answer["probabilities"]]
-
-
 def wait_for_answer(page: Page, answer: Any) -> None:
-    """Wait until the page says what the API answered."""
-    first = said(answer["confidence"])
+    """Wait until the page says what the API answered: each probability, and how sure it is."""
+    rows = [f"{one['name']} {said(one['probability'])}" for one in answer["probabilities"]]
     page.wait_for_function(
-        "([name, sure]) => { const text = document.querySelector('#headline').innerText;"
-        " return text.includes(name) && text.includes(`: ${sure}.`); }",
-        arg=[answer["segment"]["name"], first],
+        "(expected) => expected.join() === Array.from("
+        "document.querySelectorAll('#details tbody tr'), (row) =>"
+        " `${row.querySelector('th').innerText} ${row.querySelector('td').innerText}`).join()",
+        arg=rows,
     )
+    headline = page.locator("#headline").inner_text()
+    assert answer["segment"]["name"] in headline
+    assert f": {said(answer['confidence'])}." in headline
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -128,7 +119,7 @@ def test_differences_are_ranked(server: Server, browser: Browser) -> None:
         for a, b in zip(one["traits"], other["traits"], strict=True)
     }
     with opened(browser, f"{server.url}/pages/retail/segments") as page:
-        page.get_by_label("Compared with").click()
+        page.get_by_role("textbox", name="Compared with").click()
         page.get_by_role("option", name=other["name"]).click()
         row = page.locator("table.comparison").first.locator("tbody tr").first
         page.wait_for_selector(f"table.comparison th:has-text('{other['name']}')")
@@ -155,9 +146,8 @@ def test_score_one_answers_as_predict_does(server: Server, browser: Browser, stu
             question(page, field).fill(str(value))
         wait_for_answer(page, answer)
         details = page.locator("#details").inner_text()
-        assert shown_probabilities(page) == expected_probabilities(answer)
         assert answer["segment"]["action"] in details
-        assert page.locator("#details .warning").count() == len(answer["warnings"])
+        expect(page.locator("#details .warning")).to_have_count(len(answer["warnings"]))
         page.wait_for_selector("#why table")
         assert (
             explanation["explanation"]["sentence"].split(". ")[0]
@@ -247,7 +237,9 @@ def test_axe_finds_nothing(server: Server, browser: Browser, place: str, scheme:
             page.locator(".beginnings button").first.click()
             page.wait_for_selector("#why table")
             page.wait_for_selector("#why:not([data-dash-is-loading])")
-        page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        for summary in page.locator("summary").all():
+            summary.click()
+        page.wait_for_function("!document.querySelector('[id*=unfolded]:empty')")
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
 

@@ -6,7 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from segmentation.dashboard import words
-from segmentation.dashboard.elements import balance_bar, notice, share_bar, swatch, table
+from segmentation.dashboard.elements import balance_bar, color, notice, share_bar, swatch, table
 from segmentation.errors import Problem
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import Answer, LaterSegment
@@ -55,13 +55,15 @@ def details(manifest: Manifest, record: Record, answer: Answer) -> list[Componen
     decisive = [schema.features[position].name for position in schema.decisive]
     given = sum(record.get(field) is not None for field in decisive)
     later = answer.get("outlook")
+    doubt = words.doubt(answer, manifest.conformal.coverage)
+    tone = color(_position(manifest, answer["segment"]["id"]))
     return [
         _probabilities(answer),
-        html.P(words.doubt(answer), className="doubt unsure" if answer["unsure"] else "doubt"),
+        html.P(doubt, className="doubt unsure" if answer["unsure"] else "doubt"),
         html.P(words.rests_on(answer, given, len(decisive))),
         *[notice("warning", _warning(manifest, one)) for one in answer["warnings"]],
         html.H3("What to do"),
-        html.P(answer["segment"]["action"], className="action"),
+        html.P(answer["segment"]["action"], className="action", style=tone),
         *(_later(manifest, later) if later else []),
     ]
 

@@ -8,6 +8,7 @@ from dash import ClientsideFunction, Dash, Input, Output
 from dash.development.base_component import Component
 from dash.exceptions import DependencyException
 from flask import Flask, Response, abort, request
+from werkzeug.exceptions import NotFound
 
 from segmentation.dashboard import model_card, score, segments, shell
 from segmentation.dashboard.places import ROOT, Place, Studies, found
@@ -109,7 +110,7 @@ def _harden(app: Dash, server: Flask) -> None:
     @server.errorhandler(DependencyException)
     def refuse_unknown_script(_error: DependencyException) -> Response:
         """Answer 404 for a file that no page uses."""
-        abort(404)
+        return server.make_response(server.handle_user_exception(NotFound()))
 
     @server.after_request
     def add_headers(response: Response) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dash_mantine_components as dmc
 from dash import MATCH, Dash, Input, Output, State, html
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from segmentation.dashboard import quality, words
 from segmentation.dashboard.differences import EVERYONE, comparison, is_leading, ranked
@@ -14,7 +15,6 @@ from segmentation.dashboard.elements import (
     aria,
     color,
     facts,
-    folded,
     heat_cell,
     link,
     notice,
@@ -28,6 +28,7 @@ from segmentation.runtime import Manifest, Model
 from segmentation.runtime.cards import SegmentCard, segment_cards
 
 _MOST_CHIPS = 3
+ALL_SEGMENTS = "all"
 
 
 def page(model: Model) -> list[Component]:
@@ -100,15 +101,47 @@ def _card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
 
 
 def _profiles(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
+    leading, rest = _fields(manifest, segments)
+    return panel(
+        "All profiles at a glance",
+        _heat(manifest, segments, leading, "Profiles against the average"),
+        *_background(manifest.study, ALL_SEGMENTS, ALL_SEGMENTS, len(rest), "question"),
+        lead="Average of each segment as an index: 100 is everyone, 200 twice as much, 50 half.",
+    )
+
+
+def _fields(manifest: Manifest, segments: Sequence[SegmentCard]) -> tuple[list[str], list[str]]:
+    """Return the questions that make the segments, and the others."""
     fields = [trait["field"] for trait in segments[0]["traits"]]
     leading = [field for field in fields if is_leading(manifest, field)]
-    rest = [field for field in fields if field not in leading]
-    parts = [_heat(manifest, segments, leading, "Profiles against the average")]
-    if rest:
-        background = _heat(manifest, segments, rest, "Background against the average")
-        parts.append(folded(f"Background: {words.counted(len(rest), 'question')}", background))
-    lead = "Average of each segment as an index: 100 is everyone, 200 twice as much, 50 half."
-    return panel("All profiles at a glance", *parts, lead=lead)
+    return leading, [field for field in fields if field not in leading]
+
+
+def _background(study: str, segment: str, against: str, n: int, noun: str) -> list[Component]:
+    """Return what unfolds to a table of the other questions; few people look at those.
+
+    The table is made then: dozens of rows would double the time until a page is there.
+    """
+    if not n:
+        return []
+    place = {"study": study, "segment": segment, "against": against}
+    summary = html.Summary(f"Background: {words.counted(n, noun)}")
+    table_ = html.Div(id={"type": "unfolded", **place})
+    return [html.Details([summary, table_], id={"type": "background", **place})]
+
+
+def background(
+    manifest: Manifest, segments: Sequence[SegmentCard], segment: str, against: str
+) -> Component:
+    """Return the table of the questions that do not make the segments."""
+    if segment == ALL_SEGMENTS:
+        _, rest = _fields(manifest, segments)
+        return _heat(manifest, segments, rest, "Background against the average")
+    by_id = {one["id"]: one for one in segments}
+    card, other = by_id[segment], by_id.get(against)
+    lines = [line for line in ranked(manifest, card, other) if not line.leading]
+    names = (card["name"], other["name"] if other else "Everyone")
+    return comparison(lines, f"Background of {card['name']}", names)
 
 
 def _heat(
@@ -166,15 +199,14 @@ def differences(
     if segment == against or segment not in by_id:
         return [notice("info", "Choose two different segments.")]
     card, other = by_id[segment], by_id.get(against)
-    name = other["name"] if other else "Everyone"
+    names = (card["name"], other["name"] if other else "Everyone")
     lines = ranked(manifest, card, other)
     first = [line for line in lines if line.leading]
-    rest = [line for line in lines if not line.leading]
-    parts = [comparison(first, f"{card['name']} and {name}", (card["name"], name))]
-    if rest:
-        table_ = comparison(rest, f"Background of {card['name']}", (card["name"], name))
-        parts.append(folded(f"Background: {words.counted(len(rest), 'line')}", table_))
-    return parts
+    n_rest = len(lines) - len(first)
+    return [
+        comparison(first, " and ".join(names), names),
+        *_background(manifest.study, segment, against, n_rest, "line"),
+    ]
 
 
 def register(app: Dash, studies: Studies) -> None:
@@ -191,6 +223,22 @@ def register(app: Dash, studies: Studies) -> None:
         manifest = studies.slot(place["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
         return differences(manifest, segments, segment, against)
+
+    place = {"study": MATCH, "segment": MATCH, "against": MATCH}
+
+    @app.callback(
+        Output({"type": "unfolded", **place}, "children"),
+        Input({"type": "background", **place}, "n_clicks"),
+        State({"type": "unfolded", **place}, "children"),
+        State({"type": "background", **place}, "id"),
+        prevent_initial_call=True,
+    )
+    def unfold(clicks: int | None, shown: object, asked: dict[str, str]) -> Component:
+        if not clicks or shown:
+            raise PreventUpdate
+        manifest = studies.slot(asked["study"]).get().manifest
+        segments = segment_cards(manifest)["segments"]
+        return background(manifest, segments, asked["segment"], asked["against"])
 
 
 def one_page(model: Model, segment: str) -> list[Component] | None:

@@ -97,15 +97,16 @@ def rests_on(answer: Answer, given: int, n_decisive: int) -> str:
     return "It rests on none of the answers that define the segments: take it as a first guess."
 
 
-def doubt(answer: Answer) -> str:
-    """Say which segments are possible, as 95 of 100 such answers are right about it."""
+def doubt(answer: Answer, coverage: float) -> str:
+    """Say which segments are possible, and in which share of the cases that is right."""
     names = {one["id"]: one["name"] for one in answer["probabilities"]}
     possible = [names[segment] for segment in answer["plausible"]]
     if not possible:
         return "Unsure: the record fits none of the segments well."
     if len(possible) == 1:
-        return "No other segment is plausible. Of 100 such statements, about 95 are right."
-    return f"Unsure: it could be {listed(possible, 'or')}. In 95 of 100 cases it is one of them."
+        return f"No other segment is plausible: about {percent(coverage)} of such statements are right."
+    often = f"in about {percent(coverage)} of such cases it is one of them"
+    return f"Unsure: it could be {listed(possible, 'or')}; {often}."
 
 
 def weight(contribution: float, explanation: Explanation) -> str:
