@@ -103,10 +103,10 @@ def doubt(answer: Answer, coverage: float) -> str:
     possible = [names[segment] for segment in answer["plausible"]]
     if not possible:
         return "Unsure: the record fits none of the segments well."
+    often = f"about {percent(coverage)} of such statements are right"
     if len(possible) == 1:
-        return f"No other segment is plausible: about {percent(coverage)} of such statements are right."
-    often = f"in about {percent(coverage)} of such cases it is one of them"
-    return f"Unsure: it could be {listed(possible, 'or')}; {often}."
+        return f"No other segment is plausible: {often}."
+    return f"Unsure: it could be {listed(possible, 'or')}. {often.capitalize()}."
 
 
 def weight(contribution: float, explanation: Explanation) -> str:
