@@ -43,9 +43,9 @@ repro: $(VENV)/.dev  ## run the data pipeline of retail (dvc.yaml), as far as so
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
 lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra train -o requirements.txt
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev \
-		-c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra pages --extra train \
+		-c requirements-dev.txt -o requirements.txt
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
