@@ -211,7 +211,7 @@ def test_the_keyboard_is_enough(server: Server, browser: Browser) -> None:
         _tab_to(page, "document.activeElement.innerText === 'Score one'")
         page.keyboard.press("Enter")
         page.wait_for_selector("main .form")
-        page.wait_for_function("document.activeElement.tagName === 'H1'")
+        page.wait_for_function("() => document.activeElement.tagName === 'H1'")
         _tab_to(page, "document.activeElement.id.includes('apps_installed')")
         page.keyboard.type("64")
         wait_for_answer(page, server.post({"apps_installed": 64}).json())
@@ -239,7 +239,7 @@ def test_axe_finds_nothing(server: Server, browser: Browser, place: str, scheme:
             page.wait_for_selector("#why:not([data-dash-is-loading])")
         for summary in page.locator("summary").all():
             summary.click()
-        page.wait_for_function("!document.querySelector('[id*=unfolded]:empty')")
+        page.wait_for_function("() => !document.querySelector('[id*=unfolded]:empty')")
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
 
@@ -257,7 +257,7 @@ def test_the_colour_scheme_can_be_switched(server: Server, browser: Browser) -> 
     with opened(browser, f"{server.url}/pages/", color_scheme="dark") as page:
         assert page.evaluate(scheme) == "dark"
         page.get_by_role("button", name="Switch between light and dark").click()
-        page.wait_for_function(f"{scheme} === 'light'")
+        page.wait_for_function(f"() => {scheme} === 'light'")
         page.reload()
         page.wait_for_selector("main h1")
         assert page.evaluate(scheme) == "light"
