@@ -253,6 +253,25 @@ def test_sigterm_ends_with_0_and_drops_no_answer(tmp_path: Path) -> None:
         assert not any(one["level"] == "error" for one in server.log_lines())
 
 
+def test_sigterm_drops_nobody_who_has_connected(tmp_path: Path) -> None:
+    """Workers that have not accepted a connection yet answer it before they go."""
+    with serving(tmp_path) as server:
+        workers = psutil.Process(server.process.pid).children()
+        for worker in workers:
+            worker.suspend()
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        body = json.dumps(COMPLETE).encode()
+        for client in clients:
+            client.sendall(head(JSON, f"Content-Length: {len(body)}") + body)
+        server.process.send_signal(signal.SIGTERM)
+        for worker in workers:
+            worker.resume()
+        for client in clients:
+            with client:
+                assert client.makefile("rb").readline().startswith(b"HTTP/1.1 200")
+        assert server.process.wait(30) == 0
+
+
 def test_a_hangup_serves_the_model_file_as_it_is_now(tmp_path: Path, model_file: Path) -> None:
     """Without an error in between, and the folder of counters is removed in the end."""
     package = read_package(model_file)

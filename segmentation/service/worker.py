@@ -1,11 +1,15 @@
 """gunicorn's threaded worker, with more patience and more discretion.
 
-A client that says nothing doesn't occupy a thread:
+A client that says nothing doesn't occupy a thread, and one that has connected before the service
+ends is answered:
 
 gunicorn 27 lets a new connection hold a thread for five seconds before it hands it to the poller:
 forty silent clients against two workers of four threads held up everyone for 25 to 45 seconds.
 And a client that stops in the middle of a request, or of reading an answer, holds its thread for
 ever.
+
+On the way out gunicorn closes its listening socket with the connections that still wait in it: the
+kernel resets them, although it had taken their requests.
 
 What isn't HTTP is refused with a problem document, and logged by its kind alone: gunicorn answers
 in HTML and writes the client's address and what it sent into the log.
@@ -47,6 +51,18 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         # The kernel's own limit: gunicorn makes the socket blocking again for every request.
         self._patience = struct.pack("ll", seconds, 0)
         super().init_process()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Stop listening on the way out, once everybody is accepted who has connected."""
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            n_before = None
+            while self.nr_conns != n_before:
+                n_before = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def handle(self, conn: Any) -> Any:
         """Handle a request if there is one to read; otherwise give the connection back."""
