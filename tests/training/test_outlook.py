@@ -62,7 +62,7 @@ def forecast(
     snapshots: tuple[Snapshot, ...], make: Callable[[int], Any] = classifier
 ) -> dict[str, Figure]:
     """Return the figures of a rehearsal by their names."""
-    found = rehearse(STUDY, Outlook(DAYS, make), snapshots, SEED, "planted.csv")
+    found, _ = rehearse(STUDY, Outlook(DAYS, make), snapshots, SEED, "planted.csv")
     assert len({figure.name for figure in found}) == len(found)
     return {figure.name: figure for figure in found}
 
