@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 N_AXES = 2
 # A cell of fewer records is left out: a lone customer far from all others is nobody's business.
 FEWEST = 3
-# The finest grid that leaves out no more than a tenth, of at most so many cells across.
+# The finest grid that leaves out no more than a twentieth, of at most so many cells across.
 MOST_ACROSS, FEWEST_ACROSS = 24, 6
-LARGEST_LOSS = 0.1
+LARGEST_LOSS = 0.05
 # Between which quantiles the grid counts its cells: a far outlier doesn't make it coarse.
 EDGES = (0.01, 0.99)
 
