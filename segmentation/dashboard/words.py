@@ -17,6 +17,34 @@ _SEPARATIONS = ((0.7, "strongly"), (0.5, "clearly"), (0.25, "moderately"))
 # Steinley 2004, https://doi.org/10.1037/1082-989X.9.3.386
 _REPEATS = ((0.9, "nearly the same"), (0.8, "much the same"), (0.65, "roughly the same"))
 
+MEANINGS = {
+    "accuracy": "Share of the answers that are right.",
+    "balanced accuracy": "The same, with every segment counting alike, however small.",
+    "macro F1": "How many answers are right and how few customers are missed, in one figure for "
+    "each segment, averaged; 100% is best.",
+    "macro AUC": "How well a segment's customers are ranked before all others: 1 is best, 0.5 is "
+    "chance.",
+    "log-loss": "How far the probabilities are from the truth, with a heavy price for being sure "
+    "and wrong; 0 is best.",
+    "Brier score": "Squared error of the probabilities, from 0 (best) to 2.",
+    "calibration error": "How far “80% sure” is from being right in 80% of the cases; 0 is best.",
+    "coverage": "How often the true segment is among those called plausible.",
+    "unsure": "How often there isn't exactly one plausible segment.",
+    "precision": "Of those who were put into the segment, how many belong there.",
+    "recall": "Of those who belong to the segment, how many were put there.",
+}
+"""What figures say, in plain words."""
+
+_CONDITIONS = {
+    "complete": "complete records",
+    "incomplete": "records with gaps",
+    "imprecise": "imprecise records",
+    "indirect": "without any answer that defines the segments",
+    "largest class": "always naming the largest segment",
+    "stratified dummy": "drawing a segment by chance",
+    "stays the same": "if everybody stayed where they are",
+}
+
 
 def label(column: Column) -> str:
     """Return what a question is called, as a heading has it."""
@@ -118,6 +146,20 @@ def weight(contribution: float, explanation: Explanation) -> str:
     if factor < 1.05:  # noqa: PLR2004  # what would be rounded to 1
         return "no difference"
     return f"{beyond}{number(factor)} times as {'likely' if contribution > 0 else 'unlikely'}"
+
+
+def condition(name: str) -> str:
+    """Say what a figure is about, by what stands after its measure."""
+    said = ", ".join(_condition(part) for part in name.split(", "))
+    return f"{said[:1].upper()}{said[1:]}"
+
+
+def _condition(part: str) -> str:
+    if part.endswith(" missing"):
+        return f"{counted(int(part.split(maxsplit=1)[0]), 'answer')} missing"
+    if part.endswith(" % noise"):
+        return f"answers off by about {part.removesuffix(' % noise')}%"
+    return _CONDITIONS.get(part, part)
 
 
 def counted(n: int, noun: str) -> str:
