@@ -360,6 +360,16 @@ def test_a_phone_needs_no_scrolling_sideways(server: Server, browser: Browser, p
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("study", STUDIES)
+def test_an_answer_fits_a_phone(server: Server, browser: Browser, study: str) -> None:
+    """With everything that belongs to it."""
+    phone = {"width": 390, "height": 844}
+    with opened(browser, f"{server.url}/pages/{study}/score", viewport=phone) as page:
+        page.locator(".beginnings button").first.click()
+        page.wait_for_selector("#why table")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_the_colour_scheme_can_be_switched(server: Server, browser: Browser) -> None:
     """It begins as the system has it, and the choice stays."""
     scheme = "document.documentElement.dataset.mantineColorScheme"

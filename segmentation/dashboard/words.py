@@ -11,6 +11,8 @@ from segmentation.schema import Column
 
 NONE = "none"
 
+# What is more than a thousand times as likely is as good as certain.
+_LARGEST_FACTOR = math.log(1000)
 _CERTAINTIES = ((0.9, "Very sure"), (0.75, "Fairly sure"), (0.5, "More likely than not"))
 # Kaufman and Rousseeuw 1990, table 4 of chapter 2.
 _SEPARATIONS = ((0.7, "strongly"), (0.5, "clearly"), (0.25, "moderately"))
@@ -73,7 +75,8 @@ def unit(column: Column) -> str:
 
 def _is_share(column: Column) -> bool:
     """Whether a column holds parts of a whole, which people read as percentages."""
-    return column.maximum == 1.0 and column.kind == "number"
+    whole = column.maximum == 1.0 or column.unit.startswith("share of ")
+    return whole and column.kind == "number"
 
 
 def percent(share: float) -> str:
@@ -141,8 +144,8 @@ def weight(contribution: float, explanation: Explanation) -> str:
     """Say what one answer did to the segment's probability."""
     if explanation["scale"] == "probability":
         return f"{contribution * 100:+.0f} points".replace("-", "−")  # noqa: RUF001  # a minus
-    factor = math.exp(min(abs(contribution), 7.0))
-    beyond = "over " if abs(contribution) > 7.0 else ""  # noqa: PLR2004  # a thousand times
+    factor = math.exp(min(abs(contribution), _LARGEST_FACTOR))
+    beyond = "over " if abs(contribution) > _LARGEST_FACTOR else ""
     if factor < 1.05:  # noqa: PLR2004  # what would be rounded to 1
         return "no difference"
     return f"{beyond}{number(factor)} times as {'likely' if contribution > 0 else 'unlikely'}"
