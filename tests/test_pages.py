@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from dash import html
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from segmentation.dashboard.confusions import mistakes
+from segmentation.dashboard.segment_map import map_panel
+from segmentation.runtime import Manifest, Model
 from tests.conftest import COMPLETE, ROOT, STUDIES, Server, serving
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PLACES = [
     "/pages/",
+    "/pages/household/segments",
     "/pages/household/segments/promo_shoppers",
     "/pages/credit_card/score",
     "/pages/retail/model",
@@ -96,6 +105,106 @@ def test_segments_are_those_of_the_api(server: Server, browser: Browser, study: 
             assert f"{expected['share']:.0%} {expected['size']:,} records" in text
             assert expected["description"] in text
             assert expected["action"] in text
+
+
+MAPPED = ["household", "credit_card", "retail"]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_discovered_segments_are_on_a_map(server: Server, browser: Browser, study: str) -> None:
+    """An image that says in words what it shows, names beside it; given segments have none."""
+    card: Any = server.get(f"/studies/{study}/model").json()
+    names = [segment["name"] for segment in card["segments"]]
+    with opened(browser, f"{server.url}/pages/{study}/segments") as page:
+        image = page.locator(".map img")
+        assert image.count() == (study in MAPPED)
+        if study not in MAPPED:
+            assert card["clusters"] is None
+            return
+        found = card["clusters"]["map"]
+        assert image.evaluate("(image) => image.complete && image.naturalWidth > 0")
+        said = image.get_attribute("alt") or ""
+        assert f"{found['records']:,} records in {len(names)} segments" in said
+        assert all(name in said for name in names)
+        share = found["x"]["share"] + found["y"]["share"]
+        panel = page.locator("section", has=image)
+        assert f"keeps {share:.0%} of the differences" in panel.inner_text()
+        assert panel.locator(".map .name").all_inner_texts() == names
+        (nearest,) = re.findall(r"\. ([^.]+) and ([^.]+) are nearest to each other", said)
+        assert set(nearest) == _nearest(found["places"], card["segments"])
+
+
+def _nearest(places: Any, segments: Any) -> set[str]:
+    """Return the names of the two segments that lie nearest to each other."""
+    names = {one["id"]: one["name"] for one in segments}
+    pairs = combinations(places, 2)
+    nearest = min(pairs, key=lambda two: (two[0]["x"] - two[1]["x"]) ** 2
+                                         + (two[0]["y"] - two[1]["y"]) ** 2)  # fmt: skip
+    return {names[one["segment"]] for one in nearest}
+
+
+def test_the_maps_image_is_shapes_alone(models: dict[str, Model]) -> None:
+    """Whatever segments are called: no word of theirs is in it, and no script or link."""
+    manifest = models["retail"].manifest
+    hostile = '"/><script>alert(1)</script>'
+    segments = [one.model_copy(update={"name": hostile}) for one in manifest.segments]
+    (panel,) = map_panel(manifest.model_copy(update={"segments": segments}))
+    (source,) = (one.src for one in panel._traverse() if isinstance(one, html.Img))
+    content = unquote(source.removeprefix("data:image/svg+xml,"))
+    image = ElementTree.fromstring(content)  # noqa: S314  # our own
+    kinds = {one.tag.split("}")[1] for one in image.iter()}
+    assert kinds == {"svg", "defs", "polygon", "use", "ellipse"}
+    assert "alert" not in content
+    assert set(re.findall(r'href="([^"]*)"', content)) == {"#h"}
+
+
+def test_a_package_from_before_maps_shows_none(models: dict[str, Model]) -> None:
+    """It is read as it was; its pages are as they were."""
+    content = models["retail"].manifest.model_dump()
+    del content["clusters"]["map"], content["confusions"]
+    old = Manifest.model_validate(content)
+    assert map_panel(old) == []
+    assert mistakes(old) == []
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_mistakes_are_those_of_the_api(server: Server, browser: Browser, study: str) -> None:
+    """Each count in its cell, rows the truth; beside it whether it is a prediction."""
+    card: Any = server.get(f"/studies/{study}/model").json()
+    with opened(browser, f"{server.url}/pages/{study}/model") as page:
+        panel = page.locator("section[aria-labelledby='what-is-mistaken-for-what-title']")
+        assert panel.count() == bool(card["confusions"])
+        tables = panel.locator("table").all()
+        assert len(tables) == len(card["confusions"])
+        for shown, expected in zip(tables, card["confusions"], strict=True):
+            cells = [row.locator("td").all_inner_texts() for row in shown.locator("tbody tr").all()]
+            counts = [[int(cell.split()[-1].replace(",", "")) for cell in row] for row in cells]
+            assert counts == expected["counts"]
+        kinds = ["Agreement with the definition" if one["circular"] else "Prediction"
+                 for one in card["confusions"]]  # fmt: skip
+        assert panel.locator(".kind").all_inner_texts() == kinds
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_figure_is_on_the_page(server: Server, browser: Browser, study: str) -> None:
+    """Once each, predictions apart from agreement, and every measure in plain words."""
+    figures: Any = server.get(f"/studies/{study}/model").json()["figures"]  # type: ignore[index]
+    with opened(browser, f"{server.url}/pages/{study}/model") as page:
+        for summary in page.locator("summary").all():
+            summary.click()
+        for title, circular in (("predictions", False), ("agreement-with-the-definition", True)):
+            panel = page.locator(f"section[aria-labelledby='{title}-title']")
+            filled = [one for one in panel.locator("td.figure").all_inner_texts() if one]
+            expected = [one for one in figures if one["circular"] is circular]
+            assert sorted(filled) == sorted(_said_figure(one) for one in expected)
+            words = {one.lower() for one in panel.locator("dt").all_inner_texts()}
+            assert words == {one["name"].split(", ")[0].lower() for one in expected}
+
+
+def _said_figure(figure: Any) -> str:
+    measure = figure["name"].split(", ")[0]
+    plain = measure in ("log-loss", "Brier score", "calibration error", "macro AUC")
+    return f"{figure['value']:.3f}" if plain else f"{figure['value']:.1%}"
 
 
 def test_home_is_the_default_studys_segments(server: Server, browser: Browser) -> None:
@@ -248,6 +357,16 @@ def test_axe_finds_nothing(server: Server, browser: Browser, place: str, scheme:
 def test_a_phone_needs_no_scrolling_sideways(server: Server, browser: Browser, place: str) -> None:
     """At 390 pixels."""
     with opened(browser, server.url + place, viewport={"width": 390, "height": 844}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_an_answer_fits_a_phone(server: Server, browser: Browser, study: str) -> None:
+    """With everything that belongs to it."""
+    phone = {"width": 390, "height": 844}
+    with opened(browser, f"{server.url}/pages/{study}/score", viewport=phone) as page:
+        page.locator(".beginnings button").first.click()
+        page.wait_for_selector("#why table")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from segmentation.schema import Record, Schema
 
-# Raised when a manifest can no longer be read by programs of the version before.
+# Raised when manifests of the version before can no longer be read. A program that is older than
+# an optional member of its own version refuses it in one sentence.
 FORMAT_VERSION = 2
 
 
@@ -162,6 +163,21 @@ class Figure(_Part):
     circular: bool
 
 
+class Confusion(_Part):
+    """Which segments records were answered with, counted: a row for each true segment.
+
+    Rows and columns are in the order of `segments`. `name` says which records, as in the name of
+    the figure ``accuracy, NAME``: the share of the diagonal, but for a mean over folds there.
+    """
+
+    name: str
+    segments: list[str]
+    counts: list[list[int]]
+    on: str
+    inputs: str
+    circular: bool
+
+
 class CurvePoint(_Part):
     """What K-Means gives for one number of clusters; inertia is the sum of squared distances."""
 
@@ -185,10 +201,60 @@ class Stability(_Part):
     n: int
 
 
+class MapAxis(_Part):
+    """One axis of a map: the share of the clustered space's variance that lies along it.
+
+    `loadings` are the rank correlations (Spearman's) of the defining answers with places on the
+    axis, the strongest first.
+    """
+
+    share: float
+    loadings: dict[str, float]
+
+
+class MapPlace(_Part):
+    """Where the mean of a segment's records lies on a map, and the ellipse that holds half of them.
+
+    `major` and `minor` are half its axes; `angle` is that from the x-axis to the major one, in
+    degrees.
+    """
+
+    segment: str
+    x: float
+    y: float
+    major: float
+    minor: float
+    angle: float
+
+
+class MapCell(_Part):
+    """How many records of each segment, in the order of the places, lie in one hexagon."""
+
+    x: float
+    y: float
+    counts: list[int]
+
+
+class SegmentMap(_Part):
+    """The clustered space seen along its first two principal axes.
+
+    Records are counted in hexagons that stand on a corner and are `width` wide; those of fewer
+    than `fewest` records are left out, so that no place is one customer's.
+    """
+
+    x: MapAxis
+    y: MapAxis
+    places: list[MapPlace]
+    records: int
+    fewest: int
+    width: float
+    cells: list[MapCell]
+
+
 class ClusterReport(_Part):
     """How segments were discovered and how good the clusters are.
 
-    `naming` says why each segment has its name.
+    `naming` says why each segment has its name. Packages from before there were maps have none.
     """
 
     columns: list[str]
@@ -197,6 +263,7 @@ class ClusterReport(_Part):
     stability: Stability
     curve: list[CurvePoint]
     naming: list[str]
+    map: SegmentMap | None = None
 
 
 class Fate(_Part):
@@ -292,5 +359,6 @@ class Manifest(_Part):
     outlook: Outlook | None = None
     golden: list[Golden]
     figures: list[Figure]
+    confusions: list[Confusion] = []
     caveats: list[str]
     training: Training

@@ -31,10 +31,15 @@ def aria(**names: str) -> Any:
     return {f"aria-{name}": value for name, value in names.items()}
 
 
+def tone(position: int) -> str:
+    """Return the colour of the segment at a position."""
+    return _SEGMENTS[position % len(_SEGMENTS)]
+
+
 def color(position: int) -> dict[str, str]:
     """Return the style of what belongs to the segment at a position."""
-    tone = _SEGMENTS[position % len(_SEGMENTS)]
-    return {"--segment": tone, "--on-segment": "#fff" if tone == _DARK else "#000"}
+    own = tone(position)
+    return {"--segment": own, "--on-segment": "#fff" if own == _DARK else "#000"}
 
 
 def swatch(position: int) -> Component:
@@ -123,10 +128,13 @@ def index_bar(index: float | None) -> Component:
 
 def heat_cell(index: float | None, text: str) -> Component:
     """Return a cell that is the deeper in colour the farther its index lies from 100."""
-    doublings = _doublings(index)
-    depth = min(abs(doublings), 1.0) * _DEEPEST
-    tone = _ABOVE if doublings > 0 else _BELOW
-    return html.Td(text, style={"backgroundColor": f"rgba({tone}, {depth:.2f})"})
+    return tinted(text, max(min(_doublings(index), 1.0), -1.0))
+
+
+def tinted(content: Content, depth: float) -> Component:
+    """Return a cell in the colour for more, or the one for less below 0; 1 and -1 are deepest."""
+    side = _ABOVE if depth > 0 else _BELOW
+    return html.Td(content, style={"backgroundColor": f"rgba({side}, {abs(depth) * _DEEPEST:.2f})"})
 
 
 def _doublings(index: float | None) -> float:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from dash import html
 from dash.development.base_component import Component
 
 from segmentation.dashboard import quality, words
+from segmentation.dashboard.confusions import mistakes
 from segmentation.dashboard.elements import facts, folded, panel, share_bar, swatch, table
+from segmentation.dashboard.figures import figures_panel
 from segmentation.dashboard.segments import synthetic
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.cards import segment_cards
-
-# Figures of single segments are many; they are there for those who look for them.
-_OF_ONE_SEGMENT = ("precision, ", "recall, ")
-# Figures that are no share of records.
-_PLAIN = ("log-loss", "Brier", "calibration", "macro AUC")
 
 
 def page(model: Model) -> list[Component]:
@@ -28,55 +22,27 @@ def page(model: Model) -> list[Component]:
         html.P(manifest.description, className="lead"),
         *synthetic(manifest),
         panel("What it can't tell", html.Ul([html.Li(one) for one in manifest.caveats])),
-        _figures(
+        figures_panel(
             manifest,
             "Predictions",
             "From answers that do not define the segments, or about a later date: real foresight. "
-            "Compare with the lines about the largest class and the dummy, which need no model.",
+            "Compare with the lines about the largest segment and chance, which need no model.",
             circular=False,
         ),
-        _figures(
+        figures_panel(
             manifest,
             "Agreement with the definition",
             "These read the very answers from which the segments were made. They say that the "
             "definition is applied faithfully, also with gaps and noise, and not that it predicts.",
             circular=True,
         ),
+        *mistakes(manifest),
         _sizes(manifest),
         *quality.firmness(manifest),
         _lineage(manifest),
         _data(manifest),
         _versions(manifest),
     ]
-
-
-def _figures(manifest: Manifest, title: str, lead: str, *, circular: bool) -> Component:
-    figures = [one for one in manifest.figures if one.circular is circular]
-    first = [one for one in figures if not one.name.startswith(_OF_ONE_SEGMENT)]
-    rest = [one for one in figures if one not in first]
-    parts: list[Component] = (
-        [_measured(first, f"Figures: {title}")] if first else [html.P("None measured.")]
-    )
-    if rest:
-        parts.append(
-            folded(f"{len(rest)} more by segment", _measured(rest, f"Figures by segment: {title}"))
-        )
-    return panel(title, *parts, lead=lead)
-
-
-def _measured(figures: Sequence[Any], caption: str) -> Component:
-    rows = [
-        [one.name[:1].upper() + one.name[1:], html.Td(_value(one), className="figure"),
-         one.inputs, one.on]
-        for one in figures
-    ]  # fmt: skip
-    return table(caption, ["Figure", "Value", "From", "Measured on"], rows, "long")
-
-
-def _value(figure: Any) -> str:
-    if figure.name.startswith(_PLAIN) or not 0 <= figure.value <= 1:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.1%}"
 
 
 def _sizes(manifest: Manifest) -> Component:

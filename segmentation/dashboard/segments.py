@@ -24,6 +24,7 @@ from segmentation.dashboard.elements import (
     table,
 )
 from segmentation.dashboard.places import Place, Studies
+from segmentation.dashboard.segment_map import map_panel
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.cards import SegmentCard, segment_cards
 
@@ -47,6 +48,7 @@ def page(model: Model) -> list[Component]:
             ),
             lead=f"{cards['records']:,} records fall into {len(segments)} segments.",
         ),
+        *map_panel(manifest),
         _compared(manifest, segments),
         _profiles(manifest, segments),
         *quality.firmness(manifest),

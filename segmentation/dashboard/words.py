@@ -11,11 +11,41 @@ from segmentation.schema import Column
 
 NONE = "none"
 
+# What is more than a thousand times as likely is as good as certain.
+_LARGEST_FACTOR = math.log(1000)
 _CERTAINTIES = ((0.9, "Very sure"), (0.75, "Fairly sure"), (0.5, "More likely than not"))
 # Kaufman and Rousseeuw 1990, table 4 of chapter 2.
 _SEPARATIONS = ((0.7, "strongly"), (0.5, "clearly"), (0.25, "moderately"))
 # Steinley 2004, https://doi.org/10.1037/1082-989X.9.3.386
 _REPEATS = ((0.9, "nearly the same"), (0.8, "much the same"), (0.65, "roughly the same"))
+
+MEANINGS = {
+    "accuracy": "Share of the answers that are right.",
+    "balanced accuracy": "The same, with every segment counting alike, however small.",
+    "macro F1": "How many answers are right and how few customers are missed, in one figure for "
+    "each segment, averaged; 100% is best.",
+    "macro AUC": "How well a segment's customers are ranked before all others: 1 is best, 0.5 is "
+    "chance.",
+    "log-loss": "How far the probabilities are from the truth, with a heavy price for being sure "
+    "and wrong; 0 is best.",
+    "Brier score": "Squared error of the probabilities, from 0 (best) to 2.",
+    "calibration error": "How far “80% sure” is from being right in 80% of the cases; 0 is best.",
+    "coverage": "How often the true segment is among those called plausible.",
+    "unsure": "How often there isn't exactly one plausible segment.",
+    "precision": "Of those who were put into the segment, how many belong there.",
+    "recall": "Of those who belong to the segment, how many were put there.",
+}
+"""What figures say, in plain words."""
+
+_CONDITIONS = {
+    "complete": "complete records",
+    "incomplete": "records with gaps",
+    "imprecise": "imprecise records",
+    "indirect": "without any answer that defines the segments",
+    "largest class": "always naming the largest segment",
+    "stratified dummy": "drawing a segment by chance",
+    "stays the same": "if everybody stayed where they are",
+}
 
 
 def label(column: Column) -> str:
@@ -45,7 +75,8 @@ def unit(column: Column) -> str:
 
 def _is_share(column: Column) -> bool:
     """Whether a column holds parts of a whole, which people read as percentages."""
-    return column.maximum == 1.0 and column.kind == "number"
+    whole = column.maximum == 1.0 or column.unit.startswith("share of ")
+    return whole and column.kind == "number"
 
 
 def percent(share: float) -> str:
@@ -113,11 +144,25 @@ def weight(contribution: float, explanation: Explanation) -> str:
     """Say what one answer did to the segment's probability."""
     if explanation["scale"] == "probability":
         return f"{contribution * 100:+.0f} points".replace("-", "−")  # noqa: RUF001  # a minus
-    factor = math.exp(min(abs(contribution), 7.0))
-    beyond = "over " if abs(contribution) > 7.0 else ""  # noqa: PLR2004  # a thousand times
+    factor = math.exp(min(abs(contribution), _LARGEST_FACTOR))
+    beyond = "over " if abs(contribution) > _LARGEST_FACTOR else ""
     if factor < 1.05:  # noqa: PLR2004  # what would be rounded to 1
         return "no difference"
     return f"{beyond}{number(factor)} times as {'likely' if contribution > 0 else 'unlikely'}"
+
+
+def condition(name: str) -> str:
+    """Say what a figure is about, by what stands after its measure."""
+    said = ", ".join(_condition(part) for part in name.split(", "))
+    return f"{said[:1].upper()}{said[1:]}"
+
+
+def _condition(part: str) -> str:
+    if part.endswith(" missing"):
+        return f"{counted(int(part.split(maxsplit=1)[0]), 'answer')} missing"
+    if part.endswith(" % noise"):
+        return f"answers off by about {part.removesuffix(' % noise')}%"
+    return _CONDITIONS.get(part, part)
 
 
 def counted(n: int, noun: str) -> str:

@@ -14,7 +14,7 @@ from segmentation.schema import Column, Schema
 from segmentation.study import Pick, Segment, Study, centroids, record_matrix
 
 
-def _amount(title: str, description: str) -> Column:
+def _amount(title: str, label: str, description: str) -> Column:
     """Return an amount of money; the original doesn't state the currency."""
     return Column(
         name=title.lower(),
@@ -22,6 +22,7 @@ def _amount(title: str, description: str) -> Column:
         kind="number",
         role="feature",
         description=description,
+        label=label,
         unit="units of money",
         minimum=0,
         maximum=100_000_000,
@@ -30,7 +31,7 @@ def _amount(title: str, description: str) -> Column:
     )
 
 
-def _share(title: str, description: str, unit: str, maximum: float = 1) -> Column:
+def _share(title: str, label: str, description: str, unit: str, maximum: float = 1) -> Column:
     """Return a share, of months or of statements."""
     return Column(
         name=title.lower(),
@@ -38,6 +39,7 @@ def _share(title: str, description: str, unit: str, maximum: float = 1) -> Colum
         kind="number",
         role="feature",
         description=description,
+        label=label,
         unit=unit,
         minimum=0,
         maximum=maximum,
@@ -45,7 +47,7 @@ def _share(title: str, description: str, unit: str, maximum: float = 1) -> Colum
     )
 
 
-def _count(title: str, description: str, unit: str, maximum: int) -> Column:
+def _count(title: str, label: str, description: str, unit: str, maximum: int) -> Column:
     """Return a whole number."""
     return Column(
         name=title.lower(),
@@ -53,6 +55,7 @@ def _count(title: str, description: str, unit: str, maximum: int) -> Column:
         kind="integer",
         role="feature",
         description=description,
+        label=label,
         unit=unit,
         minimum=0,
         maximum=maximum,
@@ -70,49 +73,87 @@ SCHEMA = Schema(
             role="identifier",
             description="Your own key for the card holder; it is returned with the answer.",
         ),
-        _amount("BALANCE", "Balance of the account: what the holder owes on the card."),
+        _amount(
+            "BALANCE",
+            "the balance owed",
+            "Balance of the account: what the holder owes on the card.",
+        ),
         _share(
             "BALANCE_FREQUENCY",
+            "the share of months with a new balance",
             "How often the balance is updated, from 0 (never) to 1 (always).",
             "share of months",
         ),
-        _amount("PURCHASES", "Amount of all purchases: at one go and in instalments."),
-        _amount("ONEOFF_PURCHASES", "Amount of the purchases that were paid at one go."),
-        _amount("INSTALLMENTS_PURCHASES", "Amount of the purchases that are paid in instalments."),
-        _amount("CASH_ADVANCE", "Amount of cash drawn with the card."),
+        _amount(
+            "PURCHASES",
+            "the amount of all purchases",
+            "Amount of all purchases: at one go and in instalments.",
+        ),
+        _amount(
+            "ONEOFF_PURCHASES",
+            "the amount paid at one go",
+            "Amount of the purchases that were paid at one go.",
+        ),
+        _amount(
+            "INSTALLMENTS_PURCHASES",
+            "the amount paid in instalments",
+            "Amount of the purchases that are paid in instalments.",
+        ),
+        _amount("CASH_ADVANCE", "the amount of cash drawn", "Amount of cash drawn with the card."),
         _share(
             "PURCHASES_FREQUENCY",
+            "the share of months with purchases",
             "How often the card is used for purchases, from 0 (never) to 1 (always).",
             "share of months",
         ),
         _share(
             "ONEOFF_PURCHASES_FREQUENCY",
+            "the share of months with purchases at one go",
             "How often purchases are paid at one go, from 0 (never) to 1 (always).",
             "share of months",
         ),
         _share(
             "PURCHASES_INSTALLMENTS_FREQUENCY",
+            "the share of months with instalments",
             "How often purchases are paid in instalments, from 0 (never) to 1 (always).",
             "share of months",
         ),
         _share(
             "CASH_ADVANCE_FREQUENCY",
+            "the share of months with cash drawn",
             "How often cash is drawn, from 0 (never) to 1 (always); the original exceeds 1 for a"
             " few holders, and so may a record.",
             "share of months",
             maximum=10,
         ),
-        _count("CASH_ADVANCE_TRX", "Number of times cash was drawn.", "advances", 100_000),
-        _count("PURCHASES_TRX", "Number of purchases.", "purchases", 100_000),
-        _amount("CREDIT_LIMIT", "Limit of the card."),
-        _amount("PAYMENTS", "Amount that the holder paid."),
-        _amount("MINIMUM_PAYMENTS", "Least amount that the holder had to pay."),
+        _count(
+            "CASH_ADVANCE_TRX",
+            "the number of cash advances",
+            "Number of times cash was drawn.",
+            "advances",
+            100_000,
+        ),
+        _count(
+            "PURCHASES_TRX", "the number of purchases", "Number of purchases.", "purchases", 100_000
+        ),
+        _amount("CREDIT_LIMIT", "the credit limit", "Limit of the card."),
+        _amount("PAYMENTS", "the amount paid back", "Amount that the holder paid."),
+        _amount(
+            "MINIMUM_PAYMENTS", "the least amount due", "Least amount that the holder had to pay."
+        ),
         _share(
             "PRC_FULL_PAYMENT",
+            "the share of statements paid in full",
             "How often the holder paid all that was due, from 0 (never) to 1 (always).",
             "share of statements",
         ),
-        _count("TENURE", "Months for which the holder has had the card.", "months", 1_200),
+        _count(
+            "TENURE",
+            "the time with the card",
+            "Months for which the holder has had the card.",
+            "months",
+            1_200,
+        ),
     )
 )
 

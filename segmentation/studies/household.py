@@ -45,11 +45,14 @@ def _count(
         maximum=10_000,
         resolution=1,
         aliases=aliases,
+        label=f"the number of {unit}",
         defines=True,
     )
 
 
-def _share(name: str, title: str, description: str, *, defines: bool = False) -> Column:
+def _share(
+    name: str, title: str, description: str, *, label: str = "", defines: bool = False
+) -> Column:
     """Return a share of the volume, which either defines the segments or is context."""
     return Column(
         name=name,
@@ -60,6 +63,7 @@ def _share(name: str, title: str, description: str, *, defines: bool = False) ->
         unit="share of the volume",
         minimum=0,
         maximum=1,
+        label=label,
         defines=defines,
     )
 
@@ -123,7 +127,7 @@ _PURCHASES = (
         "brand_runs",
         "Brand Runs",
         "Number of runs of consecutive purchases of one brand: few runs are loyalty.",
-        "runs",
+        "brand runs",
     ),
     Column(
         name="total_volume",
@@ -150,6 +154,7 @@ _PURCHASES = (
         kind="number",
         role="feature",
         description="What the household paid in all.",
+        label="the amount spent",
         unit="units of money",
         minimum=0,
         maximum=10_000_000,
@@ -186,24 +191,28 @@ _PURCHASES = (
         "no_promotion_share",
         "Pur Vol No Promo - %",
         "Share of the volume that was bought without a promotion.",
+        label="the share bought without promotion",
         defines=True,
     ),
     _share(
         "promotion_6_share",
         "Pur Vol Promo 6 %",
         "Share of the volume that was bought on promotions of code 6.",
+        label="the share bought on promotion 6",
         defines=True,
     ),
     _share(
         "other_promotion_share",
         "Pur Vol Other Promo %",
         "Share of the volume that was bought on any other promotion.",
+        label="the share bought on other promotions",
         defines=True,
     ),
     _share(
         "largest_brand_share",
         "maxBrCd",
         "Largest of the shares of the brands that have a column; taken from them if left out.",
+        label="the favourite brand's share",
         defines=True,
     ),
 )

@@ -37,6 +37,7 @@ from segmentation.training.quality import (
     k_curve,
 )
 from segmentation.training.samples import Labelled, check_classes, matrix
+from segmentation.training.segment_map import segment_map
 
 N_STARTS = 50
 # For the many refits, which begin at other places anyway.
@@ -91,6 +92,7 @@ def learn_discovered(study: Study, table: Table, seed: int, before: Before | Non
     refits = list(_bootstrapped(again, Labelled(X, y), seed, N_BOOTSTRAPS + N_COVERAGE))
     asked = [(refit.model, refit.held_out) for refit in refits[:N_BOOTSTRAPS]]
     conformal = calibrate(asked, study.schema.decisive, seed, TRUTH, study.noise)
+    foreseen, confusions = cross_validated(study, again, Labelled(X, y), seed, table.name)
     covered = _coverage(study, refits[N_BOOTSTRAPS:], conformal.thresholds, seed)
     on = f"{N_COVERAGE} bootstrap samples of {table.name}, records not in them"
     return Learned(
@@ -101,8 +103,9 @@ def learn_discovered(study: Study, table: Table, seed: int, before: Before | Non
         n_train=len(found.ids),
         figures=(
             *figures(covered, on, "complete and incomplete records", circular=True),
-            *cross_validated(study, again, Labelled(X, y), seed, table.name),
+            *foreseen,
         ),
+        confusions=tuple(confusions),
         clusters=_report(study, X, found, refits[:N_BOOTSTRAPS], seed),
         lineage=found.named.lineage,
     )
@@ -212,10 +215,12 @@ def _report(
 ) -> ClusterReport:
     nearest = _nearest(study, seed)
     agreements = [refit.agreement for refit in refits]
-    columns = np.nan_to_num(X[found.complete][:, list(nearest.columns)])
-    scaled = StandardScaler().fit_transform(columns.astype(np.float64))
+    answers = X[found.complete][:, list(nearest.columns)].astype(np.float64)
+    scaled = StandardScaler().fit_transform(np.nan_to_num(answers))
+    columns = [study.schema.features[i].name for i in nearest.columns]
+    in_order = [one.id for one in sorted(study.segments, key=lambda one: one.label)]
     return ClusterReport(
-        columns=[study.schema.features[i].name for i in nearest.columns],
+        columns=columns,
         n_dimensions=found.Z.shape[1],
         quality=_rounded(cluster_quality(found.Z, scaled, found.ids, seed)),
         stability=Stability(
@@ -226,6 +231,7 @@ def _report(
         ),
         curve=k_curve(found.Z, CURVE, seed),
         naming=list(found.named.reasons),
+        map=segment_map(found.Z, dict(zip(columns, answers.T, strict=True)), found.ids, in_order),
     )
 
 

@@ -17,11 +17,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.manifest import Figure
+from segmentation.artifact.manifest import Confusion, Figure
 from segmentation.estimators import Floats, Take
 from segmentation.study import Reading, Study
 from segmentation.training.conditions import INCOMPLETE, INDIRECT, conditions
-from segmentation.training.learned import figures
+from segmentation.training.learned import Labels, confusion, figures
 from segmentation.training.quality import baselines, classification_figures
 from segmentation.training.samples import Labelled, segment_ids
 
@@ -34,14 +34,15 @@ Refit = Callable[[Floats, int], Pipeline]
 
 def cross_validated(
     study: Study, again: Refit, data: Labelled, seed: int, source: str
-) -> list[Figure]:
+) -> tuple[list[Figure], list[Confusion]]:
     """Measure predictions of the segment, with the clusters found again in each fold.
 
     The truth of a held-out record is the segment in which the fold's own clusters put its complete
-    answers.
+    answers. Where other answers tell what to expect, what they led to is counted as well.
     """
     served = defaultdict(list)
     readings = defaultdict(list)
+    told = []
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for inside, outside in folds.split(data.X, data.y):
         model = again(data.X[inside], seed)
@@ -51,11 +52,24 @@ def cross_validated(
             readings["none", name].append(value)
         for name, value in _as_served(study, model, test, seed).items():
             served[name].append(value)
+        told += _told_indirectly(study, model, test, seed)
         for reading in study.readings:
             for name, value in read(study, reading, train, test).items():
                 readings[reading.name, name].append(value)
     on = f"{FOLDS}-fold cross-validation with the clusters refitted, {source}"
-    return [*_served_figures(study, served, on), *_reading_figures(study, readings, on)]
+    measured = [*_served_figures(study, served, on), *_reading_figures(study, readings, on)]
+    says = {"name": INDIRECT, "on": on, "inputs": _only_others(study), "circular": False}
+    return measured, [confusion(study, told, says)] if told else []
+
+
+def _told_indirectly(
+    study: Study, model: Pipeline, test: Labelled, seed: int
+) -> list[tuple[Labels, Labels]]:
+    """Return truth and answers where none of the defining answers are given, but others count."""
+    if model[-1].prior_ is None:
+        return []
+    found = conditions(test.X, seed, 1, study.schema.decisive, ())
+    return [(test.y, model.predict(one.stacked)) for one in found if one.kind == INDIRECT]
 
 
 def _as_served(study: Study, model: Pipeline, test: Labelled, seed: int) -> dict[str, float]:
@@ -94,13 +108,17 @@ def _served_figures(study: Study, served: dict[str, list[float]], on: str) -> li
     means = {name: float(np.mean(values)) for name, values in served.items()}
     indirect = {name: value for name, value in means.items() if name.endswith(INDIRECT)}
     partly = {name: value for name, value in means.items() if name not in indirect}
-    others = [column.title.strip() for column in study.schema.features if not column.defines]
     prior = study.pipeline(0)[-1].prior is not None
     make = partial(figures, on=on)
     return [
         *make(partly, inputs="some of the defining answers and all others", circular=True),
-        *make(indirect, inputs=f"only {', '.join(others)}" if prior else SHARES, circular=False),
+        *make(indirect, inputs=_only_others(study) if prior else SHARES, circular=False),
     ]
+
+
+def _only_others(study: Study) -> str:
+    others = [column.title.strip() for column in study.schema.features if not column.defines]
+    return f"only {', '.join(others)}"
 
 
 def _reading_figures(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,13 +12,17 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
-from segmentation.artifact.manifest import Conformal
+from segmentation.artifact.manifest import Conformal, Confusion
 from segmentation.datasets import Table
 from segmentation.errors import TrainingError
 from segmentation.study import Grid, Study
-from segmentation.training.conditions import accuracy_by_condition, conditions, robust_accuracy
+from segmentation.training.conditions import (
+    accuracy_by_condition,
+    conditions,
+    robust_accuracy,
+)
 from segmentation.training.conformal import calibrate, coverage
-from segmentation.training.learned import Learned, figures
+from segmentation.training.learned import Learned, confusion, figures
 from segmentation.training.quality import baselines, classification_figures
 from segmentation.training.samples import Labelled, check_classes, matrix, segment_ids
 
@@ -49,6 +54,10 @@ class Fitted:
     n_train: int
 
 
+Asked = tuple[Fitted, Labelled]
+"""A model and the records, held out from it, that it is asked about."""
+
+
 def learn_labelled(
     study: Study, table: Table, grid: Grid, seed: int, callbacks: list[Any]
 ) -> Learned:
@@ -66,7 +75,7 @@ def learn_labelled(
     """
     data = labelled(study, table)
     fitted = search(study, data, grid, seed, callbacks)
-    measured = cross_validate(study, data, fitted.params, seed)
+    asked = refits(study, data, fitted.params, seed)
     on = f"{FOLDS}-fold cross-validation, held-out records of {table.name}"
     inputs = f"{len(study.schema.features)} features"
     figures_of = partial(figures, on=on)
@@ -77,9 +86,12 @@ def learn_labelled(
         y=data.y,
         n_train=fitted.n_train,
         figures=(
-            *figures_of(measured, inputs=inputs, circular=bool(study.schema.defining)),
+            *figures_of(
+                averaged(study, asked, seed), inputs=inputs, circular=bool(study.schema.defining)
+            ),
             *figures_of(_without_records(data, seed), inputs="none", circular=False),
         ),
+        confusions=_confusions(study, asked, on, inputs),
         params=fitted.params,
     )
 
@@ -166,18 +178,49 @@ def cross_validate(
     Returns
     -------
     dict of str to float
+        See `averaged`.
+    """
+    return averaged(study, refits(study, data, params, seed), seed)
+
+
+def refits(study: Study, data: Labelled, params: dict[str, Any], seed: int) -> list[Asked]:
+    """Return, for each of five folds, a model of the others and the records to ask it about."""
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    return [
+        (_calibrated(study, *_split(data[inside], seed), params, seed), data[outside])
+        for inside, outside in folds.split(data.X, data.y)
+    ]
+
+
+def averaged(study: Study, asked: Sequence[Asked], seed: int) -> dict[str, float]:
+    """Measure models on what was held out from each.
+
+    Returns
+    -------
+    dict of str to float
         Mean over folds: accuracy under each condition, all of `classification_figures` on
         complete records, and for each kind of record how many sets cover the truth and how many
         records come out unsure.
     """
     found = defaultdict(list)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for fold, (inside, outside) in enumerate(folds.split(data.X, data.y)):
-        train, calibration = _split(data[inside], seed)
-        fitted = _calibrated(study, train, calibration, params, seed)
-        for name, value in measure(study, fitted, data[outside], seed + 1 + fold).items():
+    for fold, (fitted, held_out) in enumerate(asked):
+        for name, value in measure(study, fitted, held_out, seed + 1 + fold).items():
             found[name].append(value)
     return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def _confusions(
+    study: Study, asked: Sequence[Asked], on: str, inputs: str
+) -> tuple[Confusion, ...]:
+    """Count the answers to complete records, and to those with the fewest answers."""
+    told = defaultdict(list)
+    for fitted, held_out in asked:
+        found = conditions(held_out.X, 0, 1, study.schema.decisive, ())
+        for condition in (found[0], found[-1]):
+            y = np.tile(held_out.y, len(condition.copies))
+            told[condition.name].append((y, fitted.pipeline.predict(condition.stacked)))
+    says = {"on": on, "inputs": inputs, "circular": bool(study.schema.defining)}
+    return tuple(confusion(study, one, {"name": name} | says) for name, one in told.items())
 
 
 def measure(study: Study, fitted: Fitted, held_out: Labelled, seed: int) -> dict[str, float]:

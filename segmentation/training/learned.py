@@ -1,8 +1,8 @@
-"""What learning gives, however the segments of a study come about."""
+"""What learning gives, however the segments of a study come about, and what it says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from segmentation.artifact.manifest import ClusterReport, Conformal, Figure, Lineage
+from segmentation.artifact.manifest import ClusterReport, Conformal, Confusion, Figure, Lineage
 from segmentation.estimators import Floats
+from segmentation.study import Study
+from segmentation.training.quality import confusion_counts
+
+Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Learned:
     n_train : int
         Records that the pipeline was fitted on.
     figures : tuple of Figure
+    confusions : tuple of Confusion
+        Of records that the models asked had not seen.
     clusters : ClusterReport or None
         Where segments were discovered.
     lineage : Lineage or None
@@ -40,10 +46,11 @@ class Learned:
     pipeline: Pipeline
     conformal: Conformal
     X: Floats
-    y: NDArray[np.int64]
+    y: Labels
     n_train: int
     figures: tuple[Figure, ...]
     params: dict[str, Any] = field(default_factory=dict)
+    confusions: tuple[Confusion, ...] = ()
     clusters: ClusterReport | None = None
     lineage: Lineage | None = None
 
@@ -58,3 +65,26 @@ def figures(values: Mapping[str, float], on: str, inputs: str, *, circular: bool
         Figure(name=name, value=round(float(value), 6), on=on, inputs=inputs, circular=circular)
         for name, value in values.items()
     ]
+
+
+def confusion(
+    study: Study, asked: Sequence[tuple[Labels, Labels]], says: Mapping[str, Any]
+) -> Confusion:
+    """Return what several models answered about records that they had not seen, added up.
+
+    Parameters
+    ----------
+    study : Study
+    asked : sequence of (ndarray of shape (n_asked,), ndarray of shape (n_asked,))
+        For each model, the true labels and those that it answered.
+    says : mapping
+        The other members of a ``Confusion``: name, on, inputs, circular.
+    """
+    truth, told = (np.concatenate(labels) for labels in zip(*asked, strict=True))
+    labels = np.union1d(truth, told)
+    segments = {one.label: one.id for one in study.segments}
+    return Confusion(
+        segments=[segments[label] for label in labels.tolist()],
+        counts=confusion_counts(truth, told, labels).tolist(),
+        **says,
+    )

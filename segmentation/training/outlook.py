@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
-from segmentation.artifact.manifest import Figure
+from segmentation.artifact.manifest import Confusion, Figure
 from segmentation.datasets import History, Snapshot
 from segmentation.errors import TrainingError
 from segmentation.estimators import Floats, WithOutlook
 from segmentation.study import Outlook, Study
 from segmentation.training.discovered import refitted
-from segmentation.training.learned import Learned, figures
+from segmentation.training.learned import Learned, confusion, figures
 from segmentation.training.quality import baselines, classification_figures
 from segmentation.training.samples import Labelled, matrix, segment_ids
 
@@ -61,8 +61,13 @@ def with_outlook(
     pairs = [_pair(study, today, *two) for two in _neighbours(snapshots)]
     both = WithOutlook.of_fitted(today, _classifier(outlook, pairs, seed))
     pipeline = Pipeline([learned.pipeline.steps[0], (learned.pipeline.steps[-1][0], both)])
-    rehearsed = rehearse(study, outlook, snapshots, seed, history.name)
-    return replace(learned, pipeline=pipeline, figures=(*learned.figures, *rehearsed))
+    rehearsed, confused = rehearse(study, outlook, snapshots, seed, history.name)
+    return replace(
+        learned,
+        pipeline=pipeline,
+        figures=(*learned.figures, *rehearsed),
+        confusions=(*learned.confusions, confused),
+    )
 
 
 def _classifier(outlook: Outlook, pairs: Sequence[Labelled], seed: int) -> Any:
@@ -106,7 +111,7 @@ def _key(study: Study) -> str:
 
 def rehearse(
     study: Study, outlook: Outlook, snapshots: Sequence[Snapshot], seed: int, source: str
-) -> list[Figure]:
+) -> tuple[list[Figure], Confusion]:
     """Measure the outlook on the latest date, with nothing known that came to be after the last.
 
     Clusters are found and named on the second latest snapshot; the classifier learns from the
@@ -126,11 +131,14 @@ def rehearse(
     known_y = np.concatenate([pair.y for pair in pairs])
     blind = baselines(known_y, test.y, seed)
     without = {f"{name}, {ahead}": value for name, value in blind.items()}
+    inputs = "all features at the earlier date"
+    told = classifier.classes_[probabilities.argmax(axis=1)]
+    says = {"name": ahead, "on": on, "inputs": inputs, "circular": False}
     return [
-        *figures(named, on, "all features at the earlier date", circular=False),
+        *figures(named, on, inputs, circular=False),
         *figures(_stays(today, test.X, test.y, ahead), on, "the segment stays", circular=False),
         *figures(without, on, "none at the earlier date", circular=False),
-    ]
+    ], confusion(study, [(test.y, told)], says)
 
 
 def _stays(today: Any, X: Floats, y: NDArray[Any], ahead: str) -> dict[str, float]:

@@ -90,6 +90,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         aggregation=run.source.aggregation,
         outlook=None if run.study.outlook is None else Outlook(days=run.study.outlook.days),
         figures=list(run.learned.figures),
+        confusions=list(run.learned.confusions),
         caveats=_caveats(run),
         training=_training(run),
         **parts,
@@ -110,7 +111,7 @@ def _version(manifest: Manifest) -> str:
     The pickle is left out, which other versions of Python write in other bytes.
     """
     about = {"version", "created", "pipeline", "figures", "caveats", "training", "clusters"}
-    about |= {"lineage"}
+    about |= {"lineage", "confusions"}
     content = manifest.model_dump_json(exclude=about)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 

@@ -160,6 +160,32 @@ def classification_figures(
     return figures | _macro_auc(truth, P) | by_class
 
 
+def confusion_counts(y_true: ArrayLike, y_told: ArrayLike, classes: ArrayLike) -> NDArray[np.int64]:
+    """Count the records of each class that were answered with each.
+
+    Parameters
+    ----------
+    y_true, y_told : array of shape (n_samples,)
+    classes : array of shape (n_classes,)
+        All that occur, each once.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes), int
+        True classes in rows, answers in columns, both in the order of `classes`.
+
+    Raises
+    ------
+    TrainingError
+        If there are no records, or they hold a class that is not among the classes.
+    """
+    names = np.asarray(classes)
+    counts = np.zeros((len(names), len(names)), dtype=np.int64)
+    rows, columns = (_positions(np.asarray(y), names) for y in (y_true, y_told))
+    np.add.at(counts, (rows, columns), 1)
+    return counts
+
+
 def calibration_error(confidences: NDArray[Any], right: NDArray[Any]) -> float:
     """Return the expected calibration error over 10 equally wide bins of confidence.
 

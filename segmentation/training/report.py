@@ -128,6 +128,9 @@ def _clusters(manifest: Manifest, clusters: ClusterReport) -> None:
     stability = clusters.stability
     table.add_row(f"bootstrap ARI, mean of {stability.n}", f"{stability.mean:.4f}")
     table.add_row("bootstrap ARI, worst", f"{stability.worst:.4f}")
+    if clusters.map:
+        share = clusters.map.x.share + clusters.map.y.share
+        table.add_row("variance that the map's two axes hold", f"{share:.4f}")
     _console().print(table)
     table = _table("Other numbers of clusters", "k", "silhouette", "Davies-Bouldin", "inertia")
     for point in clusters.curve:

@@ -62,7 +62,7 @@ def forecast(
     snapshots: tuple[Snapshot, ...], make: Callable[[int], Any] = classifier
 ) -> dict[str, Figure]:
     """Return the figures of a rehearsal by their names."""
-    found = rehearse(STUDY, Outlook(DAYS, make), snapshots, SEED, "planted.csv")
+    found, _ = rehearse(STUDY, Outlook(DAYS, make), snapshots, SEED, "planted.csv")
     assert len({figure.name for figure in found}) == len(found)
     return {figure.name: figure for figure in found}
 
@@ -214,3 +214,12 @@ def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
     message = r"^1 of 60 customers of 2024-06-02 are not among those of 2024-09-01, so what became"
     with pytest.raises(TrainingError, match=message):
         forecast(of(NOW[:-1], THEN, BEFORE))
+
+
+def test_mistakes_ahead_are_counted() -> None:
+    """Rows are the segments of the latest date: 14 low, 20 mid, 26 high ones."""
+    figures, found = rehearse(STUDY, Outlook(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
+    accuracy = next(one for one in figures if one.name == "accuracy, 91 days ahead")
+    assert [sum(row) for row in found.counts] == [14, 20, 26]
+    assert sum(found.counts[i][i] for i in range(3)) / 60 == pytest.approx(accuracy.value, abs=1e-6)
+    assert (found.on, found.inputs) == (accuracy.on, accuracy.inputs)
