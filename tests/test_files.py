@@ -6,17 +6,20 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from segmentation.batch import RecordFile, score
+from segmentation.batch import RecordFile, preview, score, write
+from segmentation.batch.lines import LONGEST_CELL
 from segmentation.batch.reading import LONGEST_ROW, MOST_COLUMNS
 from segmentation.batch.writing import COLUMNS, neutral
 from segmentation.errors import InvalidRecordsError
@@ -24,7 +27,7 @@ from segmentation.runtime import Model
 from segmentation.schema import Record
 from segmentation.service.app import create_app
 from segmentation.service.settings import Settings
-from tests.conftest import MODEL, STUDIES
+from tests.conftest import COMPLETE, MODEL, STUDIES, Server, serving, wait_until
 
 MIXED = 'User ID;Größe;Screen On Time (hours/day)\r\n1;"a;\r\nb";4,7\r\n2;é;11,25\r\n'
 """Header in the survey's words, an unknown column with a quoted line break, decimal commas."""
@@ -473,3 +476,331 @@ def test_metrics_count_the_answers_of_files() -> None:
 
 
 LINES = "application/x-ndjson"
+
+
+def lines_of(response: TestResponse) -> tuple[dict[str, Any], list[dict[str, Any]], bytes]:
+    """Return the first line of an answer, its rows, and the CSV file that its texts make."""
+    assert response.status_code == 200, response.text
+    assert response.content_type == LINES
+    first, *further = (json.loads(line) for line in response.data.splitlines())
+    rows = [row for line in further for row in line["rows"]]
+    text = "".join(line["csv"] for line in (first, *further))
+    return first, rows, text.encode()
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_json_lines_hold_the_csv_file_byte_for_byte(
+    client: FlaskClient, samples: dict[str, list[Record]], study: str, codec: str
+) -> None:
+    """And say of each row what the file says of it."""
+    records = samples[study][:50]
+    header = [*dict.fromkeys(name for record in records for name in record), "Größe", "=x"]
+    rows = [[*(record.get(name) for name in header[:-2]), "é", "=1+1"] for record in records]
+    body = table_of([header, *rows, ["x"], [*rows[0][:-3], "x", "x", "x"]], ";")
+    body, path = body.decode().encode(codec), f"/studies/{study}/predict/file"
+    expected = post(client, body, path)
+    first, told, content = lines_of(post(client, body, path, headers={"Accept": LINES}))
+    assert content == expected.data
+    assert first["n_rows"] == len(told) == 52
+    for row, said in zip(rows_of(content.decode("utf-8-sig"), ";"), told, strict=True):
+        assert row["segment"] == (said["segment"] or "")
+        assert row["runner_up"] == said["runner_up"]
+        assert row["plausible"] == "|".join(said["plausible"])
+        assert row["reasons"] == "|".join(f"{r['field']}: {r['level']}" for r in said["reasons"])
+        assert bool(row["problem"]) == bool(said["problems"])
+        assert all(one["message"] in row["problem"] for one in said["problems"])
+
+
+def test_json_lines_say_how_the_file_was_read_and_where_each_row_is(client: FlaskClient) -> None:
+    """Encoding, marks, fields with their units; the line and the first cells of each row."""
+    body = 'ID;Screen On Time (min/day);Größe;d\r\n"a\r\nb";366,5;é;4\r\nc;x;;\r\n'
+    first, (good, bad), _ = lines_of(post(client, body.encode("cp1252"), headers={"Accept": LINES}))
+    assert {name: first[name] for name in first if name not in ("csv", "columns")} == {
+        "encoding": "Windows-1252",
+        "separator": ";",
+        "decimal_mark": ",",
+        "n_rows": 2,
+    }
+    assert [tuple(one.values()) for one in first["columns"]] == [
+        ("ID", None, None),
+        ("Screen On Time (min/day)", "screen_on_hours_per_day", "minutes per day"),
+        ("Größe", None, None),
+        ("d", None, None),
+    ]
+    assert (good["line"], good["cells"]) == (2, ["a\r\nb", "366,5", "é"])
+    answer: Any = client.post("/predict", json={"screen_on_hours_per_day": 366.5 / 60}).json
+    assert good["segment"] == answer["segment"]["id"]
+    assert good["warnings"] == answer["warnings"]
+    assert [bad[name] for name in ("line", "segment", "confidence")] == [4, None, None]
+    (problem,) = bad["problems"]
+    assert problem["field"] == "Screen On Time (min/day)"
+    assert problem["message"].startswith("must be a number from 0 to 1440")
+
+
+def test_cells_of_json_lines_are_cut(client: FlaskClient) -> None:
+    """They are there to know a row by; the CSV text has all of them."""
+    body = b"note,apps_installed\n%b,64\n" % (b"x" * 30_000)
+    _, (row,), content = lines_of(post(client, body, headers={"Accept": LINES}))
+    assert row["cells"] == ["x" * (LONGEST_CELL - 1) + "…", "64"]
+    assert b"x" * 30_000 in content
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/csv", "text/*", "application/json", "x"])
+def test_who_does_not_ask_for_lines_gets_csv(client: FlaskClient, accept: str) -> None:
+    """As before."""
+    response = post(client, b"apps_installed\n64\n", headers={"Accept": accept})
+    assert response.content_type.startswith("text/csv")
+    assert response.headers["Vary"] == "Accept"
+
+
+def test_reasons_are_answers_nearer_to_the_segments_average_than_to_the_runner_ups(
+    model: Model,
+) -> None:
+    """By hand: spreads and averages from the model card, one answer missing, one against it."""
+    header = b"apps_installed,screen_on_hours_per_day,data_usage_mb_per_day\n"
+    (row,) = scored(model, header + b"64,4.2,\n")
+    manifest = model.manifest
+    names = ("apps_installed", "screen_on_hours_per_day")
+    ranked = sorted(row.answer["probabilities"], key=lambda one: -one["probability"])
+    means = {one.id: {name: one.numbers[name].mean for name in names} for one in manifest.segments}
+    own, other = (means[one["id"]] for one in ranked[:2])
+    gains = {}
+    for name, value in zip(names, (64, 4.2), strict=True):
+        deciles = manifest.baseline.numbers[name].deciles
+        spread = deciles[8] - deciles[0]
+        gains[name] = (abs(value - other[name]) - abs(value - own[name])) / spread
+    expected = sorted((one for one in gains if gains[one] > 0), key=lambda one: -gains[one])
+    assert expected
+    assert [one["field"] for one in row.reasons] == expected
+    assert tuple(row.reasons[0].values()) == ("apps_installed", "above average")
+    assert manifest.baseline.numbers["apps_installed"].deciles[5] < 64
+    assert manifest.baseline.numbers["apps_installed"].deciles[6] > 64
+
+
+def test_a_preview_says_what_the_whole_file_says(client: FlaskClient) -> None:
+    """And shows the first rows, whole, and the fields that are not there."""
+    rows = b"".join(b"%d;4,5;Kaethe;x;x\r\n" % number for number in range(9))
+    body = b"Number of Apps Installed;Screen on;Name;d;e\r\n" + rows
+    path = "/predict/file{}?map=Screen on:screen_on_hours_per_day"
+    first, *_ = lines_of(post(client, body, path.format(""), headers={"Accept": LINES}))
+    first.pop("csv")
+    found = post(client, body, path.format("/preview")).json
+    assert {name: found[name] for name in first} == first
+    assert found["problem"] is None
+    assert found["rows"] == [
+        {"line": 2 + number, "cells": [str(number), "4,5", "Kaethe", "x", "x"]}
+        for number in range(5)
+    ]
+    assert found["missing"] == [
+        "user_id", "device_model", "operating_system", "app_usage_min_per_day",
+        "battery_drain_mah_per_day", "data_usage_mb_per_day", "age", "gender",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"Zaphod,4242\n5,6\n", [None, None]),
+        (b"age,Age,apps_installed\n5,6,7\n", ["age", "age", "apps_installed"]),
+        (b"AGE,aGE,APPS_INSTALLED\n5,6,7\n", ["age", "age", "apps_installed"]),
+    ],
+)
+def test_a_preview_shows_columns_that_cannot_be_told_apart(
+    client: FlaskClient, body: bytes, fields: list[str | None]
+) -> None:
+    """So that someone can say which is meant; what is said of the whole file is said."""
+    found: Any = post(client, body, "/predict/file/preview").json
+    assert found["problem"] == detail(post(client, body), 422)
+    if any(fields):
+        assert [one["field"] for one in found["columns"]][:2] == fields[:2]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.lists(st.text('aé,;"\n\U0001f600', max_size=5), min_size=2, max_size=2)),
+    codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    share=st.floats(0, 1),
+)
+def test_the_beginning_of_a_file_is_read_as_the_file_is(
+    model: Model, rows: list[list[str]], codec: str, share: float
+) -> None:
+    """Wherever it is cut: its whole rows are the first rows of the file, and none is made up."""
+    schema, head = model.manifest.record, [["age", "note"]]
+    whole = table_of([*head, *rows, ["1", "end"]]).decode().encode(codec)
+    start = len(table_of(head).decode().encode(codec))
+    cut = whole[: start + round((len(whole) - start) * share)]
+    beginning = preview(io.BytesIO(cut), schema, cut=True)
+    expected = preview(io.BytesIO(whole), schema)
+    assert beginning["columns"] == expected["columns"]
+    assert beginning["n_rows"] is None
+    n_whole = len(beginning["rows"])
+    assert beginning["rows"] == expected["rows"][:n_whole]
+    assert n_whole >= min(len(expected["rows"]), 5) - 1 or share < 1
+
+
+def test_a_header_that_is_cut_is_told(client: FlaskClient) -> None:
+    """Nothing is known of such a file."""
+    told = post(client, b"age,apps_ins", "/predict/file/preview?cut=true")
+    assert detail(told, 422) == "The header is longer than what was sent."
+    told = post(client, b"age,apps_installed\n", "/predict/file/preview?cut=true")
+    assert told.json["rows"] == []
+
+
+def test_a_preview_is_short(client: FlaskClient) -> None:
+    """More than a megabyte is not looked at."""
+    body = b"age\n" + b"33\n" * 400_000
+    assert "1048576 bytes" in detail(post(client, body, "/predict/file/preview"), 413)
+    assert detail(post(client, b"age\n3\n", "/predict/file/preview?cut=1"), 400).startswith("cut ")
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize(("query", "separator"), [("", ","), ("?commas=true", ";")])
+def test_a_template_can_be_scored(
+    client: FlaskClient, models: dict[str, Model], study: str, query: str, separator: str
+) -> None:
+    """It has what the model reads; its examples are answered as the segments they stand for."""
+    given = client.get(f"/studies/{study}/predict/file/template{query}")
+    assert given.headers["Content-Disposition"] == 'attachment; filename="template.csv"'
+    header, *rows = csv.reader(io.StringIO(given.text, newline=""), delimiter=separator)
+    manifest = models[study].manifest
+    assert {one.name for one in manifest.record.features} <= set(header)
+    assert len(rows) == 2
+    answered = rows_of(post(client, given.data, f"/studies/{study}/predict/file").text, separator)
+    assert [row["segment"] for row in answered] == [
+        manifest.segments[0].id,
+        manifest.segments[-1].id,
+    ]
+
+
+class Counted(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    n_read = 0
+
+    def read1(self, size: int | None = -1) -> bytes:
+        """Read, and count."""
+        content = super().read1(size)
+        self.n_read += len(content)
+        return content
+
+
+def test_rows_go_out_before_later_ones_are_read(model: Model) -> None:
+    """The first answers are made of the first rows."""
+    stream = Counted(b"age,apps_installed\n" + b"33,64\n" * 50_000)
+    file = RecordFile(stream, model.manifest.record)
+    stream.n_read = 0
+    written = write(file, score(model, file))
+    assert next(written).startswith(b"age,apps_installed,segment,")
+    assert next(written).count(b"brand_loyalist") > 0
+    assert 0 < stream.n_read < 50_000
+
+
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service with one worker and a small limit for other bodies."""
+    with serving(
+        tmp_path_factory.mktemp("files"), WEB_CONCURRENCY="1", MAX_BODY_BYTES="2048"
+    ) as server:
+        yield server
+
+
+def test_the_first_answers_arrive_while_later_rows_wait(one_worker: Server) -> None:
+    """Over a real connection, from a body in chunks.
+
+    The client stops reading after the first bytes: the answer is longer than all buffers between,
+    so that the service can't have made all of it, and answers others meanwhile.
+    """
+    n_rows = 150_000
+    body = b"age,apps_installed,Note\n" + b"33,64,%s\n" % (b"x" * 40) * n_rows
+    head = (
+        b"POST /predict/file HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", one_worker.port), timeout=60) as sock:
+        sock.sendall(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        received = sock.recv(1024)
+        assert received.startswith(b"HTTP/1.1 200 OK")
+        assert one_worker.post(COMPLETE).status == 200
+        counts = re.findall(
+            r"segmentation_answers_total\{.*\} (\S+)", one_worker.get("/metrics").body.decode()
+        )
+        assert 0 < sum(map(float, counts)) < n_rows
+        parts = [received]
+        while part := sock.recv(1 << 16):
+            parts.append(part)
+    assert b"".join(parts).count(b",brand_loyalist,Brand Loyalist,") == n_rows
+
+
+def worker_of(server: Server) -> psutil.Process:
+    """Return the one worker of a service."""
+    (worker,) = psutil.Process(server.process.pid).children()
+    return worker
+
+
+def peak_of(process: psutil.Process) -> int:
+    """Return the most memory that a process has had so far, in bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024
+
+
+def test_a_client_that_goes_away_leaves_no_file_behind(one_worker: Server) -> None:
+    """What it sent is given up as soon as nobody reads the answer."""
+    worker = worker_of(one_worker)
+    assert one_worker.get("/livez").status == 200
+    before = worker.num_fds()
+    body = b"age,apps_installed\n" + b"33,64\n" * 500_000
+    head = (
+        b"POST /predict/file HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with socket.create_connection(("127.0.0.1", one_worker.port), timeout=60) as sock:
+        sock.sendall(head + body)
+        assert sock.recv(1024).startswith(b"HTTP/1.1 200 OK")
+        assert worker.num_fds() > before
+    wait_until(lambda: worker.num_fds() <= before)
+
+
+def test_a_client_that_stops_reading_gives_its_thread_back(tmp_path: Path) -> None:
+    """After as many seconds as it may pause; the file is given up, and the log says so."""
+    settings = {"WEB_CONCURRENCY": "1", "THREADS": "1", "READ_TIMEOUT": "1"}
+    body = b"age,apps_installed\n" + b"33,64\n" * 500_000
+    head = (
+        b"POST /predict/file HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with (
+        serving(tmp_path, **settings) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as sock,
+    ):
+        sock.sendall(head + body)
+        assert sock.recv(1024).startswith(b"HTTP/1.1 200 OK")
+        assert server.post(COMPLETE).status == 200
+        assert "paused in the middle" in server.log.read_text()
+
+
+def test_the_memory_of_a_worker_stays_the_same_however_long_a_file_is(one_worker: Server) -> None:
+    """A file of 30 MB takes some more than one of 3 MB: less than a third of its length."""
+    worker = worker_of(one_worker)
+    header, row = b"age,apps_installed,Note\n", b"33,64,%b\n" % (b"x" * 990)
+    send = {"path": "/predict/file", "Content_Type": "text/csv"}
+    assert one_worker.post(header + row * 3_000, **send).status == 200
+    before = peak_of(worker)
+    reply = one_worker.post(header + row * 30_000, **send)
+    assert reply.body.count(b"\r\n") == 30_001
+    assert peak_of(worker) - before < 10_000_000
+
+
+def test_the_log_has_the_number_of_records_and_nothing_of_the_file(one_worker: Server) -> None:
+    """Also none of the mapping in the query."""
+    path = "/predict/file?map=Zaphod:apps_installed"
+    one_worker.post(b"Zaphod,Note\n64,4242\nx,\n", path, Content_Type="text/csv")
+
+    def logged() -> list[object]:
+        lines = one_worker.log_lines()
+        return [line["records"] for line in lines if line.get("route") == "/predict/file"]
+
+    wait_until(lambda: 2 in logged())
+    text = one_worker.log.read_text()
+    assert "Zaphod" not in text
+    assert "4242" not in text

@@ -21,9 +21,9 @@ from segmentation.schema import Column
 SPECIFICATION = "file-specification"
 GRID, ROWS = "file-grid", "file-rows"
 _LIBRARY = "dash_ag_grid.min.js"
-_DECIDES = "It makes the segments: without it more answers are unsure."
-_READ = "It is read, too, but it does not make the segments."
-_UNREAD = "It is not needed."
+_DECIDE = "Such fields make the segments: without them more answers are unsure."
+_READ = "Such fields are read, too, but do not make the segments."
+_UNREAD = "Such fields are not needed."
 
 
 def page(model: Model, longest: int) -> list[Component]:
@@ -82,12 +82,12 @@ def _specification(manifest: Manifest, longest: int) -> dict[str, Any]:
     return {
         "address": f"/studies/{manifest.study}/predict/file",
         "longest": longest,
-        "fields": _fields(manifest),
+        "weights": _weights(manifest),
         "choices": _choices(manifest),
         "segments": segments,
         "library": f"{ROOT}_dash-component-suites/dash_ag_grid/{_LIBRARY}"
         f"?{dash_ag_grid.__version__}",
-        "grid": _grid().to_plotly_json(),
+        "grid": _grid().to_plotly_json(),  # type: ignore[no-untyped-call]
     }
 
 
@@ -96,7 +96,13 @@ def _grid() -> Component:
     grid: Component = dash_ag_grid.AgGrid(
         id=ROWS,
         columnDefs=[],
-        defaultColDef={"sortable": True, "filter": True, "floatingFilter": True, "minWidth": 90},
+        defaultColDef={
+            "sortable": True,
+            "filter": True,
+            "floatingFilter": True,
+            "suppressFloatingFilterButton": True,
+            "minWidth": 70,
+        },
         dashGridOptions={
             "animateRows": False,
             "enableBrowserTooltips": True,
@@ -108,16 +114,18 @@ def _grid() -> Component:
     return grid
 
 
-def _fields(manifest: Manifest) -> list[dict[str, Any]]:
-    """Return each field with what it is called and whether it matters, what matters most first."""
+def _weights(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return the fields by how much they matter, the decisive ones first."""
     schema = manifest.record
     decisive = [schema.features[position] for position in schema.decisive]
     others = [column for column in schema.features if column not in decisive]
     rest = [column for column in schema.sendable if column.role != "feature"]
     return [
-        {"name": one.name, "label": words.label(one), "decisive": kind == _DECIDES, "matter": kind}
-        for kind, columns in ((_DECIDES, decisive), (_READ, others), (_UNREAD, rest))
-        for one in columns
+        {
+            "matter": matter,
+            "fields": [{"name": one.name, "label": words.label(one)} for one in columns],
+        }
+        for matter, columns in ((_DECIDE, decisive), (_READ, others), (_UNREAD, rest))
     ]
 
 
@@ -186,6 +194,8 @@ def _preview() -> Component:
             html.H2(id="file-preview-title", tabIndex="-1"),
             html.P(id="file-read", className="lead"),
             html.Div(id="file-problem"),
+            html.Div(id="file-missing"),
+            html.Div(id="file-start", className="choices"),
             html.Div(
                 id="file-columns",
                 className="scrolling",
@@ -193,8 +203,6 @@ def _preview() -> Component:
                 role="region",
                 **aria(label="Columns of the file"),
             ),
-            html.Div(id="file-missing"),
-            html.Div(id="file-start", className="choices"),
         ],
         id="file-preview",
         className="panel",

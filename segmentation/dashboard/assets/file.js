@@ -88,7 +88,8 @@
       "figures", "shares", "refused"]) by(id).replaceChildren();
     for (const id of ["preview", "progress", "results"]) show(id, false);
     say("");
-    chooser();
+    by("drop").classList.remove("used");
+    if (!by("drop").firstChild) chooser();
   }
 
   function chooser() {
@@ -101,7 +102,6 @@
     });
     const label = make("label", "Choose a file", { for: "file-input", class: "button strong" });
     const drop = by("drop");
-    drop.classList.remove("used");
     drop.replaceChildren(input, label, make("span", "or drop it here"));
     drop.ondragover = (event) => {
       event.preventDefault();
@@ -153,9 +153,9 @@
     const size = rows === null ? megabytes(file.size) : count(rows, "row");
     by("read").textContent =
       `${size}, read as ${encoding} with ${MARKS[separator]} between cells${DECIMALS[mark]}. ` +
-      "Correct below what a column holds, if need be.";
+      "What a column holds can be corrected below.";
     const fields = new Set(found.columns.map((one) => one.field));
-    const decided = spec.fields.some((one) => one.decisive && fields.has(one.name));
+    const decided = spec.weights[0].fields.some((one) => fields.has(one.name));
     const problem = found.problem || (decided ? "" :
       "No column holds an answer that makes the segments: rows will be refused, or answered with a first guess.");
     by("problem").replaceChildren(...(problem ? [notice(found.problem ? "error" : "warning", problem)] : []));
@@ -166,15 +166,18 @@
   }
 
   function missing(names) {
-    const lacking = spec.fields.filter((one) => names.includes(one.name));
-    const items = (some) => make("ul", some.map((one) => make("li", `${one.label}. ${one.matter}`)));
-    const grave = lacking.filter((one) => one.decisive);
-    const rest = lacking.filter((one) => !one.decisive);
+    const [grave, ...rest] = spec.weights.map(({ matter, fields }) => {
+      const lacking = fields.filter((one) => names.includes(one.name)).map((one) => one.label);
+      return { n: lacking.length, text: `${lacking.join(", ")}. ${matter}` };
+    });
+    const others = rest.filter((one) => one.n);
+    const n = others.reduce((sum, one) => sum + one.n, 0);
     by("missing").replaceChildren(
-      ...(grave.length ? [make("h3", "Not found in the file"), items(grave)] : []),
-      ...(rest.length
-        ? [make("details", [make("summary", `Not found either, but of less weight: ${count(rest.length, "field")}`), items(rest)])]
-        : []),
+      ...(grave.n ? [notice("warning", make("strong", "Not in the file: "), grave.text)] : []),
+      ...(n ? [make("details", [
+        make("summary", `Of less weight, and not in the file: ${count(n, "field")}`),
+        ...others.map((one) => make("p", one.text)),
+      ])] : []),
     );
   }
 
@@ -452,16 +455,16 @@
     const text = { filter: "agTextColumnFilter" };
     const number = { filter: "agNumberColumnFilter" };
     const own = ["first", "second", "third"].slice(0, read.length).map((field, place) => ({
-      ...text, field, headerName: short(read[place].header) || `Column ${place + 1}`, width: 120,
+      ...text, field, headerName: short(read[place].header) || `Column ${place + 1}`, width: 110,
     }));
     const before = window.innerWidth < 640 ? 1 : own.length; // on a phone the segment is in sight
     return [
-      { ...number, field: "line", headerName: "Line", width: 95 },
+      { ...number, field: "line", headerName: "Line", width: 80 },
       ...own.slice(0, before),
-      { ...text, field: "segment", headerName: "Segment", width: 220, cellStyle: colored },
+      { ...text, field: "segment", headerName: "Segment", width: 250, cellStyle: colored },
       { ...number, field: "confidence", headerName: "Confidence", width: 115,
         valueFormatter: (cell) => percent(cell.value) },
-      { ...text, field: "unsure", headerName: "Sure", width: 95 },
+      { ...text, field: "unsure", headerName: "Sure", width: 85 },
       { ...text, field: "reasons", headerName: "Reasons", width: 380, tooltipField: "reasons" },
       { ...text, field: "runner", headerName: "Runner-up", width: 200 },
       { ...text, field: "plausible", headerName: "Plausible", width: 220, tooltipField: "plausible" },
@@ -498,7 +501,7 @@
         spec = specification;
         spec.names = new Map(spec.segments.map((one) => [one.id, one.name]));
         spec.tones = new Map(spec.segments.map((one) => [one.name, one["--segment"]]));
-        spec.labels = new Map(spec.fields.map((one) => [one.name, one.label]));
+        spec.labels = new Map(spec.weights.flatMap(({ fields }) => fields.map((one) => [one.name, one.label])));
         begin();
       }
       return window.dash_clientside.no_update;
