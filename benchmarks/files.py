@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.serving import OURS, ROOT, children, record, running
 
-ROUNDS = 5
+ROUNDS = 3
 WAYS = {"CSV": "text/csv", "JSON lines": "application/x-ndjson"}
 ALONE_SECONDS = 3.0
 

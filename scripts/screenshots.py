@@ -43,12 +43,12 @@ def segments(page: Page, server: Server) -> None:
 
 
 def file(page: Page, server: Server) -> None:
-    """Show a file that was scored: the survey's sample, with one line broken off."""
-    page.goto(f"{server.url}/pages/mobile/file")
+    """Show a file that was scored: the panel's sample, with one line broken off."""
+    page.goto(f"{server.url}/pages/household/file")
     page.wait_for_selector("#file-rows", state="attached")
-    content = (ROOT / "data" / "mobile.csv").read_bytes()
+    content = (ROOT / "data" / "household.csv").read_bytes()
     place = content.index(b"\n", len(content) // 2)
-    broken = content[:place] + b"\n701,iPhone 12" + content[place:]
+    broken = content[:place] + b"\n1010010,4,3" + content[place:]
     page.set_input_files(
         "#file-input", {"name": "customers.csv", "mimeType": "text/csv", "buffer": broken}
     )

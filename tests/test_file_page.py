@@ -337,6 +337,10 @@ def test_rows_are_sorted_and_filtered(server: Server, browser: Browser) -> None:
         )
         values = [one["confidence"] for one in in_grid(page)]
         assert values == sorted(float(row["confidence"]) for row in rows)
+        page.get_by_role("spinbutton", name="Confidence Filter Input").fill("90")
+        n = sum(float(row["confidence"]) < 0.9 for row in rows)
+        expect(page.locator("#file-shown")).to_have_text(f"{n} of 90 rows shown")
+        page.get_by_role("spinbutton", name="Confidence Filter Input").fill("")
         name = rows[0]["segment_name"]
         page.get_by_label("Segment Filter Input").fill(name)
         n = sum(row["segment_name"] == name for row in rows)

@@ -101,6 +101,7 @@ def _grid() -> Component:
             "filter": True,
             "floatingFilter": True,
             "suppressFloatingFilterButton": True,
+            "suppressHeaderFilterButton": True,
             "minWidth": 70,
         },
         dashGridOptions={
@@ -244,8 +245,9 @@ def _results(manifest: Manifest) -> Component:
                 [
                     html.H3("All scored rows"),
                     html.P(
-                        "Sort by a heading, filter below it. Reasons are answers that suit the"
-                        " segment better than the runner-up; Score one explains a row exactly.",
+                        "Sort by a heading, filter below it; 80 below Confidence shows what is less"
+                        " sure than 80%. Reasons are answers that suit the segment better than the"
+                        " runner-up; Score one explains a row exactly.",
                         className="lead",
                     ),
                     html.Div(id=GRID),

@@ -20,10 +20,12 @@
   const megabytes = (n) => `${(n / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
   const short = (text) => (text.length > SHORT ? `${text.slice(0, SHORT - 1)}…` : text);
 
+  /* As the other pages round: half to even. */
   function percent(share) {
     if (share > 0 && share < 0.005) return "under 1%";
     if (share >= 0.995 && share < 1) return "over 99%";
-    return `${Math.round(share * 100)}%`;
+    const whole = Math.round(share * 100);
+    return `${whole - share * 100 === 0.5 && whole % 2 ? whole - 1 : whole}%`;
   }
 
   function make(name, content = [], attributes = {}) {
@@ -453,16 +455,17 @@
 
   function defined(read) {
     const text = { filter: "agTextColumnFilter" };
-    const number = { filter: "agNumberColumnFilter" };
     const own = ["first", "second", "third"].slice(0, read.length).map((field, place) => ({
       ...text, field, headerName: short(read[place].header) || `Column ${place + 1}`, width: 110,
     }));
     const before = window.innerWidth < 640 ? 1 : own.length; // on a phone the segment is in sight
     return [
-      { ...number, field: "line", headerName: "Line", width: 80 },
+      { field: "line", headerName: "Line", width: 80, filter: "agNumberColumnFilter" },
       ...own.slice(0, before),
       { ...text, field: "segment", headerName: "Segment", width: 250, cellStyle: colored },
-      { ...number, field: "confidence", headerName: "Confidence", width: 115,
+      { field: "confidence", headerName: "Confidence", width: 115, filter: "agNumberColumnFilter",
+        filterParams: { defaultOption: "lessThan" },
+        filterValueGetter: (row) => row.data.confidence * 100,
         valueFormatter: (cell) => percent(cell.value) },
       { ...text, field: "unsure", headerName: "Sure", width: 85 },
       { ...text, field: "reasons", headerName: "Reasons", width: 380, tooltipField: "reasons" },
