@@ -8,31 +8,38 @@ cost for a record.
 from __future__ import annotations
 
 import time
-from itertools import islice
 
 from benchmarks.serving import ROOT
-from segmentation.batch.opening import RecordFile
+from segmentation.datasets import read_categories, read_history, read_table
 from segmentation.runtime import Model
-from segmentation.runtime.reasons import Reasons
+from segmentation.runtime.answers import Answer
+from segmentation.runtime.reasons import Reason, Reasons
 from segmentation.schema import Record
-from segmentation.schema.values import parse_text
+from segmentation.studies import STUDIES
 
 N_RECORDS = 300
+TOP = 3
 PACKAGES = {"mobile": "model.bin"} | {
     study: f"models/{study}.bin" for study in ("credit_card", "household", "retail")
 }
 
 
 def sample(model: Model) -> list[Record]:
-    """Return the first records of a study's sample; of retail, those that packing made up."""
-    manifest = model.manifest
-    if manifest.aggregation:
-        return model.check([golden.record for golden in manifest.golden])
-    with (ROOT / "data" / f"{manifest.study}.csv").open("rb") as stream:
-        file = RecordFile(stream, manifest.record)
-        rows = [row.cells for row in islice(file.rows(), N_RECORDS)]
+    """Return the first records of a study's sample, in canonical form."""
+    study = STUDIES[model.manifest.study]
+    path, target = ROOT / "data" / f"{study.name}.csv", study.schema.target
+    if study.transactions is None:
+        records = read_table(path, study.schema).records
+    else:
+        kind = study.transactions
+        categories = read_categories(ROOT / "data" / kind.categories)
+        history = read_history(path, kind.schema, kind.sql, categories, study.schema)
+        records = history.snapshots[0].records
     return model.check(
-        [{field: parse_text(column, row[at]) for at, field, column in file.columns} for row in rows]
+        [
+            {name: value for name, value in record.items() if not target or name != target.name}
+            for record in records[:N_RECORDS]
+        ]
     )
 
 
@@ -43,27 +50,27 @@ def measure(study: str, model: Model) -> None:
     started = time.perf_counter()
     found = [reasons.find(record, answer) for record, answer in zip(records, answers, strict=True)]
     short = (time.perf_counter() - started) / len(records)
-    for _ in model.answer(records[:1], [0]):
-        pass
+    list(model.answer(records[:1], [0]))  # loads what explanations take
     started = time.perf_counter()
     explained = [one for chunk in model.answer(records, range(len(records))) for one in chunk]
     long = (time.perf_counter() - started) / len(records)
-    first = top = n = 0
-    for said, answer in zip(found, explained, strict=True):
-        heaviest = [
-            one["field"]
-            for one in answer["explanation"]["contributions"]
-            if one["contribution"] > 0
-        ]
-        if said and heaviest:
-            n += 1
-            first += said[0]["field"] == heaviest[0]
-            top += said[0]["field"] in heaviest[:3]
+    places = [place(*pair) for pair in zip(found, explained, strict=True) if pair[0]]
+    first = sum(one == 0 for one in places) / len(places)
+    among = sum(one < TOP for one in places) / len(places)
     print(
-        f"{study}: {n} of {len(records)} records have both; the first reason is the heaviest"
-        f" contribution of {first / n:.0%}, among the three heaviest of {top / n:.0%};"
-        f" {short * 1e6:.0f} µs, explained {long * 1e3:.1f} ms"
+        f"{study}: {len(places)} of {len(records)} records have reasons; the first is the heaviest"
+        f" contribution of {first:.0%}, among the {TOP} heaviest of {among:.0%};"
+        f" {short * 1e6:.0f} microseconds, explained {long * 1e3:.1f} ms"
     )
+
+
+def place(reasons: list[Reason], answer: Answer) -> int:
+    """Return how many contributions speak more for the segment than the first reason does."""
+    heaviest = [
+        one["field"] for one in answer["explanation"]["contributions"] if one["contribution"] > 0
+    ]
+    said = reasons[0]["field"]
+    return heaviest.index(said) if said in heaviest else len(answer["explanation"]["contributions"])
 
 
 def main() -> None:

@@ -275,7 +275,7 @@ def test_a_file_that_is_too_long_is_not_sent(browser: Browser, tmp_path: Path) -
         serving(tmp_path, WEB_CONCURRENCY="1", MAX_FILE_BYTES="1500000") as server,
         opened(browser, f"{server.url}/pages/mobile/file") as page,
     ):
-        assert "at most 2 MB" in page.locator("main").inner_text()
+        assert "at most 1.5 MB" in page.locator("main").inner_text()
         give(page, b"apps_installed\n" + b"64\n" * 600_000)
         page.wait_for_selector("#file-fault .error")
         assert page.locator("#file-fault").inner_text() == (

@@ -162,7 +162,7 @@ def _choice(manifest: Manifest, longest: int) -> Component:
             html.P(
                 [
                     "CSV with a header, with commas, semicolons or tabs, at most "
-                    f"{longest / 1e6:,.0f} MB. From a spreadsheet: save as CSV. "
+                    f"{longest / 1e6:.3g} MB. From a spreadsheet: save as CSV. "
                     "To begin with: ",
                     html.A("a template", href=address, download="template.csv"),
                     ", or ",

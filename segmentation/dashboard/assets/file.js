@@ -4,6 +4,7 @@
   const BEGINNING = 256 * 1024; // bytes that a preview is made of
   const EVERY = 100; // milliseconds between two looks at the counts
   const MOST_PROBLEMS = 200; // the download has all
+  const BROKEN = "The answer broke off. Try again.";
   const SHORT = 100; // characters of a cell
   const MARKS = { ",": "commas", ";": "semicolons", "\t": "tabs" };
   const DECIMALS = { ",": " and decimal commas", ".": " and decimal points", "": "" };
@@ -67,17 +68,21 @@
     if (running) running.abort();
     running = new AbortController();
     const headers = { "Content-Type": "text/csv", Accept: accept };
-    const answer = await fetch(where, { method: "POST", body, headers, signal: running.signal });
+    const answer = await fetch(where, { method: "POST", body, headers, signal: running.signal })
+      .catch(lost("The file can't be read any more, or the service can't be reached."));
     if (answer.ok) return answer;
     const problem = await answer.json().catch(() => ({}));
     throw new Error(problem.detail || `The service answered ${answer.status}.`);
   }
 
+  /* What the browser says of a connection that fails helps nobody. */
+  const lost = (text) => (error) => {
+    throw error.name === "AbortError" ? error : new Error(text);
+  };
+
   function fault(error) {
     if (error.name === "AbortError" || !by("fault")) return;
-    const gone = error instanceof TypeError;
-    const text = gone ? "The file can't be read any more, or the service can't be reached." : error.message;
-    by("fault").replaceChildren(notice("error", text));
+    by("fault").replaceChildren(notice("error", error.message));
   }
 
   /* Choosing */
@@ -245,7 +250,7 @@
     try {
       const answer = await ask(address(""), file, "application/x-ndjson");
       await read(answer.body.getReader(), done);
-      if (!done.first || done.n < done.first.n_rows) throw new Error("The answer broke off. Try again.");
+      if (!done.first || done.n < done.first.n_rows) throw new Error(BROKEN);
       running = null;
       await finished(done);
     } catch (error) {
@@ -280,7 +285,7 @@
     let looked = 0;
     let told = 0;
     for (;;) {
-      const { value, done: ended } = await reader.read();
+      const { value, done: ended } = await reader.read().catch(lost(BROKEN));
       if (!by("progress")) {
         reader.cancel(); // someone went to another page
         throw new DOMException("gone", "AbortError");
@@ -443,14 +448,18 @@
   async function fill(done) {
     const grid = await (window.dash_ag_grid ? window.dash_ag_grid.getApiAsync("file-rows") : null);
     if (!grid) return;
+    grid.setFilterModel(null);
     grid.setGridOption("columnDefs", defined(done.first.columns));
     grid.setGridOption("rowData", done.rows);
-    const shown = () => {
-      const n = grid.getDisplayedRowCount();
-      by("shown").textContent = `${n.toLocaleString("en")} of ${count(done.rows.length, "row")} shown`;
-    };
-    grid.addEventListener("modelUpdated", shown);
-    shown();
+    grid.addEventListener("modelUpdated", shown); // the same function: it is added once
+    shown({ api: grid });
+  }
+
+  function shown({ api: grid }) {
+    let all = 0;
+    grid.forEachNode(() => (all += 1));
+    const n = grid.getDisplayedRowCount();
+    by("shown").textContent = `${n.toLocaleString("en")} of ${count(all, "row")} shown`;
   }
 
   function defined(read) {
