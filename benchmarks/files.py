@@ -1,7 +1,8 @@
 """What scoring a large file costs, and costs others: ``python -m benchmarks.files [ROWS]``.
 
-One worker, over HTTP. A client posts single records to `/predict` all the time, for some seconds
-alone, then while a file is scored, in turns: a ratio is that of two neighbouring turns.
+One worker, over HTTP. A file is answered as CSV and, as the page Score a file asks for it, as JSON
+lines, in turns. A client posts single records to `/predict` all the time, for some seconds alone,
+then while a file is scored, also in turns: a ratio is that of two neighbouring turns.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -22,7 +23,8 @@ from pathlib import Path
 
 from benchmarks.serving import OURS, ROOT, children, record, running
 
-ROUNDS = 5
+ROUNDS = 3
+WAYS = {"CSV": "text/csv", "JSON lines": "application/x-ndjson"}
 ALONE_SECONDS = 3.0
 
 
@@ -41,12 +43,13 @@ def file_of(study: str, n_rows: int) -> bytes:
     return "\n".join([header, *islice(cycle(rows), n_rows), ""]).encode()
 
 
-def score(study: str, file: Path) -> tuple[float, float]:
+def score(study: str, file: Path, accept: str) -> tuple[float, float]:
     """Post a file; return the seconds to the first bytes of the answer and to its end."""
     connection = HTTPConnection("127.0.0.1", OURS.port)
     started = time.perf_counter()
     path = f"/studies/{study}/predict/file"
-    connection.request("POST", path, file.read_bytes(), {"Content-Type": "text/csv"})
+    headers = {"Content-Type": "text/csv", "Accept": accept}
+    connection.request("POST", path, file.read_bytes(), headers)
     with connection.getresponse() as answer:
         answer.read(1)
         first = time.perf_counter() - started
@@ -70,11 +73,11 @@ def latencies(going_on: Callable[[], bool]) -> list[float]:
     return found
 
 
-def turn(study: str, file: Path, client: Executor) -> Turn:
+def turn(study: str, file: Path, accept: str, client: Executor) -> Turn:
     """Measure `/predict` alone, then while a file is scored."""
     end = time.perf_counter() + ALONE_SECONDS
     alone = latencies(lambda: time.perf_counter() < end)
-    answer = client.submit(score, study, file)
+    answer = client.submit(score, study, file, accept)
     meanwhile = latencies(lambda: not answer.done())
     return Turn(answer.result()[1], alone, meanwhile)
 
@@ -92,26 +95,41 @@ def measure(study: str, n_rows: int, folder: Path) -> None:
     many.write_bytes(file_of(study, n_rows))
     # A process of its own: in ours the file would hold up whoever measures.
     client = ProcessPoolExecutor(1, get_context("spawn"))
-    with client, running(OURS, WEB_CONCURRENCY="1") as master:
-        (worker,) = children(master.pid)
-        client.submit(score, study, few).result()
-        before = peak_rss(worker)
-        quiet = [client.submit(score, study, many).result() for _ in range(ROUNDS)]
-        after = peak_rss(worker)
-        turns = [turn(study, many, client) for _ in range(ROUNDS)]
+    peaks = {}
+    with client:
+        for way, accept in WAYS.items():  # each in a worker of its own, whose peak is its own
+            with running(OURS, WEB_CONCURRENCY="1") as master:
+                (worker,) = children(master.pid)
+                client.submit(score, study, few, accept).result()
+                before = peak_rss(worker)
+                client.submit(score, study, many, accept).result()
+                peaks[way] = before, peak_rss(worker)
+        with running(OURS, WEB_CONCURRENCY="1"):
+            rounds = [
+                {way: client.submit(score, study, many, WAYS[way]).result() for way in WAYS}
+                for _ in range(ROUNDS)
+            ]
+            turns = [
+                {way: turn(study, many, WAYS[way], client) for way in WAYS} for _ in range(ROUNDS)
+            ]
     print(f"\n{study}: {n_rows:,} rows, {many.stat().st_size / 1e6:.1f} MB")
-    print(f"  first bytes after {statistics.median(first for first, _ in quiet):.2f} s")
-    print(f"  the last after {statistics.median(last for _, last in quiet):.2f} s")
-    print(f"  peak RSS of the worker: {after:.0f} MB; after 1,000 rows: {before:.0f} MB")
-    print(
-        f"  with others asking, the last after {statistics.median(t.seconds for t in turns):.2f} s"
-    )
+    for way, (before, after) in peaks.items():
+        report(way, [one[way] for one in rounds], [one[way] for one in turns])
+        print(f"    peak RSS of the worker: {after:.0f} MB; after 1,000 rows: {before:.0f} MB")
+
+
+def report(way: str, quiet: Sequence[tuple[float, float]], turns: Sequence[Turn]) -> None:
+    """Print what one kind of answer took, and what others saw meanwhile."""
+    first, last = (statistics.median(one) for one in zip(*quiet, strict=True))
+    print(f"  {way}: first bytes after {first:.2f} s, the last after {last:.2f} s;", end=" ")
+    print(f"with others asking, after {statistics.median(t.seconds for t in turns):.2f} s")
     for name, share in (("median", 50), ("95th percentile", 95)):
         pairs = [(percentile(t.alone, share), percentile(t.meanwhile, share)) for t in turns]
         alone, meanwhile = (statistics.median(one) for one in zip(*pairs, strict=True))
         ratio = statistics.median(b / a for a, b in pairs)
         print(
-            f"  /predict, {name}: {alone:.2f} ms alone, {meanwhile:.2f} ms meanwhile: {ratio:.1f}x"
+            f"    /predict, {name}: {alone:.2f} ms alone, {meanwhile:.2f} ms meanwhile:"
+            f" {ratio:.1f}x"
         )
 
 

@@ -5,24 +5,22 @@ It starts the service, opens two pages in the system's Chromium and writes a pic
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from tests.browsing import CHROMIUM, FLAGS
 from tests.conftest import ROOT, Server, serving
 
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = ViewportSize(width=1280, height=900)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 def main() -> None:
     """Start the service and write both pictures."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if CHROMIUM is None:
         sys.exit("screenshots: Chromium is not installed; scripts/install-test-tools installs it")
     FOLDER.mkdir(exist_ok=True)
     with (
@@ -30,10 +28,10 @@ def main() -> None:
         serving(Path(folder)) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport=SIZE)
         segments(page, server)
-        score(page, server)
+        file(page, server)
         browser.close()
 
 
@@ -44,14 +42,20 @@ def segments(page: Page, server: Server) -> None:
     page.screenshot(path=FOLDER / "segments.png")
 
 
-def score(page: Page, server: Server) -> None:
-    """Show the answer to a survey, with one answer moved by its slider."""
-    page.goto(f"{server.url}/pages/mobile/score")
-    page.get_by_role("button", name="Brand Loyalist").click()
-    page.wait_for_selector("#why table")
-    page.get_by_role("slider", name="Screen-on time").press("ArrowRight")
-    page.wait_for_selector("#why:not([data-dash-is-loading]) table")
-    page.screenshot(path=FOLDER / "score.png")
+def file(page: Page, server: Server) -> None:
+    """Show a file that was scored: the panel's sample, with one line broken off."""
+    page.goto(f"{server.url}/pages/household/file")
+    page.wait_for_selector("#file-rows", state="attached")
+    content = (ROOT / "data" / "household.csv").read_bytes()
+    place = content.index(b"\n", len(content) // 2)
+    broken = content[:place] + b"\n1010010,4,3" + content[place:]
+    page.set_input_files(
+        "#file-input", {"name": "customers.csv", "mimeType": "text/csv", "buffer": broken}
+    )
+    page.get_by_role("button", name="Score the file").click()
+    page.wait_for_selector("#file-rows .ag-row")
+    page.evaluate("document.getElementById('file-results').scrollIntoView()")
+    page.screenshot(path=FOLDER / "file.png")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before scikit-learn is loaded: threads that wait for busy cores make small fits many times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,6 +30,9 @@ from segmentation.schema import Record
 from segmentation.service.app import create_app
 from segmentation.service.settings import Settings
 from segmentation.studies import STUDIES as ALL_STUDIES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "model.bin"
@@ -202,6 +206,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A gunicorn with two workers over the shipped models."""
     with ExitStack() as stack:
         yield stack.enter_context(serving(tmp_path_factory.mktemp("server")))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; of a module, as its loop is in the way of others."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browsing import CHROMIUM, FLAGS
+
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed; scripts/install-test-tools installs it")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from segmentation.batch import RecordFile, score, write
+from segmentation.batch import RecordFile, preview, score, write
+from segmentation.batch.lines import LONGEST_CELL
 from segmentation.batch.reading import LONGEST_ROW, MOST_COLUMNS
 from segmentation.batch.writing import COLUMNS, neutral
 from segmentation.errors import InvalidRecordsError
@@ -31,6 +32,8 @@ from tests.conftest import COMPLETE, MODEL, STUDIES, Server, serving, wait_until
 MIXED = 'User ID;Größe;Screen On Time (hours/day)\r\n1;"a;\r\nb";4,7\r\n2;é;11,25\r\n'
 """Header in the survey's words, an unknown column with a quoted line break, decimal commas."""
 
+# All that an answer of /predict says as well.
+ANSWER = tuple(name for name in COLUMNS if name != "reasons")
 NO_TEXT = "The file is not text in UTF-8, UTF-16 or Windows-1252."
 
 
@@ -118,7 +121,7 @@ def test_what_spreadsheet_programs_save_is_read(
         "/predict", json=[{"age": 33, "apps_installed": 64}, {"age": 34, "apps_installed": 12}]
     )
     for row, answer in zip(answered, expected.json["predictions"], strict=True):
-        assert {key: row[key] for key in COLUMNS} == columns_of(answer)
+        assert {key: row[key] for key in ANSWER} == columns_of(answer)
 
 
 def test_a_quoted_line_break_and_a_blank_line_count_as_lines(model: Model) -> None:
@@ -205,7 +208,7 @@ def test_every_sample_is_answered_like_its_records(
     for row, original, answer in zip(
         answered, rows_of(body.decode()), models[study].predict(records), strict=True
     ):
-        assert {key: row[key] for key in COLUMNS} == columns_of(answer)
+        assert {key: row[key] for key in ANSWER} == columns_of(answer)
         assert {key: row[key] for key in header} == original
 
 
@@ -351,7 +354,7 @@ def test_columns_are_mapped_as_the_caller_says(client: FlaskClient) -> None:
     assert response.headers["X-Ignored-Columns"] == "apps_installed,age"
     (row,) = rows_of(response.text)
     answer = client.post("/predict", json={"apps_installed": 64, "screen_on_hours_per_day": 6.1})
-    assert {key: row[key] for key in COLUMNS} == columns_of(answer.json)
+    assert {key: row[key] for key in ANSWER} == columns_of(answer.json)
 
 
 @pytest.mark.parametrize(
@@ -470,6 +473,204 @@ def test_metrics_count_the_answers_of_files() -> None:
     text = client.get("/metrics").text
     assert 'segmentation_answers_total{segment="brand_loyalist",study="mobile"} 40.0' in text
     assert 'route="/predict/file",status="200"} 1.0' in text
+
+
+LINES = "application/x-ndjson"
+
+
+def lines_of(response: TestResponse) -> tuple[dict[str, Any], list[dict[str, Any]], bytes]:
+    """Return the first line of an answer, its rows, and the CSV file that its texts make."""
+    assert response.status_code == 200, response.text
+    assert response.content_type == LINES
+    first, *further = (json.loads(line) for line in response.data.splitlines())
+    rows = [row for line in further for row in line["rows"]]
+    text = "".join(line["csv"] for line in (first, *further))
+    return first, rows, text.encode()
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_json_lines_hold_the_csv_file_byte_for_byte(
+    client: FlaskClient, samples: dict[str, list[Record]], study: str, codec: str
+) -> None:
+    """And say of each row what the file says of it."""
+    records = samples[study][:50]
+    header = [*dict.fromkeys(name for record in records for name in record), "Größe", "=x"]
+    rows = [[*(record.get(name) for name in header[:-2]), "é", "=1+1"] for record in records]
+    body = table_of([header, *rows, ["x"], [*rows[0][:-3], "x", "x", "x"]], ";")
+    body, path = body.decode().encode(codec), f"/studies/{study}/predict/file"
+    expected = post(client, body, path)
+    first, told, content = lines_of(post(client, body, path, headers={"Accept": LINES}))
+    assert content == expected.data
+    assert first["n_rows"] == len(told) == 52
+    for row, said in zip(rows_of(content.decode("utf-8-sig"), ";"), told, strict=True):
+        assert row["segment"] == (said["segment"] or "")
+        assert row["runner_up"] == said["runner_up"]
+        assert row["plausible"] == "|".join(said["plausible"])
+        assert row["reasons"] == "|".join(f"{r['field']}: {r['level']}" for r in said["reasons"])
+        assert bool(row["problem"]) == bool(said["problems"])
+        assert all(one["message"] in row["problem"] for one in said["problems"])
+
+
+def test_json_lines_say_how_the_file_was_read_and_where_each_row_is(client: FlaskClient) -> None:
+    """Encoding, marks, fields with their units; the line and the first cells of each row."""
+    body = 'ID;Screen On Time (min/day);Größe;d\r\n"a\r\nb";366,5;é;4\r\nc;x;;\r\n'
+    first, (good, bad), _ = lines_of(post(client, body.encode("cp1252"), headers={"Accept": LINES}))
+    assert {name: first[name] for name in first if name not in ("csv", "columns")} == {
+        "encoding": "Windows-1252",
+        "separator": ";",
+        "decimal_mark": ",",
+        "n_rows": 2,
+    }
+    assert [tuple(one.values()) for one in first["columns"]] == [
+        ("ID", None, None),
+        ("Screen On Time (min/day)", "screen_on_hours_per_day", "minutes per day"),
+        ("Größe", None, None),
+        ("d", None, None),
+    ]
+    assert (good["line"], good["cells"]) == (2, ["a\r\nb", "366,5", "é"])
+    answer: Any = client.post("/predict", json={"screen_on_hours_per_day": 366.5 / 60}).json
+    assert good["segment"] == answer["segment"]["id"]
+    assert good["warnings"] == answer["warnings"]
+    assert [bad[name] for name in ("line", "segment", "confidence")] == [4, None, None]
+    (problem,) = bad["problems"]
+    assert problem["field"] == "Screen On Time (min/day)"
+    assert problem["message"].startswith("must be a number from 0 to 1440")
+
+
+def test_cells_of_json_lines_are_cut(client: FlaskClient) -> None:
+    """They are there to know a row by; the CSV text has all of them."""
+    body = b"note,apps_installed\n%b,64\n" % (b"x" * 30_000)
+    _, (row,), content = lines_of(post(client, body, headers={"Accept": LINES}))
+    assert row["cells"] == ["x" * (LONGEST_CELL - 1) + "…", "64"]
+    assert b"x" * 30_000 in content
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/csv", "text/*", "application/json", "x"])
+def test_who_does_not_ask_for_lines_gets_csv(client: FlaskClient, accept: str) -> None:
+    """As before."""
+    response = post(client, b"apps_installed\n64\n", headers={"Accept": accept})
+    assert response.content_type.startswith("text/csv")
+    assert response.headers["Vary"] == "Accept"
+
+
+def test_reasons_are_answers_nearer_to_the_segments_average_than_to_the_runner_ups(
+    model: Model,
+) -> None:
+    """By hand: spreads and averages from the model card, one answer missing, one against it."""
+    header = b"apps_installed,screen_on_hours_per_day,data_usage_mb_per_day\n"
+    (row,) = scored(model, header + b"64,4.2,\n")
+    manifest = model.manifest
+    names = ("apps_installed", "screen_on_hours_per_day")
+    ranked = sorted(row.answer["probabilities"], key=lambda one: -one["probability"])
+    means = {one.id: {name: one.numbers[name].mean for name in names} for one in manifest.segments}
+    own, other = (means[one["id"]] for one in ranked[:2])
+    gains = {}
+    for name, value in zip(names, (64, 4.2), strict=True):
+        deciles = manifest.baseline.numbers[name].deciles
+        spread = deciles[8] - deciles[0]
+        gains[name] = (abs(value - other[name]) - abs(value - own[name])) / spread
+    expected = sorted((one for one in gains if gains[one] > 0), key=lambda one: -gains[one])
+    assert expected
+    assert [one["field"] for one in row.reasons] == expected
+    assert tuple(row.reasons[0].values()) == ("apps_installed", "above average")
+    assert manifest.baseline.numbers["apps_installed"].deciles[5] < 64
+    assert manifest.baseline.numbers["apps_installed"].deciles[6] > 64
+
+
+def test_a_preview_says_what_the_whole_file_says(client: FlaskClient) -> None:
+    """And shows the first rows, whole, and the fields that are not there."""
+    rows = b"".join(b"%d;4,5;Kaethe;x;x\r\n" % number for number in range(9))
+    body = b"Number of Apps Installed;Screen on;Name;d;e\r\n" + rows
+    path = "/predict/file{}?map=Screen on:screen_on_hours_per_day"
+    first, *_ = lines_of(post(client, body, path.format(""), headers={"Accept": LINES}))
+    first.pop("csv")
+    found = post(client, body, path.format("/preview")).json
+    assert {name: found[name] for name in first} == first
+    assert found["problem"] is None
+    assert found["rows"] == [
+        {"line": 2 + number, "cells": [str(number), "4,5", "Kaethe", "x", "x"]}
+        for number in range(5)
+    ]
+    assert found["missing"] == [
+        "user_id", "device_model", "operating_system", "app_usage_min_per_day",
+        "battery_drain_mah_per_day", "data_usage_mb_per_day", "age", "gender",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"Zaphod,4242\n5,6\n", [None, None]),
+        (b"age,Age,apps_installed\n5,6,7\n", ["age", "age", "apps_installed"]),
+        (b"AGE,aGE,APPS_INSTALLED\n5,6,7\n", ["age", "age", "apps_installed"]),
+    ],
+)
+def test_a_preview_shows_columns_that_cannot_be_told_apart(
+    client: FlaskClient, body: bytes, fields: list[str | None]
+) -> None:
+    """So that someone can say which is meant; what is said of the whole file is said."""
+    found: Any = post(client, body, "/predict/file/preview").json
+    assert found["problem"] == detail(post(client, body), 422)
+    if any(fields):
+        assert [one["field"] for one in found["columns"]][:2] == fields[:2]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.lists(st.text('aé,;"\n\U0001f600', max_size=5), min_size=2, max_size=2)),
+    codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    share=st.floats(0, 1),
+)
+def test_the_beginning_of_a_file_is_read_as_the_file_is(
+    model: Model, rows: list[list[str]], codec: str, share: float
+) -> None:
+    """Wherever it is cut: its whole rows are the first rows of the file, and none is made up."""
+    schema, head = model.manifest.record, [["age", "note"]]
+    whole = table_of([*head, *rows, ["1", "end"]]).decode().encode(codec)
+    start = len(table_of(head).decode().encode(codec))
+    cut = whole[: start + round((len(whole) - start) * share)]
+    beginning = preview(io.BytesIO(cut), schema, cut=True)
+    expected = preview(io.BytesIO(whole), schema)
+    assert beginning["columns"] == expected["columns"]
+    assert beginning["n_rows"] is None
+    n_whole = len(beginning["rows"])
+    assert beginning["rows"] == expected["rows"][:n_whole]
+    assert n_whole >= min(len(expected["rows"]), 5) - 1 or share < 1
+
+
+def test_a_header_that_is_cut_is_told(client: FlaskClient) -> None:
+    """Nothing is known of such a file."""
+    told = post(client, b"age,apps_ins", "/predict/file/preview?cut=true")
+    assert detail(told, 422) == "The header is longer than what was sent."
+    told = post(client, b"age,apps_installed\n", "/predict/file/preview?cut=true")
+    assert told.json["rows"] == []
+
+
+def test_a_preview_is_short(client: FlaskClient) -> None:
+    """More than a megabyte is not looked at."""
+    body = b"age\n" + b"33\n" * 400_000
+    assert "1048576 bytes" in detail(post(client, body, "/predict/file/preview"), 413)
+    assert detail(post(client, b"age\n3\n", "/predict/file/preview?cut=1"), 400).startswith("cut ")
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize(("query", "separator"), [("", ","), ("?commas=true", ";")])
+def test_a_template_can_be_scored(
+    client: FlaskClient, models: dict[str, Model], study: str, query: str, separator: str
+) -> None:
+    """It has what the model reads; its examples are answered as the segments they stand for."""
+    given = client.get(f"/studies/{study}/predict/file/template{query}")
+    assert given.headers["Content-Disposition"] == 'attachment; filename="template.csv"'
+    header, *rows = csv.reader(io.StringIO(given.text, newline=""), delimiter=separator)
+    manifest = models[study].manifest
+    assert {one.name for one in manifest.record.features} <= set(header)
+    assert len(rows) == 2
+    answered = rows_of(post(client, given.data, f"/studies/{study}/predict/file").text, separator)
+    assert [row["segment"] for row in answered] == [
+        manifest.segments[0].id,
+        manifest.segments[-1].id,
+    ]
 
 
 class Counted(io.BytesIO):

@@ -25,7 +25,7 @@ WITH_TRANSACTIONS = "^/studies/retail/(predict|explain)$"
 # are sent to predict; explaining 11,000 of them takes a minute and a half.
 WIDE = "^/studies/household/explain$"
 # JSON Schema can't say what a CSV file is.
-FILES = "/predict/file$"
+FILES = "/predict/file(/preview)?$"
 SPECIAL = f"{WITH_TRANSACTIONS}|{WIDE}|{FILES}"
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,51 +16,23 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from dash import html
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from segmentation.dashboard.confusions import mistakes
 from segmentation.dashboard.segment_map import map_panel
 from segmentation.runtime import Manifest, Model
+from tests.browsing import SIZES, keep_picture, opened
 from tests.conftest import COMPLETE, ROOT, STUDIES, Server, serving
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PLACES = [
     "/pages/",
     "/pages/household/segments",
     "/pages/household/segments/promo_shoppers",
     "/pages/credit_card/score",
+    "/pages/retail/file",
     "/pages/retail/model",
     "/pages/nowhere/segments",
 ]
-# A busy machine, and explanations that are loaded when first asked for.
-PATIENCE = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed; scripts/install-test-tools installs it")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
-
-
-@contextmanager
-def opened(browser: Browser, address: str, **context: Any) -> Iterator[Page]:
-    """Open a page and wait until it is there; its script must not complain."""
-    with browser.new_context(**context) as profile:
-        page = profile.new_page()
-        page.set_default_timeout(PATIENCE)
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-        page.goto(address)
-        page.wait_for_selector("main h1")
-        yield page
-        assert not faults
 
 
 def question(page: Page, field: str) -> Any:
@@ -370,6 +339,20 @@ def test_an_answer_fits_a_phone(server: Server, browser: Browser, study: str) ->
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("place", PLACES)
+def test_pictures_are_kept(
+    server: Server, browser: Browser, place: str, size: str, scheme: str
+) -> None:
+    """Of every page, wide and on a phone, light and dark, for those who look at them."""
+    with opened(browser, server.url + place, viewport=SIZES[size], color_scheme=scheme) as page:
+        if place.endswith("score"):
+            page.locator(".beginnings button").first.click()
+            page.wait_for_selector("#why table")
+        keep_picture(page, f"{'-'.join(place.split('/')[2:]) or 'home'}-{size}-{scheme}")
+
+
 def test_the_colour_scheme_can_be_switched(server: Server, browser: Browser) -> None:
     """It begins as the system has it, and the choice stays."""
     scheme = "document.documentElement.dataset.mantineColorScheme"
@@ -456,6 +439,19 @@ def test_what_no_page_asks_is_refused(client: FlaskClient, body: bytes, status: 
     )
     assert answer.status_code == status
     assert answer.content_type == "application/problem+json"
+
+
+def test_only_score_a_file_loads_the_grid(server: Server, browser: Browser) -> None:
+    """It weighs more than everything else together."""
+    with opened(browser, f"{server.url}/pages/") as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.reload()
+        page.wait_for_selector("article.card")
+        assert not any("dash_ag_grid" in url for url in asked)
+        page.get_by_role("link", name="Score a file").click()
+        page.wait_for_selector("#file-rows", state="attached")
+        assert any("dash_ag_grid" in url for url in asked)
 
 
 def test_a_script_that_is_not_ours_is_a_404(client: FlaskClient) -> None:

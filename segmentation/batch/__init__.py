@@ -1,12 +1,15 @@
 """Files of records: a CSV file in, the same rows with their answers out, however long it is.
 
 ``reading`` finds rows, ``mapping`` the fields in their header, ``decimals`` the numbers in their
-cells; ``scoring`` answers them and ``writing`` puts them together again. No HTTP: the API and the
-pages share what is here.
+cells; ``opening`` puts that together, ``scoring`` answers the rows, ``writing`` and ``lines`` put
+them together again. ``template`` is a file to begin with. No HTTP: the API and the pages share what
+is here.
 """
 
-from segmentation.batch.reading import RecordFile
+from segmentation.batch.lines import write_lines
+from segmentation.batch.opening import RecordFile, preview
 from segmentation.batch.scoring import ScoredRow, score
+from segmentation.batch.template import template
 from segmentation.batch.writing import write
 
-__all__ = ["RecordFile", "ScoredRow", "score", "write"]
+__all__ = ["RecordFile", "ScoredRow", "preview", "score", "template", "write", "write_lines"]

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from segmentation.errors import FileError, MappingError
 from segmentation.schema import Schema
 
+_NONE_KNOWN = "No column of the file has a name that is known; is its header there?"
+
 
 class Fields:
     """Finds the fields in headers.
@@ -62,12 +64,26 @@ class Fields:
         FileError
             If several columns hold one field, or none holds any.
         """
+        fields, problem = self.found(header)
+        if problem:
+            raise FileError(problem)
+        return fields
+
+    def found(self, header: Sequence[str]) -> tuple[list[str | None], str | None]:
+        """Return the fields as `of` does, as far as they are clear, and the problem if not.
+
+        Raises
+        ------
+        MappingError
+            If a wanted column is not there, or several are wanted as one field.
+        """
         names = [name.strip() for name in header]
         for number, name in enumerate(self._wanted, start=1):
             if name not in names:
                 raise MappingError(f"Mapping {number} is of a column that the file does not have.")
         fields = [self._wanted.get(name) for name in names]
-        self._check_once(fields, MappingError)
+        if twice := self._twice(fields):
+            raise MappingError(twice)
         alike = [self._alike.get(_folded(name)) for name in names]
         for found in ([self._exact.get(name) for name in names], alike):
             taken = {self._columns[field] for field in fields if field}
@@ -75,21 +91,20 @@ class Fields:
                 free = fields[position] is None and names[position] not in self._wanted
                 if field and free and self._columns[field] not in taken:
                     fields[position] = field
-            self._check_once(fields, FileError)
-        if not any(fields):
-            raise FileError("No column of the file has a name that is known; is its header there?")
-        return fields
+            if twice := self._twice(fields):
+                return fields, twice
+        return fields, None if any(fields) else _NONE_KNOWN
 
-    def _check_once(
-        self, fields: Sequence[str | None], error: type[FileError | MappingError]
-    ) -> None:
+    def _twice(self, fields: Sequence[str | None]) -> str | None:
+        """Say which field several columns hold, if there is one."""
         counts = Counter(self._columns[field] for field in fields if field)
         for name, count in counts.items():
             if count > 1:
-                raise error(
+                return (
                     f"{count} columns are read as {name}; rename all but one, or map them to"
                     " nothing."
                 )
+        return None
 
 
 def _folded(name: str) -> str:

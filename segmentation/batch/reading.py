@@ -1,23 +1,20 @@
 """From the bytes of a CSV file to its header and numbered rows, or the exact reason why not.
 
-Everything that can be wrong with a file as a whole is found before its first row is given, so that
-an answer can be on its way while the rest is still read. What cells mean is in ``scoring``.
+What its columns are is found in ``opening``, what cells mean in ``scoring``.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO, TextIOWrapper
 from itertools import islice
 from typing import IO, NamedTuple
 
 from segmentation.batch.decimals import Decimals
-from segmentation.batch.mapping import Fields
 from segmentation.errors import FileError
-from segmentation.schema import Schema
 from segmentation.schema.headers import separator_of
 
 # Characters of a row. A cell of a spreadsheet holds 32,767; csv itself reads cells of 131,072.
@@ -49,17 +46,18 @@ class Row(NamedTuple):
     cells: list[str]
 
 
-class RecordFile:
-    """A file of records that can be scored.
+class Table:
+    """A CSV file as text: its header and its rows, which are read when they are asked for.
 
     Parameters
     ----------
     stream : binary file
         To be read more than once; stays open.
-    schema : Schema
-        What a record is.
-    wanted : mapping of str to str, optional
-        See `Fields`.
+    known : callable
+        Whether a name of the header, without blanks around it, means something.
+    cut : bool, optional
+        Whether the stream is only the beginning of a file: what is not whole at its end is left
+        out.
 
     Attributes
     ----------
@@ -71,50 +69,25 @@ class RecordFile:
         Comma, semicolon or tab.
     header : list of str
         As it stands there.
-    fields : list of str or None
-        The field that each column holds; None where it is only passed on.
-    decimals : Decimals
-        How numbers are written.
-    n_rows : int
-        Without blank lines.
 
     Raises
     ------
     FileError
-        If nothing of it can be scored.
-    MappingError
-        If what is wanted can't be had.
+        If it isn't text or has no header.
     """
 
     def __init__(
-        self, stream: IO[bytes], schema: Schema, wanted: Mapping[str, str] | None = None
+        self, stream: IO[bytes], known: Callable[[str], bool], *, cut: bool = False
     ) -> None:
         self._stream = stream
-        self._codec = _codec(stream)
+        self._cut = cut
+        self._codec = _codec(stream, cut=cut)
         self.encoding = _NAMES[self._codec]
         self.plain = self._codec == "utf-8"
-        fields = Fields(schema, wanted or {})
         with self._text() as text:
             beginning = text.read(LONGEST_ROW).lstrip()
-        self.separator = separator_of(StringIO(beginning, newline=""), fields.known)
+        self.separator = separator_of(StringIO(beginning, newline=""), known)
         self.header = self._header()
-        self.fields = fields.of(self.header)
-        spellings = schema.spellings
-        self.columns = [
-            (position, field, spellings[field].column)
-            for position, field in enumerate(self.fields)
-            if field
-        ]
-        self.decimals = self._decimals()
-        self.n_rows = sum(1 for _ in self.rows())
-        if not self.n_rows:
-            raise FileError("The file has a header but no rows.")
-
-    @property
-    def ignored(self) -> list[str]:
-        """The headers of the columns that are passed on and not read."""
-        pairs = zip(self.header, self.fields, strict=True)
-        return [name for name, field in pairs if field is None]
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows below the header.
@@ -122,7 +95,7 @@ class RecordFile:
         Raises
         ------
         FileError
-            If the file is not CSV; after it was opened, it is.
+            If the file is not CSV.
         """
         rows = self._all_rows()
         next(rows, None)
@@ -141,17 +114,8 @@ class RecordFile:
         if chunk:
             yield chunk
 
-    def _header(self) -> list[str]:
-        first = next(self._all_rows(), None)
-        if first is None:
-            raise FileError("The file is empty.")
-        if len(first.cells) > MOST_COLUMNS:
-            raise FileError(f"The file has more than {MOST_COLUMNS} columns.")
-        return first.cells
-
-    def _decimals(self) -> Decimals:
-        """Look at the numbers of the first rows."""
-        numeric = [position for position, _, column in self.columns if column.numeric]
+    def decimals_in(self, numeric: Sequence[int]) -> Decimals:
+        """Look at the numbers in the columns at some positions, in the first rows."""
         cells = (
             row.cells[position]
             for row in islice(self.rows(), _LOOKED_AT)
@@ -160,6 +124,16 @@ class RecordFile:
         )
         return Decimals.seen_in(cells, self.separator)
 
+    def _header(self) -> list[str]:
+        first = next(self._all_rows(), None)
+        if first is None:
+            raise FileError(
+                "The header is longer than what was sent." if self._cut else "The file is empty."
+            )
+        if len(first.cells) > MOST_COLUMNS:
+            raise FileError(f"The file has more than {MOST_COLUMNS} columns.")
+        return first.cells
+
     def _all_rows(self) -> Iterator[Row]:
         """Yield the rows, the header first; what is blank is no row."""
         with self._text() as text:
@@ -167,10 +141,14 @@ class RecordFile:
             reader = csv.reader(lines, delimiter=self.separator, strict=True)
             try:
                 for cells in reader:
+                    if self._cut and lines.ended:
+                        return
                     if len(cells) > 1 or any(map(str.strip, cells)):
                         yield Row(lines.row, cells)
                     lines.begin_row(reader.line_num + 1)
             except csv.Error:
+                if self._cut and lines.ended:
+                    return
                 raise FileError(
                     f"The row that begins in line {lines.row} is not CSV: a quotation mark is not"
                     " closed, or something follows a closed one."
@@ -179,7 +157,8 @@ class RecordFile:
     @contextmanager
     def _text(self) -> Iterator[TextIOWrapper]:
         self._stream.seek(0)
-        text = TextIOWrapper(self._stream, self._codec, newline="")
+        errors = "ignore" if self._cut else "strict"  # all but half a character was looked at
+        text = TextIOWrapper(self._stream, self._codec, errors, newline="")
         try:
             yield text
         finally:
@@ -197,10 +176,13 @@ class _Lines:
     ----------
     row : int
         The line in which the row at hand begins.
+    ended : bool
+        Whether the line that was given last has no end, or there was none left.
     """
 
     def __init__(self, text: TextIOWrapper) -> None:
         self._text = text
+        self.ended = False
         self.begin_row(1)
 
     def begin_row(self, line: int) -> None:
@@ -213,6 +195,7 @@ class _Lines:
 
     def __next__(self) -> str:
         line = self._text.readline(LONGEST_ROW + 1)
+        self.ended = not line.endswith(("\n", "\r"))
         if not line:
             raise StopIteration
         self._taken += len(line)
@@ -224,8 +207,8 @@ class _Lines:
         return line
 
 
-def _codec(stream: IO[bytes]) -> str:
-    """Return the codec that reads a file to its end.
+def _codec(stream: IO[bytes], *, cut: bool) -> str:
+    """Return the codec that reads a file to its end, or to half a character if it is cut there.
 
     Raises
     ------
@@ -236,7 +219,7 @@ def _codec(stream: IO[bytes]) -> str:
     beginning = stream.read(4)
     marked = next((codec for mark, codec in _MARKS if beginning.startswith(mark)), None)
     for codec in (marked,) if marked else ("utf-8", "cp1252"):
-        if _reads(codec, stream):
+        if _reads(codec, stream, cut=cut):
             return codec
     what = _NAMES[marked] if marked else "UTF-8, UTF-16 or Windows-1252"
     workbook = beginning == b"PK\x03\x04"
@@ -244,7 +227,7 @@ def _codec(stream: IO[bytes]) -> str:
     raise FileError(f"The file is not text in {what}.{advice}")
 
 
-def _reads(codec: str, stream: IO[bytes]) -> bool:
+def _reads(codec: str, stream: IO[bytes], *, cut: bool) -> bool:
     """Whether a codec reads a file to its end and finds no zeros, which no text has."""
     decoder = codecs.getincrementaldecoder(codec)()
     stream.seek(0)
@@ -252,7 +235,7 @@ def _reads(codec: str, stream: IO[bytes]) -> bool:
         while piece := stream.read(_PIECE):
             if "\0" in decoder.decode(piece):
                 return False
-        decoder.decode(b"", final=True)
+        decoder.decode(b"", final=not cut)
     except UnicodeDecodeError:
         return False
     return True

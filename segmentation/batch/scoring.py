@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from segmentation.batch.decimals import AMBIGUOUS, AmbiguousError
-from segmentation.batch.reading import RecordFile, Row
+from segmentation.batch.opening import RecordFile
+from segmentation.batch.reading import Row
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer
+from segmentation.runtime.reasons import Reason, Reasons
 from segmentation.schema import Record
 from segmentation.schema.values import parse_text
 
@@ -39,12 +41,15 @@ class ScoredRow:
     answer : dict or None
     problems : sequence of Problem
         Empty if there is an answer. Fields are the file's headers, rows count from 0.
+    reasons : sequence of Reason
+        Which answers suit the segment.
     """
 
     line: int
     cells: list[str]
     answer: Answer | None
     problems: Sequence[Problem]
+    reasons: Sequence[Reason] = ()
 
 
 def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
@@ -56,10 +61,11 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
     file : RecordFile
         Opened with the schema of the model's records.
     """
-    n_before = 0
+    n_before, reasons = 0, Reasons(model.manifest)
     for rows in file.chunks():
         problems: _Problems = defaultdict(list)
-        answers = _answers(model, _records(file, rows, problems), problems)
+        records = _records(file, rows, problems)
+        answers = _answers(model, records, problems)
         headers = {field: file.header[place] for place, field, _ in file.columns}
         yield [
             ScoredRow(
@@ -70,6 +76,7 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
                     replace(one, row=n_before + position, field=headers.get(str(one.field)))
                     for one in problems.get(position, ())
                 ],
+                reasons.find(records[position], answers[position]) if position in answers else (),
             )
             for position, row in enumerate(rows)
         ]
@@ -109,6 +116,8 @@ def _record(file: RecordFile, position: int, cells: Sequence[str], problems: _Pr
 def _answers(model: Model, records: _Records, problems: _Problems) -> dict[int, Answer]:
     """Return the answers to the records without problems, and note those of the others.
 
+    The records become canonical.
+
     The model answers all or none: what it refuses is taken out, and the rest asked for again.
     """
     while True:
@@ -122,5 +131,6 @@ def _answers(model: Model, records: _Records, problems: _Problems) -> dict[int, 
                 if all(one.field != known.field for known in problems[position]):
                     problems[position].append(one)
         else:
+            records.update(zip(positions, checked, strict=True))
             answers = (answer for chunk in model.answer(checked) for answer in chunk)
             return dict(zip(positions, answers, strict=True))

@@ -5,16 +5,15 @@ Spreadsheets run cells that look like formulas; here they get an apostrophe in f
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
-from segmentation.batch.reading import RecordFile
+from segmentation.batch.opening import RecordFile
 from segmentation.batch.scoring import ScoredRow
-from segmentation.runtime.answers import Answer
 from segmentation.runtime.doubts import Doubt
+from segmentation.runtime.reasons import runner_up
 
 COLUMNS = (
     "segment",
@@ -25,6 +24,7 @@ COLUMNS = (
     "unsure",
     "basis",
     "warnings",
+    "reasons",
     "problem",
 )
 _NO_ANSWER = [""] * (len(COLUMNS) - 1)
@@ -33,12 +33,49 @@ _STARTERS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # cell[:1] of none 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def write(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iterator[bytes]:
-    """Write a file with its answers, piece by piece.
+class CsvWriter:
+    """Writes the rows of a file with their answers, in the file's own way.
 
-    In UTF-8, with a byte order mark unless the file came as UTF-8 without one: a spreadsheet that
-    saves in another encoding expects it. The separator is the file's own, and so is the decimal
-    mark of the confidence.
+    The separator is the file's, and so is the decimal mark of the confidence.
+
+    Parameters
+    ----------
+    file : RecordFile
+    """
+
+    def __init__(self, file: RecordFile) -> None:
+        self._file = file
+        self._buffer = StringIO(newline="")
+        self._writer = csv.writer(self._buffer, delimiter=file.separator, lineterminator="\r\n")
+        self._comma = file.decimals.mark == ","
+
+    def header(self) -> str:
+        """Return the header, behind a byte order mark unless the file came as UTF-8 without one.
+
+        A spreadsheet that saves in another encoding expects it.
+        """
+        header = self._file.header
+        self._writer.writerow([*map(neutral, header), *added_columns(header)])
+        return ("" if self._file.plain else "\ufeff") + self._taken()
+
+    def rows(self, rows: Iterable[ScoredRow]) -> str:
+        """Return rows."""
+        width = len(self._file.header)
+        for row in rows:
+            cells = [neutral(cell) if cell[:1] in _STARTERS else cell for cell in row.cells]
+            self._writer.writerow([*_fitted(cells, width), *_added(row, comma=self._comma)])
+        return self._taken()
+
+    def _taken(self) -> str:
+        """Return what was written, and forget it."""
+        content = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return content
+
+
+def write(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iterator[bytes]:
+    """Write a file with its answers, piece by piece, in UTF-8.
 
     Parameters
     ----------
@@ -46,17 +83,10 @@ def write(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iterator[b
     scored : iterable of sequence of ScoredRow
         All of its rows, in order.
     """
-    buffer = StringIO(newline="")
-    writer = csv.writer(buffer, delimiter=file.separator, lineterminator="\r\n")
-    width = len(file.header)
-    comma = file.decimals.mark == ","
-    writer.writerow([*map(neutral, file.header), *added_columns(file.header)])
-    yield (b"" if file.plain else codecs.BOM_UTF8) + _taken(buffer)
+    writer = CsvWriter(file)
+    yield writer.header().encode()
     for rows in scored:
-        for row in rows:
-            cells = [neutral(cell) if cell[:1] in _STARTERS else cell for cell in row.cells]
-            writer.writerow([*_fitted(cells, width), *_added(row, comma=comma)])
-        yield _taken(buffer)
+        yield writer.rows(rows).encode()
 
 
 def added_columns(header: Sequence[str]) -> list[str]:
@@ -95,15 +125,9 @@ def _added(row: ScoredRow, *, comma: bool) -> list[str]:
         "true" if answer["unsure"] else "false",
         answer["basis"],
         "|".join(map(_warning, answer["warnings"])),
+        "|".join(f"{reason['field']}: {reason['level']}" for reason in row.reasons),
         "",
     ]
-
-
-def runner_up(answer: Answer) -> str:
-    """Return the id of the second most probable segment."""
-    own = answer["segment"]["id"]
-    others = [one for one in answer["probabilities"] if one["id"] != own]
-    return max(others, key=lambda one: one["probability"])["id"] if others else ""
 
 
 def _warning(doubt: Doubt) -> str:
@@ -115,11 +139,3 @@ def _in_words(row: ScoredRow) -> str:
     reasons = [f"{one.field}: {one.message}" if one.field else one.message for one in row.problems]
     place = f"line {row.line}" + (", " if row.problems[0].field else ": ")
     return place + "; ".join(reasons)
-
-
-def _taken(buffer: StringIO) -> bytes:
-    """Return what was written, and forget it."""
-    content = buffer.getvalue().encode()
-    buffer.seek(0)
-    buffer.truncate()
-    return content

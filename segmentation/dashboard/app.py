@@ -10,7 +10,7 @@ from dash.exceptions import DependencyException
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import NotFound
 
-from segmentation.dashboard import model_card, score, segments, shell
+from segmentation.dashboard import file, model_card, score, segments, shell
 from segmentation.dashboard.places import ROOT, Place, Studies, found
 from segmentation.errors import NotReadyError, UnknownStudyError
 
@@ -19,13 +19,15 @@ Children = list[Component]
 _CALLBACK = f"{ROOT}_dash-update-component"
 
 
-def create_pages(studies: Studies) -> Flask:
+def create_pages(studies: Studies, longest_file: int) -> Flask:
     """Make the app. It takes a second: do it when the first page is asked for.
 
     Parameters
     ----------
     studies : Studies
         The studies that are shown, those that the API serves.
+    longest_file : int
+        Bytes that a file to be scored may have.
     """
     server = Flask(__name__, static_folder=None)
     app = Dash(
@@ -42,12 +44,12 @@ def create_pages(studies: Studies) -> Flask:
         add_log_handler=False,
     )
     app.layout = shell.layout()
-    _register(app, studies)
+    _register(app, studies, longest_file)
     _harden(app, server)
     return server
 
 
-def _register(app: Dash, studies: Studies) -> None:
+def _register(app: Dash, studies: Studies, longest_file: int) -> None:
     @app.callback(
         Output("main", "children"),
         Output("pages", "children"),
@@ -55,7 +57,7 @@ def _register(app: Dash, studies: Studies) -> None:
         Input("url", "pathname"),
     )
     def show(path: str) -> tuple[Children, Children, Children]:
-        content, place = shown(studies, path or ROOT)
+        content, place = shown(studies, path or ROOT, longest_file)
         pages = shell.page_links(place, studies.default)
         return content, pages, shell.study_links(studies, place)
 
@@ -64,9 +66,10 @@ def _register(app: Dash, studies: Studies) -> None:
     )
     segments.register(app, studies)
     score.register(app, studies)
+    file.register(app)
 
 
-def shown(studies: Studies, path: str) -> tuple[Children, Place | None]:
+def shown(studies: Studies, path: str, longest_file: int) -> tuple[Children, Place | None]:
     """Return what is at a path, or why it can't be shown, and which place it is, if it is one."""
     place = None
     try:
@@ -77,6 +80,8 @@ def shown(studies: Studies, path: str) -> tuple[Children, Place | None]:
     if place.segment:
         content = segments.one_page(model, place.segment)
         return content or shell.missing("There is no such segment.", studies), place
+    if place.page == "file":
+        return file.page(model, longest_file), place
     pages = {"segments": segments.page, "score": score.page, "model": model_card.page}
     return pages[place.page](model), place
 

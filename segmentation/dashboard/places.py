@@ -11,7 +11,7 @@ from segmentation.runtime import Model
 from segmentation.runtime.cards import StudyCard
 
 ROOT = "/pages/"
-PAGES = {"segments": "Segments", "score": "Score one", "model": "Model"}
+PAGES = {"segments": "Segments", "score": "Score one", "file": "Score a file", "model": "Model"}
 """Pages by the last part of their address; the first is where a study begins."""
 _HOME = next(iter(PAGES))
 

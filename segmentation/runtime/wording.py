@@ -67,13 +67,13 @@ def _reason(manifest: Manifest, one: Contribution) -> str:
     described = manifest.baseline.numbers.get(column.name)
     if described is None or column.fixed:
         return f"{column.words} is as given"
-    return f"{column.words} is {_LEVELS[_decile(described, one['value'])]}"
+    return f"{column.words} is {level(described, one['value'])}"
 
 
-def _decile(described: NumberBaseline, value: float) -> int:
-    """Return how many deciles a value reaches; the middle one of those that are equal."""
+def level(described: NumberBaseline, value: float) -> str:
+    """Say how high a value lies: how many deciles it reaches, the middle one of equal ones."""
     deciles = described.deciles
-    return (bisect_left(deciles, value) + bisect_right(deciles, value)) // 2
+    return _LEVELS[(bisect_left(deciles, value) + bisect_right(deciles, value)) // 2]
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -16,12 +16,14 @@ from typing_extensions import TypedDict
 from werkzeug.http import HTTP_STATUS_CODES
 
 import segmentation
+from segmentation.batch.lines import FirstLine, RowsLine
+from segmentation.batch.opening import SHOWN_ROWS, Preview
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
 from segmentation.schema import Schema
 from segmentation.schema.documents import record_schemas
-from segmentation.service.files import CSV, MAP, TYPES
+from segmentation.service.files import COMMAS, CSV, CUT, LINES, MAP, PREVIEW_BYTES, TYPES
 from segmentation.service.problems import MEDIA_TYPE
 from segmentation.service.settings import Settings
 
@@ -48,6 +50,13 @@ _WHY_NOT_FILE = {
     415: "Not text/csv, text/plain or application/octet-stream, or compressed.",
     422: "Not text, not CSV, empty, or without a column that is known.",
     503: f"{_NOT_READY[503]} Or there is no room for the file.",
+}
+_MAPPING = {
+    "name": MAP,
+    "in": "query",
+    "description": "Which field a column holds, as `header:field`; nothing after the colon for one"
+    " that is not to be read.",
+    "schema": {"type": "array", "items": {"type": "string", "pattern": ":"}},
 }
 _EXPLAIN = {
     "type": "boolean",
@@ -108,7 +117,7 @@ def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
     """
     schemas: Document = {}
     for model in (Prediction, Predictions, SegmentCards, SchemaCard, Studies, Manifest,
-                  Live, Ready, Problem):  # fmt: skip
+                  Preview, FirstLine, RowsLine, Live, Ready, Problem):  # fmt: skip
         _add(schemas, model)
     first = manifests[0]
     paths: Document = _operations()
@@ -208,6 +217,8 @@ def _study_paths(
     return {
         f"{root}/predict": {"post": predict},
         f"{root}/predict/file": {"post": _file(manifest, settings, tag)},
+        f"{root}/predict/file/preview": {"post": _preview(manifest, tag)},
+        f"{root}/predict/file/template": {"get": _template(tag)},
         f"{root}/explain": {"post": explain},
         f"{root}/segments": _get("The segments and how they differ", tag, "SegmentCards"),
         f"{root}/model": _get("The model card", tag, "Manifest"),
@@ -224,28 +235,18 @@ def _file(manifest: Manifest, settings: Settings, tag: str) -> Document:
         " can't be answered has its problem there instead. Comma, semicolon or tab; UTF-8, UTF-16"
         " or Windows-1252; decimal commas where they can't be taken for anything else. Columns"
         f" that are not known are passed on. At most {settings.max_file_bytes} bytes."
-        f"{features if manifest.aggregation else ''}"
+        f"{features if manifest.aggregation else ''} With `Accept: {LINES}` the answer is JSON"
+        " lines: first a `FirstLine`, then `RowsLine`s, whose `csv` texts together are the CSV"
+        " file."
     )
-    operation["parameters"] = [
-        {
-            "name": MAP,
-            "in": "query",
-            "description": "Which field a column holds, as `header:field`; nothing after the colon"
-            " for one that is not to be read.",
-            "schema": {"type": "array", "items": {"type": "string", "pattern": ":"}},
-        }
-    ]
-    text = {"schema": {"type": "string"}}
-    operation["requestBody"] = {
-        "required": True,
-        "content": {CSV: text | {"example": _rows(manifest)}}
-        | {media_type: text for media_type in TYPES if media_type != CSV},
-    }
+    operation["parameters"] = [_MAPPING]
+    operation["requestBody"] = _file_body(manifest)
     operation["responses"]["200"] = {
         "description": "The file with its answers.",
         "headers": {
             "X-Request-ID": _REQUEST_ID,
             "Content-Disposition": {"schema": {"type": "string"}},
+            "Vary": {"schema": {"type": "string"}},
             "X-File-Encoding": {
                 "description": "As which the file was read.",
                 "schema": {"enum": ["UTF-8", "UTF-16", "Windows-1252"]},
@@ -255,9 +256,60 @@ def _file(manifest: Manifest, settings: Settings, tag: str) -> Document:
                 "schema": {"type": "string"},
             },
         },
-        "content": {CSV: text},
+        "content": {CSV: {"schema": {"type": "string"}}, LINES: {"schema": {"type": "string"}}},
     }
     return operation
+
+
+def _preview(manifest: Manifest, tag: str) -> Document:
+    """Return the operation that looks at a file."""
+    operation = _operation("Look at a CSV file before it is scored", tag, _WHY_NOT_FILE)
+    operation["description"] = (
+        f"How the file would be read, and its first {SHOWN_ROWS} rows. Send the file or its"
+        f" beginning, at most {PREVIEW_BYTES} bytes. What is true of the beginning only may not be"
+        " of the file: its encoding, its decimal mark."
+    )
+    operation["parameters"] = [
+        _MAPPING,
+        _flag(CUT, "Whether this is the beginning of a longer file: a row that breaks off is left"
+                   " out."),
+    ]  # fmt: skip
+    operation["requestBody"] = _file_body(manifest)
+    operation["responses"]["200"] = _json("How it would be read.", "Preview")
+    return operation
+
+
+def _template(tag: str) -> Document:
+    """Return the operation that gives out a file to fill in."""
+    errors = {400: "Neither true nor false.", **_NOT_READY}
+    operation = _operation("A CSV file to fill in", tag, errors)
+    operation["description"] = "Averages of two segments stand in it as examples."
+    operation["parameters"] = [
+        _flag(COMMAS, "Whether with decimal commas, and semicolons between cells.")
+    ]
+    operation["responses"]["200"] = {
+        "description": "The file.",
+        "headers": {
+            "X-Request-ID": _REQUEST_ID,
+            "Content-Disposition": {"schema": {"type": "string"}},
+        },
+        "content": {CSV: {"schema": {"type": "string"}}},
+    }
+    return operation
+
+
+def _flag(name: str, description: str) -> Document:
+    schema = {"type": "boolean", "default": False}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _file_body(manifest: Manifest) -> Document:
+    text = {"schema": {"type": "string"}}
+    return {
+        "required": True,
+        "content": {CSV: text | {"example": _rows(manifest)}}
+        | {media_type: text for media_type in TYPES if media_type != CSV},
+    }
 
 
 def _rows(manifest: Manifest) -> str:

@@ -36,6 +36,7 @@ class Pages:
         self._app = app
         self._catalogue = catalogue
         self._most_bytes = settings.max_body_bytes
+        self._longest_file = settings.max_file_bytes
         self._lock = Lock()
         self._pages: WsgiApp | None = None
 
@@ -51,7 +52,7 @@ class Pages:
             if self._pages is None:
                 from segmentation.dashboard.app import create_pages
 
-                pages = create_pages(self._catalogue)
+                pages = create_pages(self._catalogue, self._longest_file)
                 pages.config["MAX_CONTENT_LENGTH"] = self._most_bytes
                 problems.register(pages)
                 # Dash gives out only scripts that a document of its own has named, and with

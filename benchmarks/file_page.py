@@ -1,0 +1,99 @@
+"""Whether the page Score a file stays responsive: ``python -m benchmarks.file_page [ROWS]``.
+
+The system's Chromium against one worker. What holds the page up is what the browser calls long
+tasks: those of more than 50 ms, in which nobody's key or click is answered.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.files import file_of
+from benchmarks.serving import OURS, running
+from tests.browsing import CHROMIUM, FLAGS, PATIENCE
+
+URL = f"http://127.0.0.1:{OURS.port}"
+WATCH = (
+    "() => { window.longTasks = []; new PerformanceObserver((list) => "
+    "list.getEntries().forEach((one) => longTasks.push(one.duration)))"
+    ".observe({ type: 'longtask' }); }"
+)
+SETTLED = "() => new Promise((done) => setTimeout(done, 1500))"
+
+
+class Watch:
+    """Prints what has held a page up since the last time.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        page.evaluate(WATCH)
+        self._started = time.perf_counter()
+
+    def report(self, what: str) -> None:
+        """Print it, and begin anew."""
+        seconds = time.perf_counter() - self._started
+        self._page.evaluate(SETTLED)
+        tasks = self._page.evaluate("() => longTasks.splice(0)")
+        longest = f"{len(tasks)} long tasks, the longest {max(tasks, default=0):.0f} ms"
+        print(f"  {what}: {seconds:.1f} s; {longest}")
+        self._started = time.perf_counter()
+
+
+def measure(page: Page, study: str, file: Path) -> None:
+    """Print what one file does to the page."""
+    page.set_default_timeout(PATIENCE * 5)
+    page.goto(f"{URL}/pages/{study}/file")
+    page.wait_for_selector("#file-rows", state="attached")
+    watch = Watch(page)
+    page.set_input_files("#file-input", file)
+    page.wait_for_selector("#file-columns select")
+    watch.report("preview")
+    page.get_by_role("button", name="Score the file").click()
+    page.wait_for_selector("#file-rows .ag-row")
+    watch.report("scored, in the grid")
+    page.locator('#file-rows [role=columnheader][col-id="confidence"]').click()
+    watch.report("sorted")
+    page.get_by_role("textbox", name="Segment Filter Input").fill("o")
+    watch.report("filtered")
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Download").click()
+    size = Path(coming.value.path()).stat().st_size
+    watch.report(f"downloaded, {size / 1e6:.1f} MB")
+    heap = page.evaluate("() => performance.memory.usedJSHeapSize")
+    print(f"  the page's heap: {heap / 1e6:.0f} MB")
+
+
+def main() -> None:
+    """Measure both studies."""
+    if CHROMIUM is None:
+        sys.exit("Chromium is not installed; scripts/install-test-tools installs it")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    n_rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    flags = [*FLAGS, "--enable-precise-memory-info"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(OURS, WEB_CONCURRENCY="1"),
+        sync_playwright() as playwright,
+    ):
+        file = Path(folder) / "customers.csv"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        for study in ("mobile", "household"):
+            file.write_bytes(file_of(study, n_rows))
+            print(f"\n{study}: {n_rows:,} rows, {file.stat().st_size / 1e6:.1f} MB")
+            measure(browser.new_page(), study, file)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
