@@ -1,0 +1,88 @@
+"""Takes out of installed packages what nobody reads in the image: ``slim.py SITE_PACKAGES``.
+
+Prints how much of what. ``tests/test_container.py`` shows that what is left serves, explains, draws
+the pages and trains. Licences stay, and so do the records from which the bill of materials is made.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# By what it is; patterns as in pathlib, relative to the folder of packages.
+UNUSED = {
+    "tests": (
+        *("**/tests", "numpy/_core/tests/test_*.py", "numpy/_core/tests/data", "joblib/test"),
+        *("onnx/backend/test", "dash/testing", "dash/**/*_test*.js"),
+    ),
+    "for compilers and type checkers": tuple(
+        f"**/*.{end}"
+        for end in ("a", "c", "cc", "cpp", "f90", "h", "hpp", "proto", "pxd", "pyi", "pyx", "tp")
+    ),
+    "for debuggers": ("**/*.js.map", "dash/dash-renderer/build/*.dev.js"),
+    # For colouring source text, and for installing packages.
+    "Pygments' languages": ("pygments/lexers",),
+    "setuptools": ("setuptools*", "pkg_resources", "_distutils_hack", "distutils-precedence.pth"),
+    # The same code is in its Python module, which is not linked with it.
+    "ONNX Runtime's library for C": ("onnxruntime/capi/libonnxruntime.so*",),
+    "ONNX Runtime's converters": tuple(
+        f"onnxruntime/{name}" for name in ("backend", "datasets", "quantization", "tools")
+    )
+    + ("onnxruntime/transformers",),
+    # Dash imports the class of figures; the pages draw none.
+    "Plotly's charts": tuple(
+        f"plotly/{name}"
+        for name in (
+            *("data", "express", "figure_factory", "labextension"),
+            *("matplotlylib", "package_data", "validators"),
+        )
+    ),
+    "AG Grid's paid features": ("dash_ag_grid/async-enterprise.js",),
+}
+# numpy.testing, which scipy imports, needs one of numpy's.
+NEEDED_TESTS = Path("numpy/_core/tests")
+# S3, and what its credentials may take.
+AWS_SERVICES = ("s3", "signin", "sso", "sso-oidc", "sts")
+MEGABYTE = 1e6
+
+
+def unused(packages: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what can go, and why."""
+    for reason, patterns in UNUSED.items():
+        for pattern in patterns:
+            for path in packages.glob(pattern):
+                if path != packages / NEEDED_TESTS:
+                    yield reason, path
+    for path in packages.glob("dash/deps/*.js"):
+        if path.with_suffix(".min.js").exists():
+            yield "for debuggers", path
+    for path in packages.glob("plotly/graph_objs/*"):
+        if path.name not in ("__init__.py", "_figure.py"):
+            yield "Plotly's charts", path
+    for path in packages.glob("botocore/data/*/"):
+        if path.is_dir() and path.name not in AWS_SERVICES:
+            yield "AWS services other than S3", path
+
+
+def size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(one.lstat().st_size for one in files if not one.is_dir())
+
+
+def main(packages: Path) -> None:
+    """Remove it."""
+    removed: dict[str, int] = {}
+    for reason, path in list(unused(packages)):
+        if path.exists():  # a folder may have gone with what is around it
+            removed[reason] = removed.get(reason, 0) + size(path)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for reason, n_bytes in sorted(removed.items(), key=lambda item: -item[1]):
+        print(f"{n_bytes / MEGABYTE:7.1f} MB  {reason}")
+    print(f"{size(packages) / MEGABYTE:7.1f} MB  are left")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
