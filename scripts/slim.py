@@ -21,30 +21,38 @@ UNUSED = {
         f"**/*.{end}"
         for end in ("a", "c", "cc", "cpp", "f90", "h", "hpp", "proto", "pxd", "pyi", "pyx", "tp")
     ),
-    "for debuggers": ("**/*.js.map", "dash/dash-renderer/build/*.dev.js"),
+    "for debuggers": ("**/*.js.map", "dash/dash-renderer/build/*.dev.js", "dash/deps/*[0-9].js"),
     # For colouring source text, and for installing packages.
     "Pygments' languages": ("pygments/lexers",),
     "setuptools": ("setuptools*", "pkg_resources", "_distutils_hack", "distutils-precedence.pth"),
     # The same code is in its Python module, which is not linked with it.
     "ONNX Runtime's library for C": ("onnxruntime/capi/libonnxruntime.so*",),
     "ONNX Runtime's converters": tuple(
-        f"onnxruntime/{name}" for name in ("backend", "datasets", "quantization", "tools")
-    )
-    + ("onnxruntime/transformers",),
+        f"onnxruntime/{name}"
+        for name in ("backend", "datasets", "quantization", "tools", "transformers")
+    ),
     # Dash imports the class of figures; the pages draw none.
     "Plotly's charts": tuple(
         f"plotly/{name}"
         for name in (
-            *("data", "express", "figure_factory", "labextension"),
+            *("data", "express", "figure_factory", "graph_objs/*", "labextension"),
             *("matplotlylib", "package_data", "validators"),
         )
     ),
+    "Dash's tables and formulas": (
+        *("dash/dash_table/async-*.js", "dash/dash_table/commons.js", "dash/dash_table/demo.js"),
+        "dash/dcc/async-mathjax.js",
+    ),
     "AG Grid's paid features": ("dash_ag_grid/async-enterprise.js",),
+    "scikit-learn's examples": ("sklearn/datasets/data", "sklearn/datasets/images"),
+    "AWS services other than S3": ("botocore/data/*/",),
 }
-# numpy.testing, which scipy imports, needs one of numpy's.
-NEEDED_TESTS = Path("numpy/_core/tests")
-# S3, and what its credentials may take.
-AWS_SERVICES = ("s3", "signin", "sso", "sso-oidc", "sts")
+NEEDED = {
+    "numpy/_core/tests",  # numpy.testing, which scipy imports, needs a module there
+    *("plotly/graph_objs/__init__.py", "plotly/graph_objs/_figure.py"),
+    # S3, and from where its credentials may come.
+    *(f"botocore/data/{service}" for service in ("s3", "signin", "sso", "sso-oidc", "sts")),
+}
 MEGABYTE = 1e6
 
 
@@ -53,17 +61,8 @@ def unused(packages: Path) -> Iterator[tuple[str, Path]]:
     for reason, patterns in UNUSED.items():
         for pattern in patterns:
             for path in packages.glob(pattern):
-                if path != packages / NEEDED_TESTS:
+                if path.relative_to(packages).as_posix() not in NEEDED:
                     yield reason, path
-    for path in packages.glob("dash/deps/*.js"):
-        if path.with_suffix(".min.js").exists():
-            yield "for debuggers", path
-    for path in packages.glob("plotly/graph_objs/*"):
-        if path.name not in ("__init__.py", "_figure.py"):
-            yield "Plotly's charts", path
-    for path in packages.glob("botocore/data/*/"):
-        if path.is_dir() and path.name not in AWS_SERVICES:
-            yield "AWS services other than S3", path
 
 
 def size(path: Path) -> int:
