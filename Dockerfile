@@ -1,27 +1,47 @@
-# The service and, with `python train.py` as the command, its training.
+# The service. The last target, which is the default, has everything: the API, the pages,
+# explanations and, with `python train.py` as the command, training. `--target serve` has the API.
 ARG PYTHON_VERSION=3.13
+# A release pins it: --build-arg BASE=python:3.13-slim@sha256:…
+ARG BASE=python:${PYTHON_VERSION}-slim
 
-FROM python:${PYTHON_VERSION}-slim AS build
+FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-COPY requirements.txt /tmp/
-# The environment itself has no pip. Libraries bring their tests, which nobody runs here; only
-# numpy.testing, which scipy imports, needs one of numpy's.
-RUN python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --require-hashes --no-cache-dir --no-compile \
-        -r /tmp/requirements.txt \
-    && find /opt/venv -type d \( -name tests -o -path '*/onnx/backend/test' \) \
-        -not -path '*/numpy/_core/tests' -prune -exec rm -r {} + \
-    && python -m compileall -q -j 0 /opt/venv
-COPY predict.py train.py gunicorn.conf.py model.bin /app/
-COPY models/ /app/models/
-COPY data/ /app/data/
-COPY segmentation/ /app/segmentation/
-# Whatever the modes of the checkout: everybody may read, nobody but root may write.
-RUN chmod -R u=rwX,go=rX /app && python -m compileall -q /app
+WORKDIR /build
+# The environment itself has no pip.
+RUN python -m venv --without-pip /opt/venv
+COPY scripts/slim.py scripts/precompile.py ./
 
-FROM python:${PYTHON_VERSION}-slim
-COPY --from=build /opt/venv /opt/venv
-COPY --from=build /app /app
+FROM build AS serve-packages
+COPY requirements-serve.txt ./
+RUN pip --python /opt/venv/bin/python install --require-hashes --no-cache-dir --no-compile \
+        -r requirements-serve.txt \
+    && python slim.py /opt/venv/lib/python*/site-packages \
+    && /opt/venv/bin/python precompile.py
+
+FROM build AS packages
+COPY requirements.txt ./
+RUN pip --python /opt/venv/bin/python install --require-hashes --no-cache-dir --no-compile \
+        -r requirements.txt \
+    && python slim.py /opt/venv/lib/python*/site-packages \
+    && /opt/venv/bin/python precompile.py
+
+# Whatever the modes of the checkout: everybody may read, nobody but root may write.
+FROM build AS code
+COPY predict.py gunicorn.conf.py /code/
+COPY segmentation/ /code/segmentation/
+RUN chmod -R u=rwX,go=rX /code && python -m compileall -q -s /code -p /app /code
+
+FROM build AS training
+COPY train.py /training/
+COPY data/ /training/data/
+RUN chmod -R u=rwX,go=rX /training
+
+FROM build AS models
+COPY model.bin /models/
+COPY models/ /models/models/
+RUN chmod -R u=rwX,go=rX /models
+
+FROM ${BASE} AS runtime
 WORKDIR /app
 # One thread for each library: the workers are what runs in parallel.
 ENV PATH=/opt/venv/bin:$PATH \
@@ -31,13 +51,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     WEB_CONCURRENCY=2 \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1
-ARG VERSION=dev
-ARG REVISION=unknown
 LABEL org.opencontainers.image.title="segmentation" \
       org.opencontainers.image.description="Customer segmentation as a service: a survey record in, a named segment and what to do about it out." \
-      org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.licenses="MIT"
 # A number, so that Kubernetes' runAsNonRoot can see that it is not root. Any other does as well.
 USER 10001:10001
 EXPOSE 9696
@@ -47,3 +63,23 @@ CMD ["gunicorn", "predict:app"]
 # http.client, unlike urllib, sends nothing through a proxy that the environment may name.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-IS", "-c", "import http.client as h, os, sys; c = h.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
+
+# What changes seldom is below: a new model is a small layer on top.
+FROM runtime AS serve
+COPY --from=serve-packages /opt/venv /opt/venv
+COPY --from=code /code /app
+COPY --from=models /models /app
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+FROM runtime AS full
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=training /training /app
+COPY --from=code /code /app
+COPY --from=models /models /app
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"

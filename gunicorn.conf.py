@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,25 @@ _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  
 _PREFIX = "segmentation-metrics-"
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_PREFIX, dir=_memory)
+
+
+def _forget_counters():
+    """Remove the counters' folder, if it is one that we made."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith(_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(_signal, _frame):
+    """End at once: nothing has begun, and libraries may be half imported."""
+    _forget_counters()
+    os._exit(0)
+
+
+# Process 1 of a container does not hear a signal that it has no handler for. gunicorn has its own
+# as soon as all is imported; at a reload, when this file is read again, they are there.
+if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    signal.signal(signal.SIGTERM, _leave)
 
 # One malloc arena, trimmed early: with one for each thread a worker keeps 10 to 25 MB more after
 # requests of 10,000 records (``make bench`` prints what it keeps). Python has one lock anyway.
@@ -53,6 +73,11 @@ preload_app = True
 control_socket_disable = True
 
 
+def post_fork(server, worker):
+    """Leave the worker what it is sent before it listens."""
+    worker.unheard = server.SIG_QUEUE
+
+
 def post_worker_init(worker):
     """Get ready before the first request."""
     catalogue = worker.wsgi.extensions.get("catalogue")  # the benchmark's empty app has none
@@ -73,7 +98,5 @@ def child_exit(server, worker):  # noqa: ARG001  # gunicorn's signature
 
 
 def on_exit(server):  # noqa: ARG001
-    """Remove the counters' folder, if it is one that we made."""
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    if folder.name.startswith(_PREFIX):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Leave nothing behind."""
+    _forget_counters()

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from segmentation.errors import InvalidRecordsError, Problem
+from segmentation.errors import InvalidRecordsError, Problem, UnavailableError
 
 if TYPE_CHECKING:
     import duckdb
@@ -107,6 +107,8 @@ def aggregate(
     ------
     InvalidRecordsError
         If a transaction lacks what is needed, or took place after the reference.
+    UnavailableError
+        If DuckDB is not installed.
     """
     _check(aggregation, transactions, reference)
     rows = [_row(aggregation, transaction) for transaction in transactions]
@@ -199,7 +201,10 @@ def _locked() -> duckdb.DuckDBPyConnection:
     The SQL text comes from a model package, which may be someone else's: it can read nothing but
     the transactions it is given.
     """
-    import duckdb
+    try:
+        import duckdb
+    except ImportError as error:
+        raise UnavailableError.without("Transactions", "transactions") from error
 
     settings: dict[str, Any] = {
         "enable_external_access": "false",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from segmentation.estimators.records import Floats
+from segmentation.estimators.trees import shap_values
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,14 @@ class Contributions:
 def of_trees(trees: Any, X: Any) -> Contributions:
     """Return the SHAP values of a forest's probabilities.
 
-    Path-dependent TreeSHAP (Lundberg et al. 2020, https://doi.org/10.1038/s42256-019-0138-9): the
-    base is the mean over the records that the trees were fitted on.
+    The base is the mean over the records that the trees were fitted on.
 
     Parameters
     ----------
-    trees : fitted tree ensemble of scikit-learn
+    trees : fitted forest of scikit-learn
         Whose probabilities are the mean over its trees.
     X : ndarray of shape (n_samples, n_features)
         What the trees read: without gaps.
     """
-    from shap import TreeExplainer  # takes a second or two, on the first explanation only
-
-    explainer = TreeExplainer(trees)
-    values = np.asarray(explainer.shap_values(X, check_additivity=False), dtype=np.float64)
-    base = np.tile(np.asarray(explainer.expected_value, dtype=np.float64), (len(values), 1))
-    return Contributions(base, values.transpose(0, 2, 1), "probability")
+    base, values = shap_values(trees, X)
+    return Contributions(np.tile(base, (len(values), 1)), values.transpose(0, 2, 1), "probability")

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 Matrix = NDArray[np.float32]
 Score = Callable[[Matrix], Matrix]
 _DECIMALS = 6
+_EXTRA = "Explanations", "explain"
 # Less than twice as probable as the next best is said to be a small lead.
 _CLOSE = 2.0
 
@@ -66,9 +67,9 @@ class Explainer:
         try:
             found = estimator.contributions(features)
         except ImportError as error:
-            raise _unavailable(error) from None
+            raise UnavailableError.without(*_EXTRA) from error
         except Exception as error:
-            # A model of someone's own study, of a kind that shap knows nothing about.
+            # A model of someone's own study, of a kind that we know nothing about.
             logger.exception("no explanation: %s", type(estimator).__name__)
             raise UnavailableError("Models of this kind cannot be explained.") from error
         probabilities = self._score(features)
@@ -85,7 +86,7 @@ class Explainer:
                     # Verified with the package, and signed where a key is configured.
                     self._estimator = pickle.loads(self._package.pipeline)[-1]  # noqa: S301
                 except ImportError as error:
-                    raise _unavailable(error) from None
+                    raise UnavailableError.without(*_EXTRA) from error
                 logger.info("explanations loaded: %s", self._manifest.study)
             return self._estimator
 
@@ -138,10 +139,3 @@ class Explainer:
             for column, answer, part in zip(self._columns, answers, parts.tolist(), strict=True)
         ]
         return sorted(found, key=lambda one: -abs(one["contribution"]))
-
-
-def _unavailable(error: ImportError) -> UnavailableError:
-    return UnavailableError(
-        f"Explanations need the package {error.name}, which is not installed here"
-        " (the extra 'explain')."
-    )

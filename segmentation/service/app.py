@@ -12,7 +12,7 @@ from segmentation.service.docs import docs_routes
 from segmentation.service.files import file_routes
 from segmentation.service.metrics import Metrics
 from segmentation.service.observe import Observed
-from segmentation.service.pages import Pages
+from segmentation.service.pages import Pages, pages_routes
 from segmentation.service.routes import routes
 from segmentation.service.settings import Settings
 from segmentation.service.short_way import ShortWay
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.register_blueprint(file_routes(catalogue, metrics, settings))
     app.register_blueprint(api)
     app.register_blueprint(docs_routes(catalogue, settings))
+    app.register_blueprint(pages_routes())
     pages = Pages(app.wsgi_app, catalogue, settings)
     short_way = ShortWay(pages, catalogue, metrics, settings)
     app.wsgi_app = Observed(short_way, metrics)  # type: ignore[assignment,method-assign]

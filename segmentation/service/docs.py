@@ -7,9 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import orjson
-from flask import Blueprint, Response, redirect, send_from_directory
+from flask import Blueprint, Response, send_from_directory
 from werkzeug.exceptions import NotFound
-from werkzeug.wrappers import Response as AnyResponse
 
 from segmentation.service.body import JSON
 from segmentation.service.catalogue import Catalogue
@@ -50,11 +49,6 @@ def docs_routes(catalogue: Catalogue, settings: Settings) -> Blueprint:
         others = [slot.manifest() for slot in catalogue if slot.study != catalogue.default]
         served = [first, *(manifest for manifest in others if manifest)]
         return orjson.dumps(openapi.document(served, settings))
-
-    @docs.get("/")
-    @docs.get("/pages")
-    def home() -> AnyResponse:
-        return redirect("pages/")
 
     @docs.get("/openapi.json")
     def openapi_document() -> Response:

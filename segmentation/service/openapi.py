@@ -42,7 +42,7 @@ _WHY = {
 }
 
 
-_NO_EXPLANATION = {501: "Explanations need libraries that are not installed here."}
+_NOT_HERE = {501: "Explanations or transactions need libraries that are not installed here."}
 _WHY_NOT_FILE = {
     400: "A mapping of a column or to a field that there is not, or a body that breaks off.",
     411: "Neither a Content-Length nor chunks.",
@@ -202,13 +202,13 @@ def _study_paths(
     tag = manifest.study if root else "default study"
     body = _body(manifest, records)
     limits = f"At most {settings.max_records} records and {settings.max_body_bytes} bytes."
-    predict = _operation("Answer one record or an array of them", tag, _WHY) | {
+    predict = _operation("Answer one record or an array of them", tag, _WHY | _NOT_HERE) | {
         "description": f"An array is answered in its order, or not at all. {limits} A record with"
         " `explain` true is answered with an explanation.",
         "requestBody": body,
     }
     predict["responses"]["200"] = _json("The answers.", "Prediction", "Predictions")
-    explain = _operation("Answer and explain", tag, _WHY | _NO_EXPLANATION) | {
+    explain = _operation("Answer and explain", tag, _WHY | _NOT_HERE) | {
         "description": f"As predict, with an explanation of each answer. At most"
         f" {settings.max_explanations} records.",
         "requestBody": body,

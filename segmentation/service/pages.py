@@ -8,17 +8,50 @@ process, over the same models.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from threading import Lock
 from typing import Any
 
+from flask import Blueprint, redirect
+from werkzeug.wrappers import Response
+
+from segmentation.errors import UnavailableError
 from segmentation.service import problems
 from segmentation.service.catalogue import Catalogue
 from segmentation.service.environment import Environment
 from segmentation.service.settings import Settings
 
 PAGES = "/pages/"
+LIBRARIES = ("dash", "dash_ag_grid", "dash_mantine_components")
 
 WsgiApp = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
+
+
+def pages_are_here() -> bool:
+    """Return whether the libraries of the pages are installed, without importing them."""
+    return all(find_spec(library) for library in LIBRARIES)
+
+
+def pages_routes() -> Blueprint:
+    """Return what Flask answers about pages: the way to them, or why there are none."""
+    routes = Blueprint("pages", __name__)
+    here = pages_are_here()
+
+    @routes.get("/")
+    def home() -> Response:
+        return redirect("pages/" if here else "docs")
+
+    if here:
+        routes.get("/pages")(home)
+        return routes
+
+    @routes.route("/pages", methods=["GET", "POST"])
+    @routes.route(PAGES, methods=["GET", "POST"])
+    @routes.route(f"{PAGES}<path:_name>", methods=["GET", "POST"])
+    def lack(_name: str = "") -> Response:
+        raise UnavailableError.without("Pages", "pages")
+
+    return routes
 
 
 class Pages:
@@ -37,12 +70,13 @@ class Pages:
         self._catalogue = catalogue
         self._most_bytes = settings.max_body_bytes
         self._longest_file = settings.max_file_bytes
+        self._here = pages_are_here()
         self._lock = Lock()
         self._pages: WsgiApp | None = None
 
     def __call__(self, environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        if environment["PATH_INFO"].startswith(PAGES):
+        if self._here and environment["PATH_INFO"].startswith(PAGES):
             return (self._pages or self._made())(environment, start)
         return self._app(environment, start)
 

@@ -1,27 +1,30 @@
 """gunicorn's threaded worker, with more patience and more discretion.
 
-A client that says nothing doesn't occupy a thread, and one that has connected before the service
-ends is answered:
+A client that says nothing doesn't occupy a thread:
 
 gunicorn 27 lets a new connection hold a thread for five seconds before it hands it to the poller:
 forty silent clients against two workers of four threads held up everyone for 25 to 45 seconds.
 And a client that stops in the middle of a request, or of reading an answer, holds its thread for
 ever.
 
-On the way out gunicorn closes its listening socket with the connections that still wait in it: the
-kernel resets them, although it had taken their requests.
-
 What isn't HTTP is refused with a problem document, and logged by its kind alone: gunicorn answers
 in HTML and writes the client's address and what it sent into the log.
+
+A request that the kernel has accepted is answered, though the worker is told to stop: gunicorn
+resets what it has not begun to read. And a worker that is told so before it can listen does stop.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import signal
 import socket
 import struct
+import time
 from contextlib import suppress
 from http import HTTPStatus
+from queue import SimpleQueue
 from typing import Any
 
 from gunicorn.http import errors
@@ -42,8 +45,29 @@ _STATUSES = {
 }
 
 
+# Seconds that a stopping worker waits for what clients are about to send.
+_LAST_WAIT = 1.0
+
+
 class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
-    """Waits for a connection's first bytes in the poller, and not for ever for the next ones."""
+    """Waits for a connection's first bytes in the poller, and not for ever for the next ones.
+
+    Attributes
+    ----------
+    unheard : SimpleQueue of int
+        Signals that came between the fork and `init_signals`. Until then they go to the handler of
+        gunicorn's master, which queues them for a loop that does not run here: the master then
+        waited for all of ``GRACEFUL_TIMEOUT``.
+    """
+
+    unheard: SimpleQueue[int] | None = None
+
+    def init_signals(self) -> None:
+        """Listen to signals, and catch up on those before."""
+        super().init_signals()
+        while self.unheard and not self.unheard.empty():
+            if self.unheard.get_nowait() in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+                self.alive = False
 
     def init_process(self) -> None:
         """Read the one setting that concerns connections."""
@@ -52,26 +76,37 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         self._patience = struct.pack("ll", seconds, 0)
         super().init_process()
 
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Stop listening on the way out, once everybody is accepted who has connected."""
-        super().set_accept_enabled(enabled)
-        if self.alive:
-            return
-        for listener in self.sockets:
-            n_before = None
-            while self.nr_conns != n_before:
-                n_before = self.nr_conns
-                self.accept(listener)
-            listener.close()
-
     def handle(self, conn: Any) -> Any:
         """Handle a request if there is one to read; otherwise give the connection back."""
         if not conn.initialized:
-            if not conn.data_ready and not conn.wait_for_data(0):
-                return gthread._DEFER
+            patience = 0 if self.alive else _LAST_WAIT
+            if not conn.data_ready and not conn.wait_for_data(patience):
+                return gthread._DEFER if self.alive else False
             for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 conn.sock.setsockopt(socket.SOL_SOCKET, direction, self._patience)
         return super().handle(conn)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take connections or not; a stopping worker takes those that wait, and closes the door."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        deadline = time.monotonic() + _LAST_WAIT
+        for listener in self.sockets:
+            while select.select([listener], [], [], 0)[0] and time.monotonic() < deadline:
+                self.accept(listener)
+            listener.close()
+        self.sockets = []
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Go on with a connection; one that waits while the worker stops is asked again."""
+        waits = not fs.cancelled() and not fs.exception() and fs.result() is gthread._DEFER
+        if waits and not self.alive:
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, fs)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:  # noqa: ARG002
         """Refuse what is not a request, or say that one broke us."""

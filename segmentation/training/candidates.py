@@ -48,9 +48,10 @@ def _with_gaps_marked(model: Any) -> Pipeline:
 
 
 def candidates() -> Iterator[Candidate]:
-    """Yield every kind of model that is installed; the CNN needs the extra ``cnn``."""
-    from xgboost import XGBClassifier
+    """Yield every kind of model that is installed.
 
+    XGBoost needs the extra ``compare``, the CNN ``cnn``.
+    """
     yield Candidate(
         "Decision Tree",
         lambda seed: _with_gaps_below(DecisionTreeClassifier(random_state=seed)),
@@ -86,18 +87,12 @@ def candidates() -> Iterator[Candidate]:
         ),
         {"max_leaf_nodes": [7, 15]},
     )
-    yield Candidate(
-        "XGBoost",
-        lambda seed: Pipeline(
-            [
-                (
-                    "model",
-                    ContiguousLabels(XGBClassifier(n_estimators=50, n_jobs=1, random_state=seed)),
-                )
-            ]
-        ),
-        {"estimator__max_depth": [2, 4]},
-    )
+    if find_spec("xgboost"):
+        yield Candidate(
+            "XGBoost",
+            lambda seed: Pipeline([("model", _boosted(seed, n_estimators=50))]),
+            {"estimator__max_depth": [2, 4]},
+        )
     if find_spec("keras"):
         from segmentation.training.cnn import ConvolutionalClassifier
 
@@ -109,17 +104,20 @@ def candidates() -> Iterator[Candidate]:
 
 
 def readers(seed: int) -> dict[str, Any]:
-    """Return the unfitted classifiers, by name, that tell the segment from a reading.
+    """Return the unfitted classifiers that are installed and tell the segment from a reading.
 
     Their trees are shallow or their leaves not single records: a panel has some hundred rows.
     """
-    from xgboost import XGBClassifier
-
-    boosted = XGBClassifier(
-        n_estimators=60, max_depth=3, learning_rate=0.1, n_jobs=1, random_state=seed
-    )
-    return {
+    found: dict[str, Any] = {
         "Logistic Regression": LogisticRegression(max_iter=2000),
         "Random Forest": RandomForestClassifier(100, min_samples_leaf=3, random_state=seed),
-        "XGBoost": ContiguousLabels(boosted),
     }
+    if find_spec("xgboost"):
+        found["XGBoost"] = _boosted(seed, n_estimators=60, max_depth=3, learning_rate=0.1)
+    return found
+
+
+def _boosted(seed: int, **parameters: float) -> ContiguousLabels:
+    from xgboost import XGBClassifier
+
+    return ContiguousLabels(XGBClassifier(n_jobs=1, random_state=seed, **parameters))

@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_sp
 from sklearn.pipeline import Pipeline
 
 from segmentation.estimators import Floats, TrainedOnCopies
+from segmentation.estimators.trees import shap_values as forest_shap_values
 from segmentation.study import Reading, Study
 from segmentation.training.candidates import Candidate, candidates, readers
 from segmentation.training.conditions import robust_accuracy
@@ -217,8 +218,9 @@ def shap_values(model: Any, Z: Floats) -> Floats:
     """Return the SHAP values of a fitted classifier, of shape (n_samples, n_features, n_scores).
 
     Exact for what is linear, relative to the mean record (Lundberg and Lee 2017,
-    https://arxiv.org/abs/1705.07874); for trees as in ``estimators.contributions``. There is a
-    score for each class; but one, the log-odds, where a model has only that for two classes.
+    https://arxiv.org/abs/1705.07874); for trees as in ``estimators.trees``, XGBoost's own for
+    XGBoost's. There is a score for each class; but one, the log-odds, where a model has only that
+    for two classes.
 
     Parameters
     ----------
@@ -226,11 +228,16 @@ def shap_values(model: Any, Z: Floats) -> Floats:
     Z : ndarray of shape (n_samples, n_features)
         What the model reads.
     """
-    import shap
-
     if isinstance(model, LogisticRegression):
-        # Without a mask of its own the mean is that of a hundred records.
-        everyone = shap.maskers.Independent(Z, max_samples=len(Z))
-        return np.atleast_3d(shap.LinearExplainer(model, everyone).shap_values(Z))
-    trees = model.estimator_ if isinstance(model, ContiguousLabels) else model
-    return np.atleast_3d(shap.TreeExplainer(trees).shap_values(Z, check_additivity=False))
+        return np.asarray((Z - Z.mean(axis=0))[:, :, np.newaxis] * model.coef_.T)
+    if isinstance(model, ContiguousLabels):
+        return _of_boosted(model.estimator_, Z)
+    return forest_shap_values(model, Z)[1]
+
+
+def _of_boosted(model: Any, Z: Floats) -> Floats:
+    from xgboost import DMatrix
+
+    values = model.get_booster().predict(DMatrix(Z), pred_contribs=True)
+    values = values.reshape(len(Z), -1, Z.shape[1] + 1)  # for two classes there is one score
+    return np.asarray(values[:, :, :-1].transpose(0, 2, 1))  # the last column is the mean score

@@ -449,8 +449,6 @@ def test_missing_answers_and_unread_columns_contribute_nothing() -> None:
     assert found.values[:, :, [0, 2]].all()
 
 
-# shap makes its colours with what matplotlib, if it is there, is about to deprecate.
-@pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
 def test_contributions_of_trees_add_up_to_the_probabilities() -> None:
     """Base and SHAP values are the forest's probability, gaps filled or not."""
     X, y = blobs(3, 3)

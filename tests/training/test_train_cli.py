@@ -619,8 +619,6 @@ def test_compare_prints_other_kinds_of_model(
     assert read_package(output).manifest.study == "mobile"
 
 
-# shap makes its colours with what matplotlib, if it is there, is about to deprecate.
-@pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
 def test_compare_prints_what_each_reading_is_worth(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
