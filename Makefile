@@ -46,6 +46,7 @@ lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra pages --extra train \
 		-c requirements-dev.txt -o requirements.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
