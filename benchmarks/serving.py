@@ -92,16 +92,18 @@ def wrk_script(folder: Path) -> Path:
 
 
 @contextmanager
-def running(service: Service, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a service until the block ends."""
+def running(
+    service: Service, output: Path = Path(os.devnull), **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a service until the block ends; what it writes goes to `output`."""
     environment = os.environ | {"PORT": str(service.port), "LOG_LEVEL": "info"} | settings
-    with Path(os.devnull).open("wb") as nowhere:
+    with output.open("wb") as written:
         process = subprocess.Popen(
             service.command,
             cwd=ROOT,
             env=environment,
-            stdout=nowhere,
-            stderr=nowhere,
+            stdout=written,
+            stderr=written,
             start_new_session=True,
         )
     try:
