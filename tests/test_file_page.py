@@ -352,9 +352,9 @@ def test_the_keyboard_is_enough_to_score_a_file(server: Server, browser: Browser
     """From the file to the download; reading goes on where something new is."""
     body = b"apps_installed\n64\n12\n"
     with opened(browser, f"{server.url}/pages/mobile/file") as page:
-        page.wait_for_selector("#file-input", state="attached")
-        _tab_to(page, "document.activeElement.id === 'file-input'")
+        page.wait_for_selector("#file-rows", state="attached")
         with page.expect_file_chooser() as coming:
+            _tab_to(page, "document.activeElement.id === 'file-input'")
             page.keyboard.press("Enter")
         coming.value.set_files({"name": "customers.csv", "mimeType": "text/csv", "buffer": body})
         page.wait_for_function("() => document.activeElement.id === 'file-preview-title'")
