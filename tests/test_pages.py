@@ -339,6 +339,20 @@ def test_an_answer_fits_a_phone(server: Server, browser: Browser, study: str) ->
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_cells_stand_below_their_headings(server: Server, browser: Browser, place: str) -> None:
+    """In every table of every page."""
+    with opened(browser, server.url + place) as page:
+        lefts = page.evaluate(
+            "() => Array.from(document.querySelectorAll('table'), (table) =>"
+            " ['thead', 'tbody'].map((part) => Array.from("
+            "table.querySelector(`${part} tr`)?.children ?? [],"
+            " (cell) => Math.round(cell.getBoundingClientRect().left))))"
+        )
+        for head, body in lefts:
+            assert not body or head == body
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("place", PLACES)

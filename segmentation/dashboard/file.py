@@ -237,7 +237,7 @@ def _results(manifest: Manifest) -> Component:
                 [html.H2(id="file-results-title", tabIndex="-1"), html.Div(id="file-download")],
                 className="headed",
             ),
-            html.Div(id="file-figures", className="figures"),
+            html.Div(id="file-figures", className="tally"),
             html.Div(id="file-shares", className="shares", **aria(hidden="true")),
             html.Div(sizes, id="file-sizes"),
             html.Div(id="file-refused"),
