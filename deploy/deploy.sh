@@ -13,7 +13,7 @@
 #   --dry-run       change nothing; print what would be run
 #
 # Parameters are the template's. Those that are left out stay as they are; a new stack needs
-# AllowedCidr, and takes the default VPC and its subnets unless VpcId and Subnets say otherwise.
+# AllowedCidr, and takes the default VPC and two of its subnets unless VpcId and Subnets say otherwise.
 #
 # Environment: AWS's own (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL ...); BUILDER (docker, podman or
 # buildah; the first that is there); SMOKE_URL (default: the stack's), SMOKE_SECONDS (default: 120),
@@ -142,8 +142,9 @@ choose_network() {
   local vpc subnets
   vpc=$(aws ec2 describe-vpcs --filters Name=is-default,Values=true --query 'Vpcs[0].VpcId' --output text)
   [[ $vpc != None ]] || fail 2 "there is no default VPC; name one with VpcId=... Subnets=..."
-  subnets=$(aws ec2 describe-subnets --filters "Name=vpc-id,Values=$vpc" \
-    Name=default-for-az,Values=true --query 'Subnets[].SubnetId' --output text | tr '[:space:]' ,)
+  # Two zones: each has an address of the load balancer, which costs as much as a small task.
+  subnets=$(aws ec2 describe-subnets --filters "Name=vpc-id,Values=$vpc" Name=default-for-az,Values=true \
+    --query 'sort_by(Subnets, &AvailabilityZone)[:2].SubnetId' --output text | tr '[:space:]' ,)
   parameters+=("VpcId=$vpc" "Subnets=${subnets%,}")
 }
 
@@ -247,6 +248,7 @@ smoke_test() {
   # The certificate is for the name that people use, which we aren't told.
   [[ ${SMOKE_URL:-} || $url != https:* ]] || curl_options=(--insecure)
   url=${url%/}
+  echo "$url" >"$scratch/url"
   until ask /livez >/dev/null && ask /readyz >/dev/null; do
     ((SECONDS < deadline)) || { echo "not ready after $SMOKE_SECONDS s: $(reason)"; return 1; }
     sleep 2
@@ -289,7 +291,7 @@ main() {
   if [[ $smoke && ! $dry_run ]]; then
     complaint=$(smoke_test) || go_back "the smoke test failed: $complaint"
   fi
-  [[ $dry_run ]] || say "$tag is deployed: ${SMOKE_URL:-$(output Url)}"
+  [[ $dry_run ]] || say "$tag is deployed$(sed 's/^/: /' "$scratch/url" 2>/dev/null)"
 }
 
 main "$@"

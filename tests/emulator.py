@@ -91,7 +91,9 @@ def _update_and_forget(
         self._parsed_resources.pop(name, None)
 
 
-def _update_or_keep(name: str, resource: dict[str, Any], resources: ResourceMap, **more: Any) -> Any:
+def _update_or_keep(
+    name: str, resource: dict[str, Any], resources: ResourceMap, **more: Any
+) -> Any:
     updated = _update_resource(name, resource, resources, **more)
     return resources[name] if updated is None else updated
 

@@ -214,7 +214,7 @@ def test_security_groups_lead_from_outside_to_the_tasks(deployed: Deployed) -> N
 
 
 def test_roles_are_as_narrow_as_the_template_says(deployed: Deployed) -> None:
-    """A task is started with its own repository and log, trained with the bucket, run with nothing."""
+    """Started with its own repository and log, trained with the bucket, run with nothing."""
     ids = deployed.ids()
     started = {str(one["Action"]): one["Resource"] for one in role(deployed, "ExecutionRole")}
     assert started.pop("ecr:GetAuthorizationToken") == "*"
@@ -258,7 +258,7 @@ def test_the_load_balancer_hides_the_metrics(deployed: Deployed) -> None:
 
 
 def test_the_load_balancer_takes_its_attributes(deployed: Deployed) -> None:
-    """moto doesn't read them from a template; its own interface takes them as they stand there."""
+    """Moto doesn't read them from a template; its own interface takes them as they stand there."""
     elb, arn = deployed.cloud.client("elbv2"), deployed.ids()["LoadBalancer"]
     wanted = deployed.meant()["LoadBalancer"]["LoadBalancerAttributes"]
     elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=wanted)
