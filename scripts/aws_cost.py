@@ -1,7 +1,7 @@
 """Estimates what the two stacks cost a month, at list prices: ``python -m scripts.aws_cost``.
 
-No taxes, discounts, free tier or data out to the internet. The prices are of us-east-1, in US dollars,
-as published in March 2026; look at AWS's price pages before you rely on them.
+No taxes, discounts, free tier or data out to the internet. The prices are of us-east-1, in US
+dollars, as published in March 2026; look at AWS's price pages before you rely on them.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ def rows() -> list[tuple[str, str, float, float]]:
     return [
         (
             "tasks",
-            f"2 × (0.5 vCPU × {VCPU} + 1 GiB × {GIBIBYTE}) × {HOURS} h; "
+            f"2 * (0.5 vCPU * {VCPU} + 1 GiB * {GIBIBYTE}) * {HOURS} h; "
             f"minimal: 0.25 vCPU, 0.5 GiB, once",
             2 * task(0.5, 1),
             task(0.25, 0.5),
         ),
         (
             "public addresses",
-            f"2 tasks and 2 zones of the load balancer × {ADDRESS} × {HOURS} h; minimal: 1",
+            f"2 tasks and 2 zones of the load balancer * {ADDRESS} * {HOURS} h; minimal: 1",
             4 * ADDRESS * HOURS,
             ADDRESS * HOURS,
         ),
         (
             "load balancer",
-            f"({BALANCER} + 1 capacity unit × {LCU}) × {HOURS} h",
+            f"({BALANCER} + 1 capacity unit * {LCU}) * {HOURS} h",
             (BALANCER + LCU) * HOURS,
             0.0,
         ),
-        ("alarms", f"5 metrics × {ALARM:.2f}", 5 * ALARM, 0.0),
-        ("logs", f"1 GB × {LOGS:.2f}, some 4 million requests", LOGS, LOGS),
+        ("alarms", f"5 metrics * {ALARM:.2f}", 5 * ALARM, 0.0),
+        ("logs", f"1 GB * {LOGS:.2f}, some 4 million requests", LOGS, LOGS),
     ]
 
 
@@ -66,7 +66,7 @@ def table() -> str:
         f"{least - task(0.25, 0.5) + task(0.25, 0.5, arm=True):.0f} |"
     )
     lines.append(
-        f"| a NAT gateway, which neither has | {NAT} × {HOURS} h, and {NAT} per GB "
+        f"| a NAT gateway, which neither has | {NAT} * {HOURS} h, and {NAT} per GB "
         f"| {NAT * HOURS:.2f} | {NAT * HOURS:.2f} |"
     )
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Checks AWS commands with the AWS CLI's own parser, and runs none of them.
 
-``python -m tests.aws_parser`` reads a JSON list of argument lists, and prints for each what is wrong
-with it, or null. A process of its own: the AWS CLI is a program, not a library.
+``python -m tests.aws_parser`` reads a JSON list of argument lists, and prints for each what is
+wrong with it, or null. A process of its own: the AWS CLI is a program, not a library.
 """
 
 from __future__ import annotations
@@ -76,4 +76,4 @@ if __name__ == "__main__":
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     clidriver.CLIOperationCaller.invoke = _validated
     waiters.WaiterCaller.invoke = _nothing
-    print(json.dumps([check(command) for command in json.load(sys.stdin)]))
+    sys.stdout.write(json.dumps([check(command) for command in json.load(sys.stdin)]))

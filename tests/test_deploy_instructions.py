@@ -9,10 +9,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scripts import aws_cost
+from tests.cloud import running_cloud
 from tests.cloudformation import read_template
 from tests.conftest import ROOT
 
@@ -34,8 +36,9 @@ def commands(program: str) -> Iterator[list[str]]:
 
 def _arguments(text: str) -> list[str]:
     """Return the words up to the end of a command; what the shell would put in is left as it is."""
-    depth = quote = end = 0
-    for end, character in enumerate(text):
+    depth = quote = 0
+    end = len(text)
+    for place, character in enumerate(text):
         if quote:
             quote = 0 if character == chr(quote) and not depth else quote
         elif character in "'\"":
@@ -44,12 +47,12 @@ def _arguments(text: str) -> list[str]:
             depth += 1
         elif character == ")" and quote != ord("'"):
             if not depth:
+                end = place
                 break
             depth -= 1
         elif character in "\n|;" and not quote and not depth:
+            end = place
             break
-    else:
-        end = len(text)
     return shlex.split(text[:end])
 
 
@@ -121,7 +124,7 @@ def test_every_block_is_shell(block: str) -> None:
 
 
 def test_every_parameter_is_one_of_the_template() -> None:
-    """In commands, of the template that they are for, with values that it allows; and in the text."""
+    """In commands with values that it allows, and in the text."""
     for call in [*commands("deploy/deploy.sh"), *commands("aws")]:
         template = TEMPLATES["ecs-minimal.yaml" if "--minimal" in call else "ecs.yaml"]
         for name, value in re.findall(r"(?<![\w-])([A-Z][a-z]\w+)=(\S+)", " ".join(call)):
@@ -132,6 +135,29 @@ def test_every_parameter_is_one_of_the_template() -> None:
     every = set().union(*(template["Parameters"] for template in TEMPLATES.values()))
     for name in re.findall(r"`([A-Z][a-z]\w+)=", TEXT):
         assert name in every
+
+
+def test_the_task_that_trains_is_one_that_ecs_takes(tmp_path: Path) -> None:
+    """The file that the shell writes is JSON, of the right shape; its last step puts a file on S3."""
+    (block,) = (one for one in BLOCKS if "training.json" in one)
+    written = re.search(r"^cat >training.json.*?^END$", block, re.DOTALL | re.MULTILINE)
+    assert written
+    variables = os.environ | {"ACCOUNT": "123456789012", "ROLE": "trains", "BUCKET": "shop"}
+    subprocess.run(["bash", "-c", written[0]], cwd=tmp_path, env=variables, check=True)
+    overrides = (tmp_path / "training.json").read_text()
+    run = ["ecs", "run-task", "--task-definition", "x", "--overrides", overrides]
+    assert wrong([run]) == []
+    train, _, keep = json.loads(overrides)["containerOverrides"][0]["command"][2].partition(" && ")
+    assert shlex.split(train)[:2] == ["python", "train.py"]
+
+    package = tmp_path / "retail.bin"
+    package.write_bytes(b"a package")
+    with running_cloud(tmp_path) as cloud:
+        cloud.client("s3").create_bucket(Bucket="shop")
+        step = keep.replace("/tmp/retail.bin", str(package)).replace("python", sys.executable, 1)
+        subprocess.run(["bash", "-c", step], env=cloud.environment, check=True)
+        kept = cloud.client("s3").get_object(Bucket="shop", Key="models/retail.bin")
+        assert kept["Body"].read() == b"a package"
 
 
 def test_every_output_and_resource_is_one_of_the_template() -> None:
@@ -187,7 +213,7 @@ def test_the_estimate_is_the_one_that_is_printed() -> None:
 
 
 def test_the_estimate_adds_up() -> None:
-    """Worked out by hand: 2 × (0.02024 + 0.004445) × 730 for the tasks, and so on."""
+    """Worked out by hand: 2 * (0.02024 + 0.004445) * 730 for the tasks, and so on."""
     full = 36.0401 + 14.6 + 22.265 + 0.5 + 0.5
     minimal = (0.01012 + 0.0022225) * 730 + 3.65 + 0.5
     assert sum(row[2] for row in aws_cost.rows()) == pytest.approx(full)
