@@ -138,7 +138,7 @@ def test_every_parameter_is_one_of_the_template() -> None:
 
 
 def test_the_task_that_trains_is_one_that_ecs_takes(tmp_path: Path) -> None:
-    """The file that the shell writes is JSON, of the right shape; its last step puts a file on S3."""
+    """What the shell writes has the right shape; its last step puts a file on S3."""
     (block,) = (one for one in BLOCKS if "training.json" in one)
     written = re.search(r"^cat >training.json.*?^END$", block, re.DOTALL | re.MULTILINE)
     assert written
