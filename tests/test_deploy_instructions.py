@@ -160,6 +160,43 @@ def test_the_task_that_trains_is_one_that_ecs_takes(tmp_path: Path) -> None:
         assert kept["Body"].read() == b"a package"
 
 
+def section(heading: str) -> str:
+    """Return the shell blocks below a heading, one after the other."""
+    text = TEXT.partition(f"\n### {heading}")[2].partition("\n### ")[0]
+    return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+
+
+def test_the_steps_by_hand_lead_there_and_back(tmp_path: Path) -> None:
+    """Typed one after the other; building, pushing and asking are all that is left out."""
+    parts = ["The same by hand", "Logs, metrics, alarms", "Rollback", "Taking it down"]
+    script = "\n".join(
+        re.sub(r"^(?:\S+ )?deploy/deploy.sh .*$", "", section(part), flags=re.MULTILINE)
+        for part in parts
+    )
+    before = """
+        set -euo pipefail
+        docker() { cat >/dev/null; }
+        curl() { true; }
+        aws secretsmanager create-secret --name segmentation-public-key --secret-string x
+        CERTIFICATE=$(aws acm request-certificate --domain-name a.example --query CertificateArn \\
+          --output text)
+    """
+    with running_cloud(tmp_path) as cloud:
+        done = subprocess.run(
+            ["bash", "-c", before + script],
+            cwd=ROOT,
+            env=cloud.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Successfully created/updated stack - segmentation") == 2
+        assert cloud.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+        assert len(cloud.client("s3").list_buckets()["Buckets"]) == 1
+
+
 def test_every_output_and_resource_is_one_of_the_template() -> None:
     """Those that commands ask for."""
     template = TEMPLATES["ecs.yaml"]
