@@ -57,6 +57,8 @@ LABEL org.opencontainers.image.title="segmentation" \
 # A number, so that Kubernetes' runAsNonRoot can see that it is not root. Any other does as well.
 USER 10001:10001
 EXPOSE 9696
+# On Fargate a volume is root's, with mode 0755, unless the image declares one at its path.
+VOLUME ["/tmp"]
 STOPSIGNAL SIGTERM
 # gunicorn reads gunicorn.conf.py, which is in the working directory.
 CMD ["gunicorn", "predict:app"]

@@ -12,10 +12,10 @@ BIN := $(VENV)/bin
 ARGS ?=
 STUDY ?= all
 
-.PHONY: help serve train test lint bench data repro lock clean
+.PHONY: help serve train test lint deploy-check bench data repro lock clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve  ## set up and serve on port 9696 (PORT, MODEL_PATH and more: README)
 	$(BIN)/python predict.py
@@ -32,6 +32,10 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict and the import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
+	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml
+	$(BIN)/python -m pytest tests/test_deploy_*.py $(ARGS)
+
 bench: $(VENV)/.dev  ## compare speed with a route that does nothing and with the usual ways
 	$(BIN)/python -m benchmarks.serving $(ARGS)
 
@@ -44,6 +48,7 @@ repro: $(VENV)/.dev  ## run the data pipeline of retail (dvc.yaml), as far as so
 
 lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --group checkov -o deploy/requirements-checkov.txt
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra pages --extra train \
 		-c requirements-dev.txt -o requirements.txt
 	$(BIN)/uv pip compile --quiet pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
@@ -64,4 +69,10 @@ $(VENV)/.serve: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.serve
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# On its own: it pins what others need newer.
+$(VENV)/.checkov: deploy/requirements-checkov.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/checkov
+	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -1,0 +1,257 @@
+"""What the deployment instructions tell people to type can be typed, and names what there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts import aws_cost
+from tests.cloud import running_cloud
+from tests.cloudformation import read_template
+from tests.conftest import ROOT
+
+TEXT = (ROOT / "deployment_instructions.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+TEMPLATES = {path.name: read_template(path) for path in (ROOT / "deploy").glob("ecs*.yaml")}
+SCRIPT = (ROOT / "deploy/deploy.sh").read_text()
+
+
+def commands(program: str) -> Iterator[list[str]]:
+    """Yield the arguments of every call of a program, also inside of ``$(…)`` and pipes."""
+    for block in BLOCKS:
+        joined = re.sub(r"\\\n\s*", " ", block)
+        for start in re.finditer(
+            rf"(?:^|(?<=[\s(])){re.escape(program)} (?=[a-z-]|[A-Z]\w+=)", joined
+        ):
+            yield _arguments(joined[start.end() :])
+
+
+def _arguments(text: str) -> list[str]:
+    """Return the words up to the end of a command; what the shell would put in is left as it is."""
+    depth = quote = 0
+    end = len(text)
+    for place, character in enumerate(text):
+        if quote:
+            quote = 0 if character == chr(quote) and not depth else quote
+        elif character in "'\"":
+            quote = ord(character)
+        if character == "(" and quote != ord("'"):
+            depth += 1
+        elif character == ")" and quote != ord("'"):
+            if not depth:
+                end = place
+                break
+            depth -= 1
+        elif character in "\n|;" and not quote and not depth:
+            end = place
+            break
+    return shlex.split(text[:end])
+
+
+def wrong(calls: list[list[str]]) -> list[str]:
+    """Return what the AWS CLI's parser says against commands."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.aws_parser"],
+        cwd=ROOT,
+        input=json.dumps(calls),
+        env=os.environ | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = json.loads(done.stdout)
+    assert len(said) == len(calls)
+    return [f"aws {' '.join(call)}: {one}" for call, one in zip(calls, said, strict=True) if one]
+
+
+_KNOWN_LATER = {
+    "$NETWORK": '{"awsvpcConfiguration": {"subnets": ["subnet-1"]}}',
+    "$CERTIFICATE": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+    "file://training.json": "{}",
+    "file://public.pem": "key",
+}
+"""Values that only the shell or AWS knows, in the shape that they will have."""
+
+
+def test_every_command_within_the_text_is_known() -> None:
+    """What it requires may be left out there."""
+    calls = [shlex.split(one) for one in re.findall(r"`aws ([^`]+)`", TEXT)]
+    assert calls
+    assert [one for one in wrong(calls) if "are required" not in one] == []
+
+
+def test_every_aws_command_is_one_that_the_aws_cli_takes() -> None:
+    """With all it requires, and values of the right shape."""
+    calls = [
+        [_KNOWN_LATER.get(word, word) for word in call]
+        for call in commands("aws")
+        if len(call) > 1 and call[0] != "configure"
+    ]
+    assert len(calls) > 40
+    assert wrong(calls) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ecs describe-services --clustr x --services y",
+        "ecs describe-services --cluster x",
+        "ecs describe-service --cluster x",
+        "cloudformation deploy --stack-name x",
+        "s3 cp alone",
+        "ecs wait services-stabl --services x",
+        "ecs create-express-gateway-service --infrastructure-role-arn x --scaling-target most=1",
+    ],
+)
+def test_a_wrong_aws_command_would_be_found(command: str) -> None:
+    """The check checks: options, what is required, operations, subcommands, waiters, shapes."""
+    assert wrong([command.split()])
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n")[0][:40] for block in BLOCKS])
+def test_every_block_is_shell(block: str) -> None:
+    """As bash reads it."""
+    done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_every_parameter_is_one_of_the_template() -> None:
+    """In commands with values that it allows, and in the text."""
+    for call in [*commands("deploy/deploy.sh"), *commands("aws")]:
+        template = TEMPLATES["ecs-minimal.yaml" if "--minimal" in call else "ecs.yaml"]
+        for name, value in re.findall(r"(?<![\w-])([A-Z][a-z]\w+)=(\S+)", " ".join(call)):
+            if name in ("Name", "OutputKey"):  # a filter's, a query's
+                continue
+            allowed = template["Parameters"][name].get("AllowedValues", [value])
+            assert value in map(str, allowed)
+    every = set().union(*(template["Parameters"] for template in TEMPLATES.values()))
+    for name in re.findall(r"`([A-Z][a-z]\w+)=", TEXT):
+        assert name in every
+
+
+def test_the_task_that_trains_is_one_that_ecs_takes(tmp_path: Path) -> None:
+    """What the shell writes has the right shape; its last step puts a file on S3."""
+    (block,) = (one for one in BLOCKS if "training.json" in one)
+    written = re.search(r"^cat >training.json.*?^END$", block, re.DOTALL | re.MULTILINE)
+    assert written
+    variables = os.environ | {"ACCOUNT": "123456789012", "ROLE": "trains", "BUCKET": "shop"}
+    subprocess.run(["bash", "-c", written[0]], cwd=tmp_path, env=variables, check=True)
+    overrides = (tmp_path / "training.json").read_text()
+    run = ["ecs", "run-task", "--task-definition", "x", "--overrides", overrides]
+    assert wrong([run]) == []
+    train, _, keep = json.loads(overrides)["containerOverrides"][0]["command"][2].partition(" && ")
+    assert shlex.split(train)[:2] == ["python", "train.py"]
+
+    package = tmp_path / "retail.bin"
+    package.write_bytes(b"a package")
+    with running_cloud(tmp_path) as cloud:
+        cloud.client("s3").create_bucket(Bucket="shop")
+        step = keep.replace("/tmp/retail.bin", str(package)).replace("python", sys.executable, 1)
+        subprocess.run(["bash", "-c", step], env=cloud.environment, check=True)
+        kept = cloud.client("s3").get_object(Bucket="shop", Key="models/retail.bin")
+        assert kept["Body"].read() == b"a package"
+
+
+def section(heading: str) -> str:
+    """Return the shell blocks below a heading, one after the other."""
+    text = TEXT.partition(f"\n### {heading}")[2].partition("\n### ")[0]
+    return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+
+
+def test_the_steps_by_hand_lead_there_and_back(tmp_path: Path) -> None:
+    """Typed one after the other; building, pushing and asking are all that is left out."""
+    parts = ["The same by hand", "Logs, metrics, alarms", "Rollback", "Taking it down"]
+    script = "\n".join(
+        re.sub(r"^(?:\S+ )?deploy/deploy.sh .*$", "", section(part), flags=re.MULTILINE)
+        for part in parts
+    )
+    before = """
+        set -euo pipefail
+        docker() { cat >/dev/null; }
+        curl() { true; }
+        aws secretsmanager create-secret --name segmentation-public-key --secret-string x
+        CERTIFICATE=$(aws acm request-certificate --domain-name a.example --query CertificateArn \\
+          --output text)
+    """
+    with running_cloud(tmp_path) as cloud:
+        done = subprocess.run(
+            ["bash", "-c", before + script],
+            cwd=ROOT,
+            env=cloud.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Successfully created/updated stack - segmentation") == 2
+        assert cloud.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+        assert len(cloud.client("s3").list_buckets()["Buckets"]) == 1
+
+
+def test_every_output_and_resource_is_one_of_the_template() -> None:
+    """Those that commands ask for."""
+    template = TEMPLATES["ecs.yaml"]
+    asked = re.findall(r"OutputKey=='(\w+)'|\(output (\w+)\)", TEXT)
+    assert asked
+    assert {"".join(pair) for pair in asked} <= set(template["Outputs"])
+    assert set(re.findall(r"--logical-resource-id (\w+)", TEXT)) <= set(template["Resources"])
+
+
+def test_every_option_of_the_script_is_one_that_it_has() -> None:
+    """And those of the script's help are those that it takes."""
+    taken = set(
+        re.findall(r"^\s+(?:-h \| )?(--[a-z-]+)(?: \| (--[a-z-]+))?\)", SCRIPT, re.MULTILINE)
+    )
+    options = {one for pair in taken for one in pair if one}
+    assert options == {
+        "--stack", "--tag", "--minimal", "--allow-dirty", "--no-smoke", "--dry-run", "--help",
+    }  # fmt: skip
+    for call in commands("deploy/deploy.sh"):
+        assert {word for word in call if word.startswith("--")} <= options
+    for option in options - {"--help"}:
+        assert f"\n#   {option}" in SCRIPT
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    """Below deploy, data and scripts."""
+    named = set(re.findall(r"\b(?:deploy|data|docs)/[\w./-]+\.\w+", TEXT))
+    assert "deploy/ecs.yaml" in named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_link_within_the_page_leads_to_a_heading() -> None:
+    """By the name that Git hosts give to it."""
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= headings
+
+
+def test_the_estimate_is_the_one_that_is_printed() -> None:
+    """With the sizes that the templates have."""
+    assert aws_cost.table() in TEXT
+    full, minimal = TEMPLATES["ecs.yaml"], TEMPLATES["ecs-minimal.yaml"]
+    cpu = full["Parameters"]["Cpu"]["Default"]
+    assert int(cpu) / 1024 == 0.5
+    assert full["Mappings"]["Sizes"][cpu]["Memory"] == "1024"
+    assert full["Parameters"]["MinTasks"]["Default"] == 2
+    task = minimal["Resources"]["TaskDefinition"]["Properties"]
+    assert (int(task["Cpu"]) / 1024, int(task["Memory"]) / 1024) == (0.25, 0.5)
+
+
+def test_the_estimate_adds_up() -> None:
+    """Worked out by hand: 2 * (0.02024 + 0.004445) * 730 for the tasks, and so on."""
+    full = 36.0401 + 14.6 + 22.265 + 0.5 + 0.5
+    minimal = (0.01012 + 0.0022225) * 730 + 3.65 + 0.5
+    assert sum(row[2] for row in aws_cost.rows()) == pytest.approx(full)
+    assert sum(row[3] for row in aws_cost.rows()) == pytest.approx(minimal)
