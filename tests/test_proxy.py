@@ -199,8 +199,9 @@ def test_too_large_a_body_is_refused_before_it_is_sent(
         client.endheaders()
         assert "longer than allowed" in problem(413, client.getresponse())
     with closing(http.client.HTTPConnection("127.0.0.1", proxied.port, timeout=60)) as client:
-        client.request("POST", path, b" " * limit, {"Content-Type": "application/pdf"})
-        assert client.getresponse().status == 415
+        kind = "text/csv" if path.endswith("file") else "application/json"
+        client.request("POST", path, b" " * limit, {"Content-Type": kind})
+        assert client.getresponse().status in (400, 422)
 
 
 @needs_nginx
