@@ -42,7 +42,6 @@ COPY models/ /models/models/
 RUN chmod -R u=rwX,go=rX /models
 
 FROM ${BASE} AS runtime
-WORKDIR /app
 # One thread for each library: the workers are what runs in parallel.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -54,8 +53,6 @@ ENV PATH=/opt/venv/bin:$PATH \
 LABEL org.opencontainers.image.title="segmentation" \
       org.opencontainers.image.description="Customer segmentation as a service: a survey record in, a named segment and what to do about it out." \
       org.opencontainers.image.licenses="MIT"
-# A number, so that Kubernetes' runAsNonRoot can see that it is not root. Any other does as well.
-USER 10001:10001
 EXPOSE 9696
 # On Fargate a volume is root's, with mode 0755, unless the image declares one at its path.
 VOLUME ["/tmp"]
@@ -66,11 +63,14 @@ CMD ["gunicorn", "predict:app"]
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-IS", "-c", "import http.client as h, os, sys; c = h.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 
-# What changes seldom is below: a new model is a small layer on top.
+# What changes seldom is below: a new model is a small layer on top. The user is a number, so that
+# Kubernetes' runAsNonRoot can see that it is not root; any other does as well.
 FROM runtime AS serve
 COPY --from=serve-packages /opt/venv /opt/venv
 COPY --from=code /code /app
 COPY --from=models /models /app
+WORKDIR /app
+USER 10001:10001
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.version="${VERSION}" \
@@ -81,6 +81,8 @@ COPY --from=packages /opt/venv /opt/venv
 COPY --from=training /training /app
 COPY --from=code /code /app
 COPY --from=models /models /app
+WORKDIR /app
+USER 10001:10001
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.version="${VERSION}" \

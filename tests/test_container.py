@@ -1,7 +1,7 @@
-"""The image, built and run as a person would: with Docker, else with a stand-in for it.
+"""Both images, built and run as a person would: with Docker, else with a stand-in for it.
 
-Docker runs it as the deployment instructions say, with a read-only root. The stand-in cannot; it
-shows that the image's user has no place to write but the folders for temporary files.
+Either way the root is read-only, and the image's user has no place to write but the folders for
+temporary files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -24,13 +24,19 @@ from uuid import uuid4
 
 import pytest
 
+from scripts.image_size import base_digests
+from scripts.image_size import layers as layers_of
 from segmentation.runtime import Model
+from tests.conftest import PACKAGES
+from tests.load import Load
+from tests.test_slim import ORDERS
 
 pytestmark = pytest.mark.container
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = Path(os.environ.get("CONTAINER_TOOL", ROOT / "../shared/tools/container"))
-TAG = "segmentation-test"
+TAGS = {"full": "segmentation-test", "serve": "segmentation-test-serve"}
+LIMITS = {"full": 450, "serve": 150}
 SECONDS_TO_BUILD = 1800
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 25
@@ -70,6 +76,7 @@ class Container:
         Ends when the container does, with its exit code, and passes SIGTERM on to it.
     """
 
+    target: str
     name: str
     port: int
     log: Path
@@ -77,7 +84,7 @@ class Container:
 
     def call(self, path: str, body: Any = None) -> tuple[int, Any]:
         """Send a request; return status and decoded JSON."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             if body is None:
                 connection.request("GET", path)
             else:
@@ -85,6 +92,14 @@ class Container:
                 connection.request("POST", path, json.dumps(body), headers)
             response = connection.getresponse()
             return response.status, json.loads(response.read())
+
+    def read(self, path: str) -> bytes:
+        """Return what is at a path; it must be there."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            assert response.status == 200, path
+            return response.read()
 
     def wait_until(self, path: str) -> None:
         """Wait until `path` is answered with 200."""
@@ -103,16 +118,17 @@ class Container:
 class Docker:
     """Containers of a Docker engine."""
 
-    def build(self) -> None:
-        """Build the image."""
-        _run_or_fail(["docker", "build", "--tag", TAG, str(ROOT)])
+    def build(self, target: str) -> None:
+        """Build a target of the Dockerfile."""
+        _run_or_fail(["docker", "build", "--target", target, "--tag", TAGS[target], str(ROOT)])
 
-    def command(self, name: str, port: int, environment: Sequence[str]) -> list[str]:
-        """Return the command line that runs the image in the foreground."""
+    def command(self, target: str, name: str, port: int, environment: Sequence[str]) -> list[str]:
+        """Return the command line that runs an image in the foreground."""
         options = ["--rm", "--name", name, "--publish", f"127.0.0.1:{port}:{port}"]
-        options += ["--read-only", "--tmpfs", "/tmp"]
+        options += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
+        options += ["--security-opt", "no-new-privileges"]
         variables = [f"--env={one}" for one in (f"PORT={port}", *environment)]
-        return ["docker", "run", *options, *variables, TAG]
+        return ["docker", "run", *options, *variables, TAGS[target]]
 
     def inside(self, container: Container, command: Sequence[str]) -> list[str]:
         """Return the command line that runs `command` in a container, as its user."""
@@ -122,40 +138,111 @@ class Docker:
         """Remove what may be left of a container."""
         subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
 
+    def close(self) -> None:
+        """Do nothing: containers are removed as they end."""
+
+
+# What an engine does with --read-only and --tmpfs, in a mount namespace that ends with the command.
+MOUNTED = """
+set -eu
+root=$1; shift
+mount --bind "$root" "$root"
+mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=1777,nosuid,nodev,noexec tmpfs "$root/tmp"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+mkdir "$root/dev/shm"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+for device in null:3 zero:5 full:7 random:8 urandom:9; do
+    mknod -m 666 "$root/dev/${device%:*}" c 1 "${device#*:}"
+done
+mount -o remount,ro,bind "$root"
+exec "$@"
+"""
+
 
 class StandIn:
-    """Containers of a script around buildah: on the host's network, without a read-only root."""
+    """Images of buildah's, on the host's network; the root is read-only, as an engine makes it."""
 
-    def build(self) -> None:
-        """Build the image, or skip where what it is based on cannot be had."""
+    def __init__(self) -> None:
+        self._environment = os.environ | {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+        self._roots: dict[str, tuple[str, str]] = {}
+
+    def build(self, target: str) -> None:
+        """Build a target, or skip where what it is based on cannot be had."""
         base = _run([str(STAND_IN), "base"])
         if base.returncode:
             pytest.skip(f"no Docker engine, and no base image to stand in: {_end(base)}")
-        _run_or_fail([str(STAND_IN), "build", str(ROOT), TAG])
+        tag = TAGS[target]
+        certificates = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"]
+        options = ["--pull-never", "--layers", *certificates, "--target", target, "-t", tag]
+        self._buildah("bud", *options, str(ROOT))
+        container = self._buildah("from", "--pull-never", tag).strip()
+        self._roots[target] = container, self._buildah("mount", container).strip()
 
-    def command(self, name: str, port: int, environment: Sequence[str]) -> list[str]:  # noqa: ARG002  # as Docker's
-        """Return the command line that runs the image in the foreground."""
-        return [str(STAND_IN), "run", TAG, f"PORT={port}", *environment]
+    def command(
+        self,
+        target: str,
+        name: str,  # noqa: ARG002  # as Docker's
+        port: int,
+        environment: Sequence[str],
+    ) -> list[str]:
+        """Return the command line that runs an image in the foreground."""
+        return self._rooted(target, [f"PORT={port}", *environment], self._config(target)["Cmd"])
 
     def inside(self, container: Container, command: Sequence[str]) -> list[str]:
         """Return the command line that runs `command` beside a container, on the same network."""
-        return [str(STAND_IN), "run", TAG, f"PORT={container.port}", "--", *command]
+        return self._rooted(container.target, [f"PORT={container.port}"], command)
 
     def remove(self, name: str) -> None:
-        """Do nothing: the script has cleaned up."""
+        """Do nothing: nothing is left."""
+
+    def close(self) -> None:
+        """Remove the roots."""
+        for container, _ in self._roots.values():
+            self._buildah("rm", container)
+
+    def _rooted(self, target: str, environment: Sequence[str], command: Sequence[str]) -> list[str]:
+        config, root = self._config(target), self._roots[target][1]
+        outside = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            MOUNTED,
+            "sh",
+            root,
+        ]
+        user = f"--userspec={config['User']}"
+        variables = [*config["Env"], *environment]
+        within = ["env", "-i", "-C", config["WorkingDir"], *variables, *command]
+        return [*outside, "chroot", user, "--groups=", root, *within]
+
+    def _config(self, target: str) -> dict[str, Any]:
+        inspected = json.loads(self._buildah("inspect", "--type", "image", TAGS[target]))
+        config: dict[str, Any] = inspected["OCIv1"]["config"]
+        return config
+
+    def _buildah(self, *arguments: str) -> str:
+        command = ["buildah", *arguments]
+        return _run_or_fail(command, self._environment)
 
 
 Start = Callable[..., Container]
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=SECONDS_TO_BUILD, check=False
-    )
+        command, capture_output=True, text=True, timeout=SECONDS_TO_BUILD, check=False,
+        env=environment,
+    )  # fmt: skip
 
 
-def _run_or_fail(command: Sequence[str]) -> str:
-    done = _run(command)
+def _run_or_fail(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    done = _run(command, environment)
     if done.returncode:
         pytest.fail(f"{' '.join(command[:3])}…: exit status {done.returncode}\n{_end(done)}")
     return done.stdout
@@ -180,8 +267,8 @@ def _instruction(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Docker | StandIn:
-    """Return what builds and runs images here; the image is built."""
+def engine() -> Iterator[Docker | StandIn]:
+    """Return what builds and runs images here; they are built."""
     found: Docker | StandIn
     if shutil.which("docker") and _run(["docker", "info"]).returncode == 0:
         found = Docker()
@@ -191,8 +278,10 @@ def engine() -> Docker | StandIn:
         pytest.skip("no Docker engine answers, and its stand-in needs root")
     else:
         found = StandIn()
-    found.build()
-    return found
+    for target in TAGS:
+        found.build(target)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")
@@ -200,17 +289,17 @@ def start(engine: Docker | StandIn, tmp_path_factory: pytest.TempPathFactory) ->
     """Return a function that starts the image; whatever still runs is stopped at the end."""
     started: list[Container] = []
 
-    def start(*environment: str) -> Container:
-        name, port = f"{TAG}-{uuid4().hex[:8]}", _free_port()
+    def start(*environment: str, target: str = "full") -> Container:
+        name, port = f"{TAGS[target]}-{uuid4().hex[:8]}", _free_port()
         log = tmp_path_factory.mktemp("container") / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                engine.command(name, port, environment),
+                engine.command(target, name, port, environment),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        started.append(Container(name, port, log, process))
+        started.append(Container(target, name, port, log, process))
         return started[-1]
 
     yield start
@@ -241,14 +330,130 @@ def facts(engine: Docker | StandIn, service: Container) -> dict[str, Any]:
     return found
 
 
-def test_answers_as_the_model_here_does(service: Container) -> None:
-    """The image serves the checked-out model: every answer is what that model answers here."""
-    model = Model.load(ROOT / "model.bin")
+@pytest.fixture(scope="session")
+def serve(start: Start) -> Container:
+    """Return a ready container of the image with the API alone."""
+    container = start(target="serve")
+    container.wait_until("/readyz")
+    return container
+
+
+@pytest.fixture(params=["full", "serve"])
+def either(request: pytest.FixtureRequest) -> Container:
+    """Return a ready container of either image."""
+    found: Container = request.getfixturevalue({"full": "service"}.get(request.param, "serve"))
+    return found
+
+
+@pytest.mark.parametrize("study", PACKAGES)
+def test_answers_as_the_model_here_does(either: Container, study: str) -> None:
+    """The image serves the checked-out models: every answer is what that model answers here."""
+    model = Model.load(PACKAGES[study])
     records = [one.record for one in model.manifest.golden]
-    status, content = service.call("/predict", records)
+    status, content = either.call(f"/studies/{study}/predict", records)
     assert status == 200
     assert content["model"] == model.name
     assert content["predictions"] == json.loads(json.dumps(model.predict(records)))
+
+
+def test_scores_a_file(either: Container) -> None:
+    """Each of its rows, in a body that is kept in a temporary file meanwhile."""
+    header, *rows = (ROOT / "data/mobile.csv").read_text().splitlines()
+    n_times = 2_000_000 // len("\n".join(rows))
+    body = "\n".join([header, *rows * n_times]).encode()
+    with closing(HTTPConnection("127.0.0.1", either.port, timeout=120)) as connection:
+        connection.request("POST", "/predict/file", body, {"Content-Type": "text/csv"})
+        response = connection.getresponse()
+        assert response.status == 200
+        text = response.read().decode()
+    assert text.count("\n") == len(rows) * n_times + 1
+
+
+@pytest.mark.parametrize("study", PACKAGES)
+def test_the_full_image_explains(service: Container, study: str) -> None:
+    """Every study, from the pickle in its package; contributions add up."""
+    record = Model.load(PACKAGES[study]).manifest.golden[0].record
+    status, content = service.call(f"/studies/{study}/explain", record)
+    assert status == 200
+    explanation = content["explanation"]
+    total = explanation["base"] + sum(one["contribution"] for one in explanation["contributions"])
+    assert total == pytest.approx(explanation["output"], abs=2e-5)
+
+
+def test_the_full_image_takes_transactions(service: Container) -> None:
+    """They become the features that the model reads."""
+    status, content = service.call("/studies/retail/predict", ORDERS)
+    assert status == 200
+    assert content["segment"]["id"]
+
+
+def test_the_full_image_serves_pages(service: Container) -> None:
+    """The document, and every script and style that it names."""
+    document = service.read("/pages/")
+    paths = re.findall(r'(?:src|href)="(/pages/[^"]+)"', document.decode())
+    assert len(paths) > 8
+    assert all(service.read(path) for path in paths)
+
+
+def test_the_full_image_trains(engine: Docker | StandIn, service: Container) -> None:
+    """From the sample in it, through the checks of the transactions, to a package in /tmp."""
+    train = "python train.py --study retail --output /tmp/m.bin && python -m zipfile -l /tmp/m.bin"
+    printed = _run_or_fail(engine.inside(service, ["sh", "-c", train]))
+    assert "manifest.json" in printed
+    assert "scorer.onnx" in printed
+
+
+def test_the_full_image_can_read_s3(engine: Docker | StandIn, service: Container) -> None:
+    """The descriptions of S3, and of where credentials may come from, are among its files."""
+    program = (
+        "import s3fs, botocore.session\n"
+        "session = botocore.session.get_session()\n"
+        "for name in 's3', 'sts', 'sso', 'sso-oidc':\n"
+        "    session.create_client(name, region_name='eu-west-1')\n"
+    )
+    _run_or_fail(engine.inside(service, ["python", "-c", program]))
+
+
+def test_the_serve_image_says_what_it_lacks(serve: Container) -> None:
+    """Pages, explanations and transactions are a 501, and the root leads to the documentation."""
+    record = Model.load(PACKAGES["mobile"]).manifest.golden[0].record
+    for path, body in (
+        ("/pages/", None),
+        ("/explain", record),
+        ("/studies/retail/predict", ORDERS),
+    ):
+        status, content = serve.call(path, body)
+        assert status == 501
+        assert "The full image has them" in content["detail"]
+    with closing(HTTPConnection("127.0.0.1", serve.port, timeout=10)) as connection:
+        connection.request("GET", "/")
+        assert connection.getresponse().headers["Location"] == "docs"
+
+
+def test_what_the_service_imports_is_compiled(engine: Docker | StandIn, either: Container) -> None:
+    """A read-only root would have it compiled again in every process."""
+    program = (
+        "import importlib, importlib.util, os, sys\n"
+        "import segmentation.service.app, segmentation.service.worker\n"
+        "if importlib.util.find_spec('dash'):\n"
+        "    import segmentation.dashboard.app, segmentation.estimators, duckdb\n"
+        "print([name for name, module in sys.modules.items()\n"
+        "    if '/opt/venv' in (getattr(module, '__file__', None) or '')\n"
+        "    and getattr(module, '__cached__', None) and not os.path.exists(module.__cached__)])\n"
+    )
+    assert _run_or_fail(engine.inside(either, ["python", "-c", program])).strip() == "[]"
+
+
+@pytest.mark.parametrize("target", TAGS)
+def test_it_is_small_enough(engine: Docker | StandIn, target: str) -> None:
+    """In layers: a new model changes the last, which is small; new code the one below."""
+    base = base_digests()
+    layers = [layer for digest, layer in layers_of(TAGS[target]).items() if digest not in base]
+    *_, code, models = layers
+    assert set(models.packages) <= {"app", "app/model.bin", "app/models"}
+    assert "app/segmentation" in code.packages
+    assert sum(layer.n_bytes for layer in (code, models)) < 10e6
+    assert sum(layer.n_bytes for layer in layers) <= LIMITS[target] * 1e6
 
 
 def test_user_owns_nothing(facts: dict[str, Any]) -> None:
@@ -305,6 +510,18 @@ def test_health_check_says_whether_it_is_ready(
     without_model.wait_until("/livez")
     assert _run(engine.inside(service, command)).returncode == 0
     assert _run(engine.inside(without_model, command)).returncode == 1
+
+
+@pytest.mark.parametrize("target", TAGS)
+def test_stops_under_load_without_dropping_a_request(start: Start, target: str) -> None:
+    """Whatever it has accepted, it answers in full; then it ends with exit status 0."""
+    container = start(target=target)
+    container.wait_until("/readyz")
+    load = Load(container.port)
+    with load.running():
+        container.process.send_signal(signal.SIGTERM)
+        assert container.process.wait(SECONDS_TO_STOP) == 0
+    assert set(load.ends) == {"answered", "refused"}
 
 
 def test_stops_when_told_to(start: Start) -> None:

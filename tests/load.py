@@ -1,0 +1,65 @@
+"""Clients that ask without a pause until they are refused, and count how each request ended."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPException
+
+from tests.conftest import COMPLETE, wait_until
+
+BODY = json.dumps([COMPLETE] * 20)
+HEADERS = {"Content-Type": "application/json"}
+
+
+class Load:
+    """Twelve clients with a connection for each request, six that keep theirs.
+
+    Attributes
+    ----------
+    ends : Counter of str
+        ``answered`` and ``refused``, or what became of a request that was sent.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.ends: Counter[str] = Counter()
+        self._port = port
+        kinds = [False] * 12 + [True] * 6
+        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in kinds]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Ask until the service refuses connections; begin with some answers."""
+        for thread in self._threads:
+            thread.start()
+        wait_until(lambda: self.ends["answered"] > 100)
+        yield
+        for thread in self._threads:
+            thread.join(60)
+
+    def _ask(self, kept: bool) -> None:
+        while True:
+            with closing(HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
+                try:
+                    connection.connect()
+                except OSError:
+                    self.ends["refused"] += 1
+                    return
+                self._exchange(connection, kept)
+
+    def _exchange(self, connection: HTTPConnection, kept: bool) -> None:
+        headers = HEADERS if kept else HEADERS | {"Connection": "close"}
+        while True:
+            try:
+                connection.request("POST", "/predict", BODY, headers)
+                answer = connection.getresponse()
+                n_answers = len(json.loads(answer.read())["predictions"])
+            except (OSError, HTTPException) as error:
+                self.ends[repr(error)] += 1
+                return
+            self.ends["answered" if n_answers == 20 else "cut off"] += 1
+            if not kept or answer.getheader("Connection") == "close":
+                return

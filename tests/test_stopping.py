@@ -1,0 +1,70 @@
+"""How the service ends: at whatever moment it is told to, and whoever is asking."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, free_port, serving, wait_until
+from tests.load import Load
+
+# Far from the default of GRACEFUL_TIMEOUT, 25.
+SOON = 10
+
+
+def test_every_request_that_was_accepted_is_answered(tmp_path: Path) -> None:
+    """Whatever the load: sent requests get whole answers, later clients are refused."""
+    with serving(tmp_path) as server:
+        load = Load(server.port)
+        with load.running():
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(SOON) == 0
+    assert set(load.ends) == {"answered", "refused"}
+    assert load.ends["refused"] == 18
+
+
+def test_silent_clients_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Connections on which nothing was ever sent are closed after a second."""
+    with serving(tmp_path) as server:
+        silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        server.get("/livez")  # behind them in the queue
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(SOON) == 0
+        for one in silent:
+            one.close()
+
+
+@pytest.mark.parametrize("line", ["Listening at", "Booting worker", "model loaded"])
+def test_it_can_be_stopped_while_it_starts(tmp_path: Path, line: str) -> None:
+    """A worker that is told to stop before it listens to signals does stop."""
+    log = tmp_path / "log"
+    environment = os.environ | {"PORT": str(free_port()), "WEB_CONCURRENCY": "4"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "predict.py"], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    wait_until(lambda: line in log.read_text())
+    process.terminate()
+    assert process.wait(SOON) == 0
+
+
+def test_it_can_be_stopped_before_it_has_begun() -> None:
+    """While it imports it has a handler: process 1 of a container would not hear otherwise."""
+    environment = os.environ | {"PORT": str(free_port())}
+    process = subprocess.Popen([sys.executable, "predict.py"], cwd=ROOT, env=environment)
+    bit = 1 << (signal.SIGTERM - 1)
+
+    def caught() -> bool:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        (mask,) = (line for line in lines if line.startswith("SigCgt"))
+        return bool(int(mask.split()[1], 16) & bit)
+
+    wait_until(caught)
+    process.terminate()
+    assert process.wait(SOON) == 0
