@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 STUDY ?= all
 
-.PHONY: help serve train test lint bench data repro lock clean
+.PHONY: help serve train test lint bench data repro lock sbom clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,11 +26,12 @@ train: $(VENV)/.serve  ## fit all studies from their samples (STUDY=name ARGS="-
 test: $(VENV)/.dev  ## set up and run every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, mypy --strict and the import rules
+lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules and hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/.dev  ## compare speed with a route that does nothing and with the usual ways
 	$(BIN)/python -m benchmarks.serving $(ARGS)
@@ -46,6 +47,12 @@ lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra pages --extra train \
 		-c requirements-dev.txt -o requirements.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
+
+sbom: build/cyclonedx/.done  ## list what both images install, as CycloneDX, in build
+	for lock in requirements requirements-serve; do \
+		build/cyclonedx/bin/cyclonedx-py requirements $$lock.txt --pyproject pyproject.toml \
+			--output-reproducible --validate -o build/$$lock.cdx.json || exit 1; done
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -63,4 +70,10 @@ $(VENV)/.serve: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.serve
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Of its own: it would hold back what the service's packages may be.
+build/cyclonedx/.done: | $(VENV)/bin/python
+	$(BIN)/python -m venv build/cyclonedx
+	build/cyclonedx/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	@touch $@
