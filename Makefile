@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 STUDY ?= all
 
-.PHONY: help serve train test lint deploy-check bench data repro lock clean
+.PHONY: help serve train test lint deploy-check bench data repro lock sbom clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,11 +26,12 @@ train: $(VENV)/.serve  ## fit all studies from their samples (STUDY=name ARGS="-
 test: $(VENV)/.dev  ## set up and run every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, mypy --strict and the import rules
+lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules and hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
 	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml
@@ -52,6 +53,11 @@ lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra pages --extra train \
 		-c requirements-dev.txt -o requirements.txt
 	$(BIN)/uv pip compile --quiet pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
+
+sbom: build/cyclonedx/.done  ## list what both images install, as CycloneDX, in build
+	for lock in requirements requirements-serve; do \
+		build/cyclonedx/bin/cyclonedx-py requirements $$lock.txt --pyproject pyproject.toml \
+			--output-reproducible --validate -o build/$$lock.cdx.json || exit 1; done
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -75,4 +81,10 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.serve
 $(VENV)/.checkov: deploy/requirements-checkov.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Of its own: it would hold back what the service's packages may be.
+build/cyclonedx/.done: | $(VENV)/bin/python
+	$(BIN)/python -m venv build/cyclonedx
+	build/cyclonedx/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	@touch $@

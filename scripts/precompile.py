@@ -1,7 +1,7 @@
 """Imports what the service imports of others, so that its bytecode is in the image.
 
 A read-only root keeps none. Compiling everything would take 40 MB more: what only training needs
-is compiled whenever it is imported, some five seconds of a run.
+is compiled whenever it is imported, in every run.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ API = (
     "gunicorn.app.wsgiapp",
     "gunicorn.workers.gthread",
     "jiter",
+    "numpy.typing",
     "onnxruntime",
     "orjson",
     "prometheus_client.multiprocess",
     "pydantic.dataclasses",
-    "pydantic.plugin",
+    "pydantic.main",
+    "pydantic.plugin._loader",
+    "pydantic.type_adapter",
 )
 # What other installations have, all or none.
 MORE = (

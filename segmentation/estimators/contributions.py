@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from segmentation.estimators.records import Floats
-from segmentation.estimators.trees import shap_values
+from segmentation.estimators.trees import Floats, shap_values
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-from segmentation.estimators.records import Floats
-
+Floats = NDArray[np.float64]
 # Numbers that are worked on at a time: 16 MB for each of a few arrays.
 _AT_A_TIME = 2_000_000
 

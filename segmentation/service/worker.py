@@ -60,6 +60,7 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         waited for all of ``GRACEFUL_TIMEOUT``.
     """
 
+    sockets: list[Any]
     unheard: SimpleQueue[int] | None = None
 
     def init_signals(self) -> None:

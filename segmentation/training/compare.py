@@ -214,7 +214,7 @@ def _heaviest(model: Pipeline, X: Floats, reading: Reading) -> tuple[tuple[str, 
     return tuple((reading.columns[position], float(weights[position])) for position in order)
 
 
-def shap_values(model: Any, Z: Floats) -> Floats:
+def shap_values(model: Any, Z: Floats) -> NDArray[Any]:
     """Return the SHAP values of a fitted classifier, of shape (n_samples, n_features, n_scores).
 
     Exact for what is linear, relative to the mean record (Lundberg and Lee 2017,
@@ -235,7 +235,7 @@ def shap_values(model: Any, Z: Floats) -> Floats:
     return forest_shap_values(model, Z)[1]
 
 
-def _of_boosted(model: Any, Z: Floats) -> Floats:
+def _of_boosted(model: Any, Z: Floats) -> NDArray[Any]:
     from xgboost import DMatrix
 
     values = model.get_booster().predict(DMatrix(Z), pred_contribs=True)

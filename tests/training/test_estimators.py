@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
+from shap import TreeExplainer
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -33,6 +38,7 @@ from segmentation.estimators import (
     with_missing,
     with_noise,
 )
+from segmentation.estimators.trees import shap_values
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.mobile import SCHEMA
 from segmentation.study import record_matrix
@@ -461,6 +467,27 @@ def test_contributions_of_trees_add_up_to_the_probabilities() -> None:
     np.testing.assert_allclose(
         found.base + found.values.sum(axis=2), model.predict_proba(asked), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("kind", [RandomForestClassifier, ExtraTreesClassifier])
+@pytest.mark.parametrize("weights", [None, "balanced"])
+def test_shap_values_of_forests_are_those_of_shap(kind: type, weights: str | None) -> None:
+    """Also of deep trees that ask the same column again, and with weighted records."""
+    random = np.random.default_rng(5)
+    X = random.normal(size=(300, 7)).astype(np.float32)
+    y = (X[:, 0] * X[:, 1] + X[:, 2] > 0.7).astype(int) + (X[:, 3] > 1)
+    forest = kind(8, class_weight=weights, random_state=0).fit(X, y)
+    explainer = TreeExplainer(forest)
+    base, values = shap_values(forest, X[:50])
+    np.testing.assert_allclose(base, explainer.expected_value, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(values, explainer.shap_values(X[:50]), rtol=0, atol=1e-12)
+
+
+def test_only_forests_have_such_values() -> None:
+    """Of what isn't averaged over trees they would be others."""
+    X, y = blobs(2, 2)
+    with pytest.raises(TypeError, match="GradientBoostingClassifier"):
+        shap_values(GradientBoostingClassifier(n_estimators=2).fit(X, y), X)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "contributions"])
