@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 STUDY ?= all
+# Test files that run at a time; 0 is one after the other, with what they print.
+JOBS ?= 2
 
 .PHONY: help serve train test lint deploy-check bench data repro lock sbom clean
 
@@ -24,7 +26,7 @@ train: $(VENV)/.serve  ## fit all studies from their samples (STUDY=name ARGS="-
 	$(BIN)/python train.py --study $(STUDY) $(ARGS)
 
 test: $(VENV)/.dev  ## set up and run every test (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules and hadolint
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -151,6 +152,15 @@ def serving(folder: Path, **settings: str) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(40)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Number tests of one id, as those of schemathesis are: pytest-xdist runs an id only once."""
+    counts: Counter[str] = Counter()
+    for item in items:
+        counts[item.nodeid] += 1
+        if counts[item.nodeid] > 1:
+            item._nodeid = f"{item.nodeid}[{counts[item.nodeid]}]"
 
 
 @pytest.fixture(scope="session")
