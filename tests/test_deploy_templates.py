@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from segmentation.service.settings import Settings
-from tests.cloudformation import Stack, read_template
+from tests.support.cloudformation import Stack, read_template
 from tests.support.shipped import ROOT
 
 TEMPLATES = {path.stem: path for path in (ROOT / "deploy").glob("*.yaml") if "ecs" in path.name}

@@ -31,9 +31,16 @@ _HTTP_REFUSALS = range(400, 500)
 
 
 class Aws:
-    """The account that the environment names; clients of its services are made when needed."""
+    """The account that the environment names; clients of its services are made when needed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    region : str or None
+        ``AWS_REGION``, which the AWS CLI knows and boto3 does not; None leaves it to boto3.
+    """
+
+    def __init__(self, region: str | None) -> None:
+        self._region = region or None
         self._clients: dict[str, Any] = {}
         self._config = Config(
             connect_timeout=10, read_timeout=60, retries={"mode": "standard"}, tcp_keepalive=True
@@ -43,7 +50,9 @@ class Aws:
         """Return the client of a service: ``aws.ecs``."""
         if service not in self._clients:
             with asking(f"a client of {service}"):
-                self._clients[service] = boto3.client(service, config=self._config)
+                self._clients[service] = boto3.client(
+                    service, region_name=self._region, config=self._config
+                )
         return self._clients[service]
 
 

@@ -44,25 +44,39 @@ def update_parameters(
     template: Template, before: Stack, requested: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return the parameters of an update: what is not asked for stays as the stack has it."""
-    pairs: list[dict[str, Any]] = []
-    for name in template.parameters:
-        if name in requested:
-            pairs.append({"ParameterKey": name, "ParameterValue": requested[name]})
-        elif name in before.parameters:
-            pairs.append({"ParameterKey": name, "UsePreviousValue": True})
-    return pairs
+    return [
+        pair
+        for name in template.parameters
+        for pair in _given(name, requested) or _kept(name, template, before)
+    ]
 
 
 def restoring_parameters(
     before: State, template: Template, requested: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return the parameters that undo an update."""
-    return [
-        {"ParameterKey": name, "ParameterValue": before.stack.parameters[name]}
+    changed = {
+        name: value
+        for name, value in before.stack.parameters.items()
         if name in requested or name not in template.parameters
-        else {"ParameterKey": name, "UsePreviousValue": True}
+    }
+    return [
+        pair
         for name in before.template.parameters
+        for pair in _given(name, changed) or _kept(name, before.template, before.stack)
     ]
+
+
+def _given(name: str, values: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"ParameterKey": name, "ParameterValue": values[name]}] if name in values else []
+
+
+def _kept(name: str, template: Template, stack: Stack) -> list[dict[str, Any]]:
+    """Return how a parameter is kept: nothing has to be said of one that has its default."""
+    value = stack.parameters.get(name)
+    if value is None or value == template.default(name):
+        return []
+    return [{"ParameterKey": name, "UsePreviousValue": True}]
 
 
 def create(operation: Operation, call: Callable[..., Any], **arguments: Any) -> Stack:

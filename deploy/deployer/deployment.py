@@ -65,7 +65,7 @@ class Deployment:
         self, options: Options, environment: Mapping[str, str], root: Path, pace: Pace
     ) -> None:
         self._options, self._environment, self._root, self._pace = options, environment, root, pace
-        self._aws = Aws()
+        self._aws = Aws(environment.get("AWS_REGION"))
         self._requested = dict(options.parameters)
 
     def run(self) -> None:
