@@ -250,7 +250,7 @@ class Deployment:
     def _update(
         self, operation: Operation, before: State, tag: str, requested: Mapping[str, str]
     ) -> None:
-        traffic = TestTraffic(self._aws, self._smoke_test if self._options.smoke else None)
+        traffic = self._traffic(self._smoke_test if self._options.smoke else None)
         say(f"deploying {tag}; some minutes")
         stack = change.update(
             operation,
@@ -271,6 +271,10 @@ class Deployment:
             raise SmokeTestError(f"{complaint}; nothing was changed, {tag} ran before")
         else:
             self._go_back(before, requested, complaint)
+
+    def _traffic(self, smoke_test: SmokeTest | None) -> TestTraffic:
+        prefix = self._template.verdict_prefix(self._options.stack)
+        return TestTraffic(self._aws, smoke_test, prefix)
 
     def _ask_live(self, stack: Stack) -> str | None:
         """Return what is wrong with the service, or None."""
@@ -302,7 +306,7 @@ class Deployment:
         change.go_back(
             operation,
             self._aws.cloudformation.update_stack,
-            TestTraffic(self._aws, None),
+            self._traffic(None),
             before,
             complaint,
             TemplateBody=before.template.text,
