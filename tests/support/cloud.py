@@ -60,7 +60,7 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud(folder: Path, module: str = "tests.support.emulator") -> Iterator[Cloud]:
+def running_cloud(folder: Path, module: str = "moto.server") -> Iterator[Cloud]:
     """Run the account until the block ends."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"

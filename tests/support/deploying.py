@@ -15,6 +15,7 @@ from typing import Any
 from deployer.operation import Pace
 
 from tests.support.cloud import Cloud
+from tests.support.faults import Plan, Proxy
 from tests.support.shipped import ROOT
 
 STACK = "segmentation"
@@ -110,6 +111,20 @@ class Account:
             Capabilities=["CAPABILITY_IAM"],
         )
 
+    def update_stack(self, **parameters: str) -> None:
+        """Change parameters of the stack."""
+        self.cloud.client("cloudformation").update_stack(
+            StackName=STACK,
+            UsePreviousTemplate=True,
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": parameters[name]}
+                if name in parameters
+                else {"ParameterKey": name, "UsePreviousValue": True}
+                for name in [*self.cloud.network(), "AllowedCidr", *parameters]
+            ],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+
     def stacks(self) -> list[dict[str, Any]]:
         """Return the stacks that there are."""
         return list(self.cloud.client("cloudformation").describe_stacks()["Stacks"])
@@ -137,6 +152,55 @@ class Account:
         self.cloud.client("ecr").put_image(
             repositoryName=STACK, imageManifest=json.dumps(manifest), imageTag=tag
         )
+
+
+@dataclass
+class Place:
+    """A checkout, and the account that it is deployed to.
+
+    Attributes
+    ----------
+    program : module
+    checkout : Path
+        Its minimal template is the small one.
+    account : Account
+    proxy : Proxy
+        What the program takes for AWS.
+    builder : Path
+        What the program takes for a builder.
+    """
+
+    program: ModuleType
+    checkout: Path
+    account: Account
+    proxy: Proxy
+    builder: Path
+
+    def begin(self, tag: str) -> None:
+        """Make the account as it is before a deployment: with a service, or empty."""
+        self.proxy.reset()
+        self.account.reset()
+        if tag:
+            self.account.make_stack(SMALL, tag)
+
+    def deploy(self, *arguments: str, plan: Plan | None = None, template: str = "--minimal") -> int:
+        """Run the program, with calls that fail as planned; return its exit status."""
+        if plan:
+            self.proxy.reset(plan)
+        words = [*([template] if template else []), "--stack", STACK, *arguments]
+        try:
+            return int(self.program.main(words, self.checkout, FAST))
+        except SystemExit as ended:
+            return int(ended.code or 0)
+
+    def builds(self) -> list[str]:
+        """Return how the builder was called."""
+        calls = self.builder.with_name("calls")
+        return calls.read_text().splitlines() if calls.exists() else []
+
+    def forget_builds(self) -> None:
+        """Forget how the builder was called."""
+        self.builder.with_name("calls").unlink(missing_ok=True)
 
 
 def index_of(*architectures: str) -> dict[str, Any]:

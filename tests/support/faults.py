@@ -144,6 +144,15 @@ class Proxy:
         return [call.operation for call in self.calls]
 
 
+class _QuietServer(ThreadingHTTPServer):
+    """A server that prints nothing about clients that hang up: tests read all that is printed."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def running_proxy(endpoint: str) -> Iterator[Proxy]:
     """Run a proxy in front of an account until the block ends."""
@@ -188,8 +197,7 @@ def running_proxy(endpoint: str) -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with _QuietServer(("127.0.0.1", 0), Handler) as server:
         proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -10,36 +10,21 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
-from tests.support.cloud import running_cloud
-from tests.support.deploying import (
-    CIDR,
-    FAST,
-    SMALL,
-    STACK,
-    Account,
-    load_program,
-    make_builder,
-    make_checkout,
-)
+from tests.support.deploying import CIDR, Place
 from tests.support.faults import (
     FAULTS,
     Answer,
     Call,
     Forward,
     Plan,
-    Proxy,
     beginning_with,
     only,
-    running_proxy,
 )
-from tests.support.servers import Server
 
 OLD = "0123456789ab-amd64"
 POSSIBLE = {
@@ -55,69 +40,7 @@ POSSIBLE = {
 """What may run after each exit status."""
 
 
-@dataclass
-class Place:
-    """A checkout, and the account that it is deployed to."""
-
-    program: ModuleType
-    checkout: Path
-    account: Account
-    proxy: Proxy
-    calls: dict[Scenario, dict[int, str]] = field(default_factory=dict)
-
-    def begin(self, *, with_service: bool) -> str:
-        """Make the account as it is before a deployment; return what runs."""
-        self.proxy.reset()
-        self.account.reset()
-        if with_service:
-            self.account.make_stack(SMALL, OLD)
-        return self.account.running()
-
-    def deploy(self, *arguments: str, plan: Plan | None = None) -> int:
-        """Run the program, with calls that fail as planned."""
-        if plan:
-            self.proxy.reset(plan)
-        words = ["--minimal", "--stack", STACK, *arguments]
-        return int(self.program.main(words, self.checkout, FAST))
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Return a place; the account keeps its port from test to test."""
-    folder = tmp_path_factory.mktemp("place")
-    checkout = make_checkout(folder, SMALL)
-    with (
-        running_cloud(folder, "moto.server") as cloud,
-        running_proxy(cloud.environment["AWS_ENDPOINT_URL"]) as proxy,
-    ):
-        yield Place(load_program(), checkout, Account(cloud), proxy)
-
-
-@pytest.fixture(autouse=True)
-def environment(
-    place: Place, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Let the program find the account by way of the proxy, and ask the real service."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    settings = {
-        "AWS_ENDPOINT_URL": place.proxy.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "1",  # boto3 repeats nothing: one fault is one failed call
-        "BUILDER": str(make_builder(tmp_path)),
-        "SMOKE_URL": server.url,
-        "SMOKE_SECONDS": "0",
-        "NO_PROXY": "127.0.0.1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-
-
-def check_end(
-    place: Place, status: int, before: str, error: str, *, case: str, smoke: bool = True
-) -> None:
+def check_end(place: Place, status: int, before: str, error: str, *, case: str) -> None:
     """Check that what runs is what the exit status says, and how it is said."""
     running = place.account.running()
     runs = "old" if running == before else "new"
@@ -143,8 +66,8 @@ class Scenario:
     Attributes
     ----------
     arguments : tuple of str
-    with_service : bool
-        Whether something runs before.
+    before : str
+        What runs before.
     settings : tuple
         Names and values of the environment.
     like : str or None
@@ -152,33 +75,36 @@ class Scenario:
     """
 
     arguments: tuple[str, ...]
-    with_service: bool
+    before: str
     settings: tuple[tuple[str, str], ...] = ()
     like: str | None = None
 
 
 WRONG = (("SMOKE_SEGMENT", "power_user"),)
 SCENARIOS = {
-    "new": Scenario((CIDR,), with_service=False),
-    "update": Scenario(("LogLevel=debug",), with_service=True),
-    "back to nothing": Scenario((CIDR,), with_service=False, settings=WRONG, like="new"),
-    "back": Scenario(("LogLevel=debug",), with_service=True, settings=WRONG, like="update"),
+    "new": Scenario((CIDR,), before=""),
+    "update": Scenario(("LogLevel=debug",), before=OLD),
+    "back to nothing": Scenario((CIDR,), before="", settings=WRONG, like="new"),
+    "back": Scenario(("LogLevel=debug",), before=OLD, settings=WRONG, like="update"),
 }
+
+
+_CALLS: dict[Scenario, dict[int, str]] = {}
 
 
 def own_calls(place: Place, scenario: Scenario) -> dict[int, str]:
     """Return the calls that a scenario makes when none fails, but those of the one it is like."""
-    if scenario not in place.calls:
+    if scenario not in _CALLS:
         with pytest.MonkeyPatch.context() as monkeypatch:
             for name, _ in WRONG:
                 monkeypatch.delenv(name, raising=False)
             for name, value in scenario.settings:
                 monkeypatch.setenv(name, value)
-            place.begin(with_service=scenario.with_service)
+            place.begin(scenario.before)
             place.deploy(*scenario.arguments)
-        place.calls[scenario] = dict(enumerate(place.proxy.operations()))
+        _CALLS[scenario] = dict(enumerate(place.proxy.operations()))
     tried = own_calls(place, SCENARIOS[scenario.like]) if scenario.like else {}
-    calls = place.calls[scenario]
+    calls = _CALLS[scenario]
     return {number: calls[number] for number in calls if number not in tried}
 
 
@@ -200,11 +126,11 @@ def try_each(
     """Deploy once for each call, and check what comes of it; return the exit statuses."""
     statuses: Counter[int] = Counter()
     for number, operation in own_calls(place, scenario).items():
-        before = place.begin(with_service=scenario.with_service)
+        place.begin(scenario.before)
         capsys.readouterr()
         status = place.deploy(*scenario.arguments, plan=plan(number))
         error = capsys.readouterr().err
-        check_end(place, status, before, error, case=f"{number}, {operation}")
+        check_end(place, status, scenario.before, error, case=f"{number}, {operation}")
         statuses[status] += 1
     return statuses
 
@@ -265,9 +191,9 @@ def test_a_change_that_fails_once_is_made_all_the_same(
     assert changes
     monkeypatch.delenv("AWS_MAX_ATTEMPTS")
     for number in changes:
-        before = place.begin(with_service=scenario.with_service)
+        place.begin(scenario.before)
         capsys.readouterr()
         status = place.deploy(*scenario.arguments, plan=only(number, FAULTS[fault]))
         error = capsys.readouterr().err
         assert status == expected, error
-        check_end(place, status, before, error, case=f"{number}")
+        check_end(place, status, scenario.before, error, case=f"{number}")
