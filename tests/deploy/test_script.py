@@ -169,7 +169,7 @@ def test_a_service_that_cannot_be_asked_is_taken_back(
 def test_what_runs_already_is_not_deployed_again(
     place: Place, stack: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """CloudFormation says so, in words that moto does not know; the service is asked all the same."""
+    """CloudFormation says so, in words that moto does not know; the service is asked anyway."""
     stack.put_image(OLD, MANIFEST)
 
     def plan(_number: int, call: Call, forward: Forward) -> Answer:
