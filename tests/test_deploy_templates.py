@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from segmentation.runtime import doubts
 from segmentation.service.settings import Settings
 from tests.cloudformation import Stack, read_template
 from tests.conftest import ROOT
@@ -127,6 +128,7 @@ def test_without_an_image_there_is_all_but_the_service(name: str) -> None:
     assert {"Service", "TaskDefinition"} <= missing
     assert missing <= {
         "Service", "TaskDefinition", "ScalableTarget", "ScalingOnCpu", "ScalingOnRequests",
+        "NoHealthyTaskAlarm", "NotReadyAlarm", "ReadyFilter",
     }  # fmt: skip
 
 
@@ -208,6 +210,23 @@ def test_sizes_are_sold_by_fargate() -> None:
         assert environment(stack)["WEB_CONCURRENCY"] == str(max(1, int(cpu) // 1024))
 
 
+REFUSED = [
+    "203.0.113.7/0", "1.2.3.4/1", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/7", "10.0.0.0/33",
+    "10.0.0.0/08", "256.0.0.0/8", "10.0.0.300/32", "10.0.0/8", "10.0.0.0", "10.0.0.0/", "::/0", "",
+    "0.0.0.0/00", "00.0.0.0/0", "0.0.0.0/0,10.0.0.0/8", "10.0.0.0/8\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_no_range_is_wider_than_a_first_number(name: str) -> None:
+    """Whatever stands before the slash: to AWS 203.0.113.7/0 is the whole world."""
+    declared = read_template(TEMPLATES[name])["Parameters"]["AllowedCidr"]
+    allowed = re.compile(declared["AllowedPattern"])
+    assert [cidr for cidr in REFUSED if allowed.fullmatch(cidr)] == []
+    for cidr in ("10.0.0.0/8", "203.0.113.7/32", "192.168.0.0/16", "255.255.255.255/9"):
+        assert allowed.fullmatch(cidr)
+
+
 def test_only_the_load_balancer_reaches_the_tasks() -> None:
     """The tasks' group has one way in, from the load balancer's; that has one way out, to them."""
     for stack in (STACKS["ecs, plain"], FULL):
@@ -260,8 +279,6 @@ def test_the_whole_world_needs_a_certificate() -> None:
     for name, world in (("ecs", True), ("ecs-minimal", False)):
         pattern = read_template(TEMPLATES[name])["Parameters"]["AllowedCidr"]["AllowedPattern"]
         assert bool(re.fullmatch(pattern, "0.0.0.0/0")) is world
-        assert re.fullmatch(pattern, "10.0.0.0/8")
-        assert not re.fullmatch(pattern, "10.0.0.0/33")
 
 
 def test_roles_may_do_what_they_have_to(stack: Stack) -> None:
@@ -275,14 +292,18 @@ def test_roles_may_do_what_they_have_to(stack: Stack) -> None:
 
 def test_roles_are_for_tasks_of_this_account(stack: Stack) -> None:
     """Nobody else's task can make ECS assume them."""
-    for role in stack.of_type("IAM::Role").values():
-        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    roles = stack.of_type("IAM::Role")
+    for name in {"ExecutionRole", "TaskRole", "TrainingRole"} & set(roles):
+        (trust,) = roles[name]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
         assert trust["Condition"] == {
             "StringEquals": {"aws:SourceAccount": "123456789012"},
             "ArnLike": {"aws:SourceArn": "arn:aws:ecs:us-east-1:123456789012:*"},
         }
-        assert "ManagedPolicyArns" not in role
+        assert "ManagedPolicyArns" not in roles[name]
+    assert set(roles) <= {
+        "ExecutionRole", "TaskRole", "TrainingRole", "DeploymentRole", "VerdictRole",
+    }  # fmt: skip
 
 
 def test_the_service_itself_may_do_nothing_in_aws(stack: Stack) -> None:
@@ -307,6 +328,132 @@ def test_a_bad_deployment_goes_back(stack: Stack) -> None:
     assert configuration["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert configuration["MinimumHealthyPercent"] == 100
     assert configuration["MaximumPercent"] == 200
+
+
+def revisions() -> Iterator[Stack]:
+    """Yield stacks whose revisions replace each other before traffic: the minimal one has none."""
+    yield from (STACKS["ecs, plain"], FULL)
+
+
+def test_a_new_revision_is_tested_before_it_gets_traffic() -> None:
+    """ECS asks for the verdict when all of the test traffic, and nothing else, leads to it."""
+    for stack in revisions():
+        configuration = stack["Service"]["DeploymentConfiguration"]
+        assert configuration["Strategy"] == "BLUE_GREEN"
+        assert configuration["LifecycleHooks"] == [
+            {
+                "HookTargetArn": "att:VerdictFunction.Arn",
+                "RoleArn": "att:DeploymentRole.Arn",
+                "LifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"],
+            }
+        ]
+
+
+def test_the_smoke_test_can_be_left_out() -> None:
+    """An empty list, since ECS keeps hooks that are not mentioned; then nobody is told where."""
+    template = read_template(TEMPLATES["ecs"])
+    stack = Stack(template, PLAIN | {"SmokeTest": "none"})
+    configuration = stack["Service"]["DeploymentConfiguration"]
+    assert (configuration["Strategy"], configuration["LifecycleHooks"]) == ("BLUE_GREEN", [])
+    assert set(STACKS["ecs, plain"].outputs) - set(stack.outputs) == {
+        "TestUrl", "VerdictParameter",
+    }  # fmt: skip
+
+
+def test_whoever_deploys_learns_where_to_ask_and_to_answer_before_there_is_a_service() -> None:
+    """A stack that is being updated shows the outputs of before: also the first one needs them."""
+    template = read_template(TEMPLATES["ecs"])
+    outputs = Stack(template, PLAIN | {"ImageTag": ""}).outputs
+    assert outputs["TestUrl"] == "http://att:LoadBalancer.DNSName:9000"
+    assert FULL.outputs["TestUrl"] == "https://att:LoadBalancer.DNSName:9000"
+    prefix = FULL["VerdictFunction"]["Environment"]["Variables"]["PREFIX"]
+    assert outputs["VerdictParameter"] == prefix == "/segmentation/segmentation/verdict"
+
+
+def test_ecs_may_move_traffic_between_two_equal_target_groups() -> None:
+    """Both are in both rules, so that either may be the one that serves."""
+    for stack in revisions():
+        first, second = stack.of_type("ElasticLoadBalancingV2::TargetGroup").values()
+        assert first == second
+        (balancer,) = stack["Service"]["LoadBalancers"]
+        assert balancer["TargetGroupArn"] == "ref:TargetGroup"
+        assert balancer["AdvancedConfiguration"] == {
+            "AlternateTargetGroupArn": "ref:AlternateTargetGroup",
+            "ProductionListenerRule": "ref:ProductionRule",
+            "TestListenerRule": "ref:TestRule",
+            "RoleArn": "att:DeploymentRole.Arn",
+        }
+        for rule in ("ProductionRule", "TestRule"):
+            (action,) = stack[rule]["Actions"]
+            weights = {
+                one["TargetGroupArn"]: one["Weight"]
+                for one in action["ForwardConfig"]["TargetGroups"]
+            }
+            assert set(weights) == {"ref:TargetGroup", "ref:AlternateTargetGroup"}
+            assert sorted(weights.values()) == [0, 100]
+
+
+def test_every_listener_that_leads_to_tasks_hides_the_metrics() -> None:
+    """The rule comes before the one that leads to the tasks."""
+    for stack in revisions():
+        rules = stack.of_type("ElasticLoadBalancingV2::ListenerRule")
+        first: dict[str, dict[str, Any]] = {}
+        for rule in sorted(rules.values(), key=lambda one: -int(one["Priority"])):
+            first[rule["ListenerArn"]] = rule
+        leading = {rule["ListenerArn"] for rule in rules.values() if "For" in str(rule["Actions"])}
+        assert set(first) == leading
+        assert "ref:TestListener" in leading
+        for rule in first.values():
+            (condition,), (action,) = rule["Conditions"], rule["Actions"]
+            assert condition["PathPatternConfig"]["Values"] == ["/metrics", "/metrics/*"]
+            assert action["FixedResponseConfig"]["StatusCode"] == "404"
+
+
+def test_the_service_waits_for_its_ways_in() -> None:
+    """A rule that hides comes before the first task that it hides."""
+    for resources in (stack.resources for stack in revisions()):
+        assert set(resources["Service"]["DependsOn"]) == {
+            "NoMetrics", "NoMetricsInTest", "TaskIngress",
+        }  # fmt: skip
+
+
+def test_what_ecs_may_do_in_a_deployment_is_its_own_policy_and_one_question() -> None:
+    """And the function that answers may read verdicts of this stack, and log."""
+    for stack in revisions():
+        role = stack["DeploymentRole"]
+        assert role["ManagedPolicyArns"] == [
+            "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+        ]
+        (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+        assert statement["Action"] == "lambda:InvokeFunction"
+        assert statement["Resource"] == "att:VerdictFunction.Arn"
+        read, log = stack["VerdictRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+        assert read["Action"] == "ssm:GetParameter"
+        assert read["Resource"].endswith(":parameter/segmentation/segmentation/verdict/*")
+        assert log["Resource"] == "att:LogGroup.Arn"
+        trusted = {
+            name: stack[name]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+            for name in ("DeploymentRole", "VerdictRole")
+        }
+        assert trusted == {
+            "DeploymentRole": "ecs.amazonaws.com",
+            "VerdictRole": "lambda.amazonaws.com",
+        }
+
+
+def test_a_deployment_lasts_as_long_as_its_alarms_need() -> None:
+    """By default; three minutes of errors, and two until CloudWatch has them."""
+    for stack in revisions():
+        configuration = stack["Service"]["DeploymentConfiguration"]
+        names = configuration["Alarms"]["AlarmNames"]
+        slowest = max(
+            stack[name.removeprefix("ref:")]["Period"] // 60 * 3
+            if "Period" in stack[name.removeprefix("ref:")]
+            else 3
+            for name in names
+        )
+        assert slowest + 2 <= int(configuration["BakeTimeInMinutes"])
+        assert configuration["Alarms"]["Rollback"] is True
 
 
 def test_a_deployment_does_not_undo_scaling() -> None:
@@ -346,14 +493,151 @@ def test_there_is_no_nat_gateway(stack: Stack) -> None:
     assert stack.of_type("EC2::NatGateway") == {}
 
 
+def every_alarm() -> Iterator[tuple[Stack, str, dict[str, Any]]]:
+    """Yield each alarm of each stack with its name."""
+    for stack in STACKS.values():
+        for name, alarm in stack.of_type("CloudWatch::Alarm").items():
+            yield stack, name, alarm
+
+
 def test_alarms_tell_the_topic_that_is_named() -> None:
     """When they begin and when they end; without a topic they only show."""
-    for stack, told in ((STACKS["ecs, plain"], None), (FULL, [TOPIC])):
-        alarms = stack.of_type("CloudWatch::Alarm")
-        assert len(alarms) == 4
-        for alarm in alarms.values():
-            assert (alarm.get("AlarmActions"), alarm.get("OKActions")) == (told, told)
-            assert alarm["TreatMissingData"] == "notBreaching"
+    told = {
+        (name, stack.given.get("AlarmTopicArn")): (
+            alarm.get("AlarmActions"),
+            alarm.get("OKActions"),
+        )
+        for stack, name, alarm in every_alarm()
+    }
+    for (_, topic), actions in told.items():
+        assert actions == (([topic], [topic]) if topic else (None, None))
+    assert {name for name, topic in told if topic is None} == {
+        "ErrorsAlarm", "LoadBalancerErrorsAlarm", "LatencyAlarm", "UnhealthyAlarm",
+        "NoHealthyTaskAlarm", "NotReadyAlarm",
+    }  # fmt: skip
+
+
+def test_an_alarm_about_too_little_takes_no_data_for_nothing() -> None:
+    """And one about too much for nothing wrong: then nothing happened that could be."""
+    for _, name, alarm in every_alarm():
+        below = alarm["ComparisonOperator"] == "LessThanThreshold"
+        assert alarm["TreatMissingData"] == ("breaching" if below else "notBreaching"), name
+        assert alarm.get("EvaluateLowSampleCountPercentile", "evaluate") == "evaluate", name
+
+
+def test_an_alarm_sounds_when_nothing_is_healthy() -> None:
+    """Of each stack, as soon as there is a service, and not before its first tasks had time."""
+    for stack in STACKS.values():
+        name = "NoHealthyTaskAlarm" if "LoadBalancer" in stack.resources else "NotReadyAlarm"
+        assert stack.resources[name]["DependsOn"] == "Service"
+        assert (stack[name]["ComparisonOperator"], stack[name]["Threshold"]) == (
+            "LessThanThreshold",
+            1,
+        )
+        without = Stack(stack.template, dict(stack.given) | {"ImageTag": ""})
+        assert name not in without.resources
+
+
+def test_without_a_line_for_each_request_there_is_no_alarm_about_them() -> None:
+    """The minimal stack's is about lines of the log: where there are none it would always sound."""
+    template = read_template(TEMPLATES["ecs-minimal"])
+    for level, alarms in (("debug", 1), ("info", 1), ("warning", 0), ("error", 0)):
+        stack = Stack(template, PLAIN | {"LogLevel": level})
+        assert len(stack.of_type("CloudWatch::Alarm")) == alarms
+        assert len(stack.of_type("Logs::MetricFilter")) == alarms
+
+
+def queries(stack: Stack) -> Iterator[list[dict[str, Any]]]:
+    """Yield what alarms and scaling look at: lists of metrics, or of one."""
+    for alarm in stack.of_type("CloudWatch::Alarm").values():
+        yield alarm.get("Metrics") or [{"MetricStat": {"Metric": alarm}}]
+    for policy in stack.of_type("ApplicationAutoScaling::ScalingPolicy").values():
+        followed = policy["TargetTrackingScalingPolicyConfiguration"]
+        if custom := followed.get("CustomizedMetricSpecification"):
+            yield custom["Metrics"]
+
+
+def test_whatever_looks_at_a_target_group_looks_at_both() -> None:
+    """Revisions take turns; the group without tasks has no data, which must not hide the other."""
+    both = ["att:TargetGroup.TargetGroupFullName", "att:AlternateTargetGroup.TargetGroupFullName"]
+    looked = 0
+    for metrics in (metrics for stack in revisions() for metrics in queries(stack)):
+        groups = [
+            dimension["Value"]
+            for query in metrics
+            for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+            if dimension["Name"] == "TargetGroup"
+        ]
+        assert groups in ([], both)
+        if groups:
+            looked += 1
+            (expression,) = (query["Expression"] for query in metrics if "Expression" in query)
+            assert expression == "MAX([FILL(blue, 0), FILL(green, 0)])"
+    assert looked == 2 * 3  # of two stacks: healthy, unhealthy, requests per task
+
+
+def test_scaling_does_not_name_a_target_group_that_may_have_no_traffic() -> None:
+    """The predefined metric of requests per target does."""
+    for stack in revisions():
+        predefined = [
+            policy["TargetTrackingScalingPolicyConfiguration"]
+            .get("PredefinedMetricSpecification", {})
+            .get("PredefinedMetricType")
+            for policy in stack.of_type("ApplicationAutoScaling::ScalingPolicy").values()
+        ]
+        assert predefined == ["ECSServiceAverageCPUUtilization", None]
+
+
+def widgets(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Return the dashboard's widgets by their titles."""
+    body = json.loads(stack["Dashboard"]["DashboardBody"])
+    return {one["properties"]["title"]: one["properties"] for one in body["widgets"]}
+
+
+def test_the_dashboard_shows_what_the_service_does_and_how_it_is() -> None:
+    """In a region, over minutes; the widgets fill rows of 24 columns and do not overlap."""
+    for stack in revisions():
+        assert list(widgets(stack)) == [
+            "Requests a minute", "Errors a minute", "Seconds to an answer",
+            "Unsure answers, percent", "Warnings a minute, by code", "Answers a minute",
+            "Tasks", "CPU and memory, percent of the tasks'", "Alarms",
+        ]  # fmt: skip
+        body = json.loads(stack["Dashboard"]["DashboardBody"])
+        places = [(one["x"], one["y"], one["width"], one["height"]) for one in body["widgets"]]
+        assert sorted(places) == sorted((x, y, 8, 6) for x in (0, 8, 16) for y in (0, 6, 12))
+
+
+def test_the_dashboard_shows_every_alarm_that_there_is() -> None:
+    """That of healthy tasks only with a service."""
+    template = read_template(TEMPLATES["ecs"])
+    for stack in (*revisions(), Stack(template, PLAIN | {"ImageTag": ""})):
+        shown = set(widgets(stack)["Alarms"]["alarms"])
+        assert shown == {f"att:{name}.Arn" for name in stack.of_type("CloudWatch::Alarm")}
+
+
+def test_the_dashboard_shows_every_metric_that_is_made_of_the_log() -> None:
+    """And each is made: one for every code of a warning, besides all and unsure answers."""
+    codes = {
+        doubts.OUTSIDE_TRAINING,
+        doubts.UNKNOWN_CATEGORY,
+        doubts.CONTRADICTION,
+        doubts.INDIRECT,
+    }
+    stack = STACKS["ecs, plain"]
+    made = {
+        transformation["MetricName"]: transformation["MetricNamespace"]
+        for one in stack.of_type("Logs::MetricFilter").values()
+        for transformation in one["MetricTransformations"]
+    }
+    assert made == dict.fromkeys({"answered", "unsure", *codes}, "Segmentation/segmentation")
+    shown = set()
+    for properties in widgets(stack).values():
+        namespace = None
+        for metric in properties.get("metrics", []):
+            namespace = metric[0] if metric[0] not in (".", "...") else namespace
+            if namespace == "Segmentation/segmentation":
+                shown.add(metric[1])
+    assert shown == set(made)
 
 
 def test_checkov_is_asked_what_the_make_target_asks() -> None:
