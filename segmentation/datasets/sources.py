@@ -66,7 +66,7 @@ def _check_readable(path: Path) -> None:
 
 def _copy_object(address: str, copy: Path) -> None:
     import s3fs  # type: ignore[import-untyped]
-    from botocore.exceptions import (  # type: ignore[import-untyped]
+    from botocore.exceptions import (
         BotoCoreError,
         ClientError,
     )

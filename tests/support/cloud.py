@@ -14,7 +14,9 @@ from typing import Any
 
 import boto3
 
-from tests.conftest import ROOT, free_port, wait_until
+from tests.support.servers import free_port
+from tests.support.shipped import ROOT
+from tests.support.waiting import wait_until
 
 AWS = Path(sys.executable).with_name("aws")
 
@@ -64,7 +66,7 @@ def running_cloud(folder: Path) -> Iterator[Cloud]:
     endpoint = f"http://127.0.0.1:{port}"
     with (folder / "cloud.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.emulator", str(port)], cwd=ROOT, stdout=log, stderr=log
+            [sys.executable, "-m", "tests.support.emulator", str(port)], cwd=ROOT, stdout=log, stderr=log
         )
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_")

@@ -1,10 +1,11 @@
 """moto's server, with what its CloudFormation gets wrong about updates put right.
 
-``python -m tests.emulator PORT``. Stacks can be created on moto as it is. When one is updated, moto
-5.2 takes parameters that keep their defaults for changed, overlooks those in ``Fn::Sub``, breaks on
-previous values that are lists, neither makes nor removes resources whose condition has changed,
-forgets resources of a type that it can create but not update, and shows no outputs after a change
-set. Types that it can't create at all stay left out: the tests name them.
+``python -m tests.support.emulator PORT``. Stacks can be created on moto as it is. When one is
+updated, moto 5.2 answers 500 to previous values that are lists, and shows lists as Python does; it
+takes parameters that keep their defaults for changed, overlooks those in ``Fn::Sub``, neither makes
+nor removes resources whose condition has changed, forgets resources of a type that it can create
+but not update, and shows no outputs after a change set. So plain moto cannot update the project's
+templates at all, whoever asks it. Types that it can't create stay left out: the tests name them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from moto.cloudformation import parsing
-from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.parsing import ResourceMap
 from moto.server import main
 
@@ -23,6 +24,7 @@ _update_resource = parsing.parse_and_update_resource
 _update = ResourceMap.update
 _apply = ChangeSet.apply
 _changes_of_text = ResourceMap.build_resource_diff
+_resolve = CloudFormationBackend._resolve_update_parameters
 
 
 def _names(node: Any) -> Iterator[str]:
@@ -98,11 +100,25 @@ def _update_or_keep(
     return resources[name] if updated is None else updated
 
 
-def _apply_and_show(self: ChangeSet) -> None:
-    self.parameters = {
+def _written(parameters: dict[str, Any]) -> dict[str, str]:
+    """Return parameters as text, which is how they are sent and shown."""
+    return {
         name: ",".join(value) if isinstance(value, list) else str(value)
-        for name, value in self.parameters.items()
+        for name, value in parameters.items()
     }
+
+
+def _resolve_as_text(*arguments: Any, **more: Any) -> dict[str, str]:
+    return _written(_resolve(*arguments, **more))
+
+
+def _parameters_as_text(self: Stack) -> list[dict[str, str]]:
+    values = _written(self.resource_map.resolved_parameters)
+    return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+
+
+def _apply_and_show(self: ChangeSet) -> None:
+    self.parameters = _written(self.parameters)
     _apply(self)
     self.stack.template = self.template
     self.stack._parse_template()
@@ -112,6 +128,8 @@ def _apply_and_show(self: ChangeSet) -> None:
 if __name__ == "__main__":
     ResourceMap.build_resource_diff = _changes  # type: ignore[method-assign]
     ResourceMap.update = _update_and_forget  # type: ignore[method-assign]
+    CloudFormationBackend._resolve_update_parameters = _resolve_as_text  # type: ignore[method-assign]
+    Stack.parameter_list = property(_parameters_as_text)  # type: ignore[assignment,method-assign]
     ChangeSet.apply = _apply_and_show  # type: ignore[method-assign]
     parsing.parse_and_update_resource = _update_or_keep
     main(["-H", "127.0.0.1", "-p", sys.argv[1]])
