@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.conftest import COMPLETE, Server, wait_until
+from tests.support.records import COMPLETE
+from tests.support.servers import Server
+from tests.support.stacks import STACKS
+from tests.support.waiting import wait_until
 
 OLD = COMPLETE | {"age": 80}
 UNKNOWN = COMPLETE | {"age": 81, "gender": "Unknown"}
@@ -64,10 +68,10 @@ def test_an_answer_without_doubts_counts_as_one(server: Server) -> None:
     assert (line["answered"], line["unsure"], line["warnings"]) == (1, 0, {})
 
 
-@pytest.mark.parametrize("request_id", ["refused", "elsewhere"])
+@pytest.mark.parametrize("request_id", ["wrong", "elsewhere"])
 def test_a_request_without_answers_counts_none(server: Server, request_id: str) -> None:
     """Neither one that was refused nor one for something else."""
-    if request_id == "refused":
+    if request_id == "wrong":
         server.post({"age": "old"}, X_Request_ID=request_id)
     else:
         server.post(b"", path="/no/such/path", X_Request_ID=request_id)
@@ -86,3 +90,57 @@ def test_a_file_is_counted_to_its_end(server: Server) -> None:
     line = logged(server, "file")
     assert (line["records"], line["answered"]) == (2_502, 2_501)
     assert line["warnings"] == {"outside_training": 2_500}
+
+
+def value(line: dict[str, Any], path: str) -> Any:
+    """Return what a path like ``$.warnings.indirect`` leads to in a line, or None."""
+    found: Any = line
+    for name in path.removeprefix("$.").split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def matches(line: dict[str, Any], pattern: str) -> bool:
+    """Return whether a line has what CloudWatch's pattern asks for, of the kinds that we use."""
+    asked = re.fullmatch(r"\{ (.+) \}", pattern)
+    assert asked
+    for condition in asked[1].split(" && "):
+        path, operator, wanted = condition.split()
+        held = value(line, path)
+        if operator == ">":
+            if held is None or not held > float(wanted):
+                return False
+        elif str(held) != wanted.strip('"'):
+            return False
+    return True
+
+
+def measured(line: dict[str, Any]) -> dict[str, float]:
+    """Return the metrics that both stacks make of a line."""
+    metrics = {}
+    for stack in STACKS.values():
+        for made in stack.of_type("Logs::MetricFilter").values():
+            (metric,) = made["MetricTransformations"]
+            if matches(line, made["FilterPattern"]):
+                worth = metric["MetricValue"]
+                metrics[metric["MetricName"]] = (
+                    value(line, worth) if worth.startswith("$") else float(worth)
+                )
+    return metrics
+
+
+def test_the_stacks_make_their_metrics_of_these_lines(server: Server) -> None:
+    """Each filter finds its value, and only where there is one."""
+    server.post([OLD, UNKNOWN, COMPLETE], X_Request_ID="doubted")
+    server.post(INDIRECT, path="/studies/household/predict", X_Request_ID="indirect")
+    server.post({"age": "old"}, X_Request_ID="refused")
+    assert measured(logged(server, "doubted")) == {
+        "answered": 3, "outside_training": 2, "unknown_category": 1,
+    }  # fmt: skip
+    assert measured(logged(server, "indirect")) == {"answered": 1, "unsure": 1, "indirect": 1}
+    assert measured(logged(server, "refused")) == {}
+    assert server.get("/readyz").status == 200
+    wait_until(lambda: any(line.get("route") == "/readyz" for line in server.log_lines()))
+    ready = [line for line in server.log_lines() if line.get("route") == "/readyz"]
+    assert measured(ready[-1]) == {"ready": 1}
+    assert measured(ready[-1] | {"status": 503}) == {}

@@ -16,38 +16,11 @@ from typing import Any
 
 import pytest
 
-from segmentation.runtime import doubts
 from segmentation.service.settings import Settings
 from tests.support.cloudformation import Stack, read_template
 from tests.support.shipped import ROOT
+from tests.support.stacks import CERTIFICATE, FULL, PLAIN, STACKS, TEMPLATES
 
-TEMPLATES = {path.stem: path for path in (ROOT / "deploy").glob("*.yaml") if "ecs" in path.name}
-PLAIN = {
-    "VpcId": "vpc-1",
-    "Subnets": "subnet-1,subnet-2",
-    "AllowedCidr": "203.0.113.7/32",
-    "ImageTag": "4711",
-}
-SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key"
-CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
-TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
-EVERYTHING = PLAIN | {
-    "CertificateArn": CERTIFICATE,
-    "ModelPublicKeySecretArn": SECRET,
-    "AlarmTopicArn": TOPIC,
-    "TaskSubnets": "subnet-3,subnet-4",
-    "AccessLogs": "true",
-    "Cpu": "2048",
-}
-STACKS = {
-    "ecs, plain": Stack(read_template(TEMPLATES["ecs"]), PLAIN),
-    "ecs, with everything": Stack(read_template(TEMPLATES["ecs"]), EVERYTHING),
-    "ecs-minimal, plain": Stack(read_template(TEMPLATES["ecs-minimal"]), PLAIN),
-    "ecs-minimal, signed": Stack(
-        read_template(TEMPLATES["ecs-minimal"]), PLAIN | {"ModelPublicKeySecretArn": SECRET}
-    ),
-}
-FULL = STACKS["ecs, with everything"]
 LARGEST_INLINE = 51_200
 """Bytes of a template that the command line can send without a bucket."""
 
@@ -88,11 +61,13 @@ def dockerfile(instruction: str) -> str:
     return found[-1]
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_cfn_lint_has_nothing_to_say(name: str) -> None:
-    """Not even a remark."""
+def test_cfn_lint_has_nothing_to_say() -> None:
+    """Not even a remark; about all templates in one run, most of which is the linter's start."""
     linter = Path(sys.executable).with_name("cfn-lint")
-    done = subprocess.run([linter, TEMPLATES[name]], capture_output=True, text=True, check=False)
+    paths = sorted((ROOT / "deploy").glob("*.yaml"))
+    templates = [path for path in paths if "AWSTemplateFormatVersion" in path.read_text()]
+    assert set(templates) >= set(TEMPLATES.values())
+    done = subprocess.run([linter, *templates], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -330,132 +305,6 @@ def test_a_bad_deployment_goes_back(stack: Stack) -> None:
     assert configuration["MaximumPercent"] == 200
 
 
-def revisions() -> Iterator[Stack]:
-    """Yield stacks whose revisions replace each other before traffic: the minimal one has none."""
-    yield from (STACKS["ecs, plain"], FULL)
-
-
-def test_a_new_revision_is_tested_before_it_gets_traffic() -> None:
-    """ECS asks for the verdict when all of the test traffic, and nothing else, leads to it."""
-    for stack in revisions():
-        configuration = stack["Service"]["DeploymentConfiguration"]
-        assert configuration["Strategy"] == "BLUE_GREEN"
-        assert configuration["LifecycleHooks"] == [
-            {
-                "HookTargetArn": "att:VerdictFunction.Arn",
-                "RoleArn": "att:DeploymentRole.Arn",
-                "LifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"],
-            }
-        ]
-
-
-def test_the_smoke_test_can_be_left_out() -> None:
-    """An empty list, since ECS keeps hooks that are not mentioned; then nobody is told where."""
-    template = read_template(TEMPLATES["ecs"])
-    stack = Stack(template, PLAIN | {"SmokeTest": "none"})
-    configuration = stack["Service"]["DeploymentConfiguration"]
-    assert (configuration["Strategy"], configuration["LifecycleHooks"]) == ("BLUE_GREEN", [])
-    assert set(STACKS["ecs, plain"].outputs) - set(stack.outputs) == {
-        "TestUrl", "VerdictParameter",
-    }  # fmt: skip
-
-
-def test_whoever_deploys_learns_where_to_ask_and_to_answer_before_there_is_a_service() -> None:
-    """A stack that is being updated shows the outputs of before: also the first one needs them."""
-    template = read_template(TEMPLATES["ecs"])
-    outputs = Stack(template, PLAIN | {"ImageTag": ""}).outputs
-    assert outputs["TestUrl"] == "http://att:LoadBalancer.DNSName:9000"
-    assert FULL.outputs["TestUrl"] == "https://att:LoadBalancer.DNSName:9000"
-    prefix = FULL["VerdictFunction"]["Environment"]["Variables"]["PREFIX"]
-    assert outputs["VerdictParameter"] == prefix == "/segmentation/segmentation/verdict"
-
-
-def test_ecs_may_move_traffic_between_two_equal_target_groups() -> None:
-    """Both are in both rules, so that either may be the one that serves."""
-    for stack in revisions():
-        first, second = stack.of_type("ElasticLoadBalancingV2::TargetGroup").values()
-        assert first == second
-        (balancer,) = stack["Service"]["LoadBalancers"]
-        assert balancer["TargetGroupArn"] == "ref:TargetGroup"
-        assert balancer["AdvancedConfiguration"] == {
-            "AlternateTargetGroupArn": "ref:AlternateTargetGroup",
-            "ProductionListenerRule": "ref:ProductionRule",
-            "TestListenerRule": "ref:TestRule",
-            "RoleArn": "att:DeploymentRole.Arn",
-        }
-        for rule in ("ProductionRule", "TestRule"):
-            (action,) = stack[rule]["Actions"]
-            weights = {
-                one["TargetGroupArn"]: one["Weight"]
-                for one in action["ForwardConfig"]["TargetGroups"]
-            }
-            assert set(weights) == {"ref:TargetGroup", "ref:AlternateTargetGroup"}
-            assert sorted(weights.values()) == [0, 100]
-
-
-def test_every_listener_that_leads_to_tasks_hides_the_metrics() -> None:
-    """The rule comes before the one that leads to the tasks."""
-    for stack in revisions():
-        rules = stack.of_type("ElasticLoadBalancingV2::ListenerRule")
-        first: dict[str, dict[str, Any]] = {}
-        for rule in sorted(rules.values(), key=lambda one: -int(one["Priority"])):
-            first[rule["ListenerArn"]] = rule
-        leading = {rule["ListenerArn"] for rule in rules.values() if "For" in str(rule["Actions"])}
-        assert set(first) == leading
-        assert "ref:TestListener" in leading
-        for rule in first.values():
-            (condition,), (action,) = rule["Conditions"], rule["Actions"]
-            assert condition["PathPatternConfig"]["Values"] == ["/metrics", "/metrics/*"]
-            assert action["FixedResponseConfig"]["StatusCode"] == "404"
-
-
-def test_the_service_waits_for_its_ways_in() -> None:
-    """A rule that hides comes before the first task that it hides."""
-    for resources in (stack.resources for stack in revisions()):
-        assert set(resources["Service"]["DependsOn"]) == {
-            "NoMetrics", "NoMetricsInTest", "TaskIngress",
-        }  # fmt: skip
-
-
-def test_what_ecs_may_do_in_a_deployment_is_its_own_policy_and_one_question() -> None:
-    """And the function that answers may read verdicts of this stack, and log."""
-    for stack in revisions():
-        role = stack["DeploymentRole"]
-        assert role["ManagedPolicyArns"] == [
-            "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
-        ]
-        (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
-        assert statement["Action"] == "lambda:InvokeFunction"
-        assert statement["Resource"] == "att:VerdictFunction.Arn"
-        read, log = stack["VerdictRole"]["Policies"][0]["PolicyDocument"]["Statement"]
-        assert read["Action"] == "ssm:GetParameter"
-        assert read["Resource"].endswith(":parameter/segmentation/segmentation/verdict/*")
-        assert log["Resource"] == "att:LogGroup.Arn"
-        trusted = {
-            name: stack[name]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
-            for name in ("DeploymentRole", "VerdictRole")
-        }
-        assert trusted == {
-            "DeploymentRole": "ecs.amazonaws.com",
-            "VerdictRole": "lambda.amazonaws.com",
-        }
-
-
-def test_a_deployment_lasts_as_long_as_its_alarms_need() -> None:
-    """By default; three minutes of errors, and two until CloudWatch has them."""
-    for stack in revisions():
-        configuration = stack["Service"]["DeploymentConfiguration"]
-        names = configuration["Alarms"]["AlarmNames"]
-        slowest = max(
-            stack[name.removeprefix("ref:")]["Period"] // 60 * 3
-            if "Period" in stack[name.removeprefix("ref:")]
-            else 3
-            for name in names
-        )
-        assert slowest + 2 <= int(configuration["BakeTimeInMinutes"])
-        assert configuration["Alarms"]["Rollback"] is True
-
-
 def test_a_deployment_does_not_undo_scaling() -> None:
     """A count in the template would be set at each deployment, in the middle of a busy day."""
     for stack in (STACKS["ecs, plain"], FULL):
@@ -491,153 +340,6 @@ def test_nothing_is_lost_by_an_update(stack: Stack) -> None:
 def test_there_is_no_nat_gateway(stack: Stack) -> None:
     """It would cost more than the tasks."""
     assert stack.of_type("EC2::NatGateway") == {}
-
-
-def every_alarm() -> Iterator[tuple[Stack, str, dict[str, Any]]]:
-    """Yield each alarm of each stack with its name."""
-    for stack in STACKS.values():
-        for name, alarm in stack.of_type("CloudWatch::Alarm").items():
-            yield stack, name, alarm
-
-
-def test_alarms_tell_the_topic_that_is_named() -> None:
-    """When they begin and when they end; without a topic they only show."""
-    told = {
-        (name, stack.given.get("AlarmTopicArn")): (
-            alarm.get("AlarmActions"),
-            alarm.get("OKActions"),
-        )
-        for stack, name, alarm in every_alarm()
-    }
-    for (_, topic), actions in told.items():
-        assert actions == (([topic], [topic]) if topic else (None, None))
-    assert {name for name, topic in told if topic is None} == {
-        "ErrorsAlarm", "LoadBalancerErrorsAlarm", "LatencyAlarm", "UnhealthyAlarm",
-        "NoHealthyTaskAlarm", "NotReadyAlarm",
-    }  # fmt: skip
-
-
-def test_an_alarm_about_too_little_takes_no_data_for_nothing() -> None:
-    """And one about too much for nothing wrong: then nothing happened that could be."""
-    for _, name, alarm in every_alarm():
-        below = alarm["ComparisonOperator"] == "LessThanThreshold"
-        assert alarm["TreatMissingData"] == ("breaching" if below else "notBreaching"), name
-        assert alarm.get("EvaluateLowSampleCountPercentile", "evaluate") == "evaluate", name
-
-
-def test_an_alarm_sounds_when_nothing_is_healthy() -> None:
-    """Of each stack, as soon as there is a service, and not before its first tasks had time."""
-    for stack in STACKS.values():
-        name = "NoHealthyTaskAlarm" if "LoadBalancer" in stack.resources else "NotReadyAlarm"
-        assert stack.resources[name]["DependsOn"] == "Service"
-        assert (stack[name]["ComparisonOperator"], stack[name]["Threshold"]) == (
-            "LessThanThreshold",
-            1,
-        )
-        without = Stack(stack.template, dict(stack.given) | {"ImageTag": ""})
-        assert name not in without.resources
-
-
-def test_without_a_line_for_each_request_there_is_no_alarm_about_them() -> None:
-    """The minimal stack's is about lines of the log: where there are none it would always sound."""
-    template = read_template(TEMPLATES["ecs-minimal"])
-    for level, alarms in (("debug", 1), ("info", 1), ("warning", 0), ("error", 0)):
-        stack = Stack(template, PLAIN | {"LogLevel": level})
-        assert len(stack.of_type("CloudWatch::Alarm")) == alarms
-        assert len(stack.of_type("Logs::MetricFilter")) == alarms
-
-
-def queries(stack: Stack) -> Iterator[list[dict[str, Any]]]:
-    """Yield what alarms and scaling look at: lists of metrics, or of one."""
-    for alarm in stack.of_type("CloudWatch::Alarm").values():
-        yield alarm.get("Metrics") or [{"MetricStat": {"Metric": alarm}}]
-    for policy in stack.of_type("ApplicationAutoScaling::ScalingPolicy").values():
-        followed = policy["TargetTrackingScalingPolicyConfiguration"]
-        if custom := followed.get("CustomizedMetricSpecification"):
-            yield custom["Metrics"]
-
-
-def test_whatever_looks_at_a_target_group_looks_at_both() -> None:
-    """Revisions take turns; the group without tasks has no data, which must not hide the other."""
-    both = ["att:TargetGroup.TargetGroupFullName", "att:AlternateTargetGroup.TargetGroupFullName"]
-    looked = 0
-    for metrics in (metrics for stack in revisions() for metrics in queries(stack)):
-        groups = [
-            dimension["Value"]
-            for query in metrics
-            for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
-            if dimension["Name"] == "TargetGroup"
-        ]
-        assert groups in ([], both)
-        if groups:
-            looked += 1
-            (expression,) = (query["Expression"] for query in metrics if "Expression" in query)
-            assert expression == "MAX([FILL(blue, 0), FILL(green, 0)])"
-    assert looked == 2 * 3  # of two stacks: healthy, unhealthy, requests per task
-
-
-def test_scaling_does_not_name_a_target_group_that_may_have_no_traffic() -> None:
-    """The predefined metric of requests per target does."""
-    for stack in revisions():
-        predefined = [
-            policy["TargetTrackingScalingPolicyConfiguration"]
-            .get("PredefinedMetricSpecification", {})
-            .get("PredefinedMetricType")
-            for policy in stack.of_type("ApplicationAutoScaling::ScalingPolicy").values()
-        ]
-        assert predefined == ["ECSServiceAverageCPUUtilization", None]
-
-
-def widgets(stack: Stack) -> dict[str, dict[str, Any]]:
-    """Return the dashboard's widgets by their titles."""
-    body = json.loads(stack["Dashboard"]["DashboardBody"])
-    return {one["properties"]["title"]: one["properties"] for one in body["widgets"]}
-
-
-def test_the_dashboard_shows_what_the_service_does_and_how_it_is() -> None:
-    """In a region, over minutes; the widgets fill rows of 24 columns and do not overlap."""
-    for stack in revisions():
-        assert list(widgets(stack)) == [
-            "Requests a minute", "Errors a minute", "Seconds to an answer",
-            "Unsure answers, percent", "Warnings a minute, by code", "Answers a minute",
-            "Tasks", "CPU and memory, percent of the tasks'", "Alarms",
-        ]  # fmt: skip
-        body = json.loads(stack["Dashboard"]["DashboardBody"])
-        places = [(one["x"], one["y"], one["width"], one["height"]) for one in body["widgets"]]
-        assert sorted(places) == sorted((x, y, 8, 6) for x in (0, 8, 16) for y in (0, 6, 12))
-
-
-def test_the_dashboard_shows_every_alarm_that_there_is() -> None:
-    """That of healthy tasks only with a service."""
-    template = read_template(TEMPLATES["ecs"])
-    for stack in (*revisions(), Stack(template, PLAIN | {"ImageTag": ""})):
-        shown = set(widgets(stack)["Alarms"]["alarms"])
-        assert shown == {f"att:{name}.Arn" for name in stack.of_type("CloudWatch::Alarm")}
-
-
-def test_the_dashboard_shows_every_metric_that_is_made_of_the_log() -> None:
-    """And each is made: one for every code of a warning, besides all and unsure answers."""
-    codes = {
-        doubts.OUTSIDE_TRAINING,
-        doubts.UNKNOWN_CATEGORY,
-        doubts.CONTRADICTION,
-        doubts.INDIRECT,
-    }
-    stack = STACKS["ecs, plain"]
-    made = {
-        transformation["MetricName"]: transformation["MetricNamespace"]
-        for one in stack.of_type("Logs::MetricFilter").values()
-        for transformation in one["MetricTransformations"]
-    }
-    assert made == dict.fromkeys({"answered", "unsure", *codes}, "Segmentation/segmentation")
-    shown = set()
-    for properties in widgets(stack).values():
-        namespace = None
-        for metric in properties.get("metrics", []):
-            namespace = metric[0] if metric[0] not in (".", "...") else namespace
-            if namespace == "Segmentation/segmentation":
-                shown.add(metric[1])
-    assert shown == set(made)
 
 
 def test_checkov_is_asked_what_the_make_target_asks() -> None:
