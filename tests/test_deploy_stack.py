@@ -58,7 +58,10 @@ def test_only_the_listed_types_are_left_out(deployed: Deployed) -> None:
 
 
 def test_images_are_scanned_and_keep_their_tags(deployed: Deployed) -> None:
-    """A tag means one image for ever; what is untagged, or older than twenty others, goes."""
+    """A tag means one image for ever; what is untagged goes, and what is older than twenty others.
+
+    Twenty for each kind of processors, as a revision may have an image for both.
+    """
     ecr = deployed.account.client("ecr")
     (repository,) = ecr.describe_repositories()["repositories"]
     assert repository["repositoryName"] == NAME
@@ -71,7 +74,10 @@ def test_images_are_scanned_and_keep_their_tags(deployed: Deployed) -> None:
     policy = meant["LifecyclePolicy"]["LifecyclePolicyText"]
     ecr.put_lifecycle_policy(repositoryName=NAME, lifecyclePolicyText=policy)
     rules = json.loads(ecr.get_lifecycle_policy(repositoryName=NAME)["lifecyclePolicyText"])
-    assert [one["selection"]["tagStatus"] for one in rules["rules"]] == ["untagged", "any"]
+    kept = [
+        (one["selection"]["tagStatus"], one["selection"]["countNumber"]) for one in rules["rules"]
+    ]
+    assert kept == [("untagged", 1), ("tagged", 20), ("tagged", 20), ("any", 100)]
 
 
 def test_the_bucket_is_private_encrypted_and_versioned(deployed: Deployed) -> None:

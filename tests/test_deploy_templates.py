@@ -66,7 +66,7 @@ def test_cfn_lint_has_nothing_to_say() -> None:
     linter = Path(sys.executable).with_name("cfn-lint")
     paths = sorted((ROOT / "deploy").glob("*.yaml"))
     templates = [path for path in paths if "AWSTemplateFormatVersion" in path.read_text()]
-    assert set(templates) >= set(TEMPLATES.values())
+    assert set(templates) > set(TEMPLATES.values())
     done = subprocess.run([linter, *templates], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
