@@ -36,8 +36,8 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules and hadolint
 	$(BIN)/hadolint Dockerfile
 
 deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
-	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml
-	$(BIN)/python -m pytest tests/test_deploy_*.py $(ARGS)
+	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml deploy/github-oidc.yaml
+	$(BIN)/python -m pytest tests/test_deploy_*.py tests/test_workflow.py $(ARGS)
 
 bench: $(VENV)/.dev  ## compare speed with a route that does nothing and with the usual ways
 	$(BIN)/python -m benchmarks.serving $(ARGS)

@@ -1,6 +1,6 @@
 """The recipe for GitHub Actions, and the role in which it may deploy.
 
-Nothing here runs on GitHub: linters read the workflow, and what it calls is compared with what there
+Nothing here runs on GitHub: linters read the workflow; what it calls is compared with what there
 is.
 """
 
