@@ -15,7 +15,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from deployer.operation import Pace
 
 DESCRIPTION = """\
 Builds the image of this revision, pushes it, deploys it, asks it something, and goes back to what
@@ -45,24 +48,36 @@ exit status:
 Interrupted while the stack is changed, it goes back, which is 3 or 4.
 """
 
+ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = "pip install --no-deps --require-hashes -r deploy/requirements.txt"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; return its exit status."""
+def main(
+    arguments: Sequence[str] | None = None, root: Path = ROOT, pace: Pace | None = None
+) -> int:
+    """Run the program; return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without it, the command line's.
+    root : Path
+        The checkout that is deployed.
+    pace : Pace, optional
+        How often AWS is asked.
+    """
     if sys.version_info < (3, 11):  # noqa: UP036  # the one file that an older Python can read
         return _fail(2, "Python 3.11 or newer is needed")
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         from deployer.deployment import Deployment, Options
         from deployer.errors import DeploymentError
-        from deployer.operation import Pace
+        from deployer.operation import Pace as DefaultPace
     except ModuleNotFoundError as error:
         return _fail(2, f"{error.name} is not installed; {PACKAGES}")
     try:
         with _interruptible():
-            root = Path(__file__).resolve().parent.parent
-            Deployment(Options(**options), os.environ, root, Pace()).run()
+            Deployment(Options(**options), os.environ, root, pace or DefaultPace()).run()
     except DeploymentError as error:
         return _fail(error.status, str(error))
     except KeyboardInterrupt:
@@ -76,8 +91,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments, and end."""
+        self.exit(2, f"deploy: {message}; --help lists what there is\n")
+
+
 def _parse(arguments: Sequence[str]) -> dict[str, Any]:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="deploy.py",
         description=DESCRIPTION,
         epilog=EPILOG,

@@ -148,8 +148,7 @@ def _take_back(operation: Operation, traffic: TestTraffic) -> Stack:
     except KeyboardInterrupt:
         raise UnknownOutcomeError(
             "interrupted again, while CloudFormation works on the stack: it ends with what ran "
-            "before or with what was asked for; aws cloudformation describe-stack-events says "
-            f"which ({operation.token})"
+            f"before or with what was asked for; {operation.where_to_look()}"
         ) from None
 
 
@@ -196,7 +195,7 @@ def go_back(
     """
     try:
         say(f"{complaint}; going back")
-        if operation.start(call, Capabilities=CAPABILITIES, **arguments):
+        if operation.insist(call, Capabilities=CAPABILITIES, **arguments):
             stack = operation.wait(traffic.look)
             traffic.forget()
             if stack.status != "UPDATE_COMPLETE" or stack.image_tag != before.stack.image_tag:
@@ -206,7 +205,7 @@ def go_back(
     except KeyboardInterrupt:
         raise UnknownOutcomeError(
             f"{complaint}; interrupted while CloudFormation goes back, which it does by itself if "
-            f"it has begun ({operation.token})"
+            f"it has begun; {operation.where_to_look()}"
         ) from None
     except RefusedError as error:
         raise GoingBackError(

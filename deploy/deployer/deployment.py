@@ -18,7 +18,7 @@ from deployer.errors import (
     SmokeTestError,
     UnknownOutcomeError,
 )
-from deployer.operation import Operation, Pace
+from deployer.operation import Operation, Pace, find_newest_event
 from deployer.reporting import say, would
 from deployer.smoke import SmokeTest, read_smoke_test
 from deployer.stack import Stack, check_ready, find_stack, read_deployed_template
@@ -149,7 +149,7 @@ class Deployment:
             return Stack(self._options.stack, "CREATE_COMPLETE", parameters, repository)
         say(f"making the stack {self._options.stack}, without the service; about 4 minutes")
         return change.create(
-            self._operation(is_new=True),
+            Operation(self._aws, self._options.stack, self._pace, None),
             self._aws.cloudformation.create_stack,
             TemplateBody=self._template.text,
             Parameters=[
@@ -180,9 +180,6 @@ class Deployment:
         if any(name in self._requested for name in NETWORK):
             balanced = self._template.has_load_balancer
             network.check_network(self._aws, later, balanced=balanced)
-
-    def _operation(self, *, is_new: bool = False) -> Operation:
-        return Operation(self._aws, self._options.stack, self._pace, is_new=is_new)
 
     # --- The image -------------------------------------------------------------------------
 
@@ -238,7 +235,8 @@ class Deployment:
 
     def _deploy(self, before: State, tag: str) -> None:
         requested = self._requested | {"ImageTag": tag}
-        operation = self._operation()
+        last = find_newest_event(self._aws, before.stack.name)
+        operation = Operation(self._aws, before.stack.name, self._pace, last)
         try:
             self._update(operation, before, tag, requested)
         except KeyboardInterrupt:
@@ -250,7 +248,7 @@ class Deployment:
     def _update(
         self, operation: Operation, before: State, tag: str, requested: Mapping[str, str]
     ) -> None:
-        traffic = TestTraffic(self._aws, self._smoke_test if self._options.smoke else None)
+        traffic = self._traffic(self._smoke_test if self._options.smoke else None)
         say(f"deploying {tag}; some minutes")
         stack = change.update(
             operation,
@@ -270,7 +268,11 @@ class Deployment:
         elif stack is None:
             raise SmokeTestError(f"{complaint}; nothing was changed, {tag} ran before")
         else:
-            self._go_back(before, requested, complaint)
+            self._go_back(operation, before, requested, complaint)
+
+    def _traffic(self, smoke_test: SmokeTest | None) -> TestTraffic:
+        prefix = self._template.verdict_prefix(self._options.stack)
+        return TestTraffic(self._aws, smoke_test, prefix)
 
     def _ask_live(self, stack: Stack) -> str | None:
         """Return what is wrong with the service, or None."""
@@ -294,15 +296,13 @@ class Deployment:
         except (QuestionError, NotStartedError):
             return ""
 
-    def _go_back(self, before: State, requested: Mapping[str, str], complaint: str) -> None:
-        try:
-            operation = self._operation()
-        except QuestionError as error:
-            raise UnknownOutcomeError(f"{complaint}; not gone back: {error}") from error
+    def _go_back(
+        self, operation: Operation, before: State, requested: Mapping[str, str], complaint: str
+    ) -> None:
         change.go_back(
-            operation,
+            operation.next(),
             self._aws.cloudformation.update_stack,
-            TestTraffic(self._aws, None),
+            self._traffic(None),
             before,
             complaint,
             TemplateBody=before.template.text,

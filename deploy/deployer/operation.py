@@ -49,17 +49,29 @@ class Operation:
     ----------
     aws : Aws
     stack_name : str
-    is_new : bool
-        Whether the stack has no history yet.
     pace : Pace
+    last_event_before : str or None
+        The newest event that is not of this change; None, if the stack has no history.
+
+    Attributes
+    ----------
+    newest_event : str or None
+        The newest event that was seen.
+    was_cancelled : bool
     """
 
-    def __init__(self, aws: Aws, stack_name: str, pace: Pace, *, is_new: bool) -> None:
+    def __init__(
+        self, aws: Aws, stack_name: str, pace: Pace, last_event_before: str | None
+    ) -> None:
         self.token = f"deploy-{uuid.uuid4().hex}"
         self.cancel_token = f"{self.token}-cancel"
         self.was_cancelled = False
         self._aws, self._name, self._pace = aws, stack_name, pace
-        self._last_event_before = None if is_new else self._newest_event()
+        self._last_event_before = self.newest_event = last_event_before
+
+    def next(self) -> Operation:
+        """Return a change after this one, without a question that could fail."""
+        return Operation(self._aws, self._name, self._pace, self.newest_event)
 
     def start(self, call: Callable[..., Any], **arguments: Any) -> bool:
         """Ask for the change, once.
@@ -85,6 +97,15 @@ class Operation:
                 return False
             raise RefusedError(reason(error)) from error
         return True
+
+    def insist(self, call: Callable[..., Any], **arguments: Any) -> bool:
+        """Ask for the change several times if it is refused; what is returned is as of `start`."""
+        for _ in range(LOOKS - 1):
+            try:
+                return self.start(call, **arguments)
+            except RefusedError:
+                time.sleep(self._pace.interval)
+        return self.start(call, **arguments)
 
     def was_accepted(self) -> bool:
         """Return whether CloudFormation has begun with the change.
@@ -187,35 +208,44 @@ class Operation:
 
     def _events(self) -> list[dict[str, Any]]:
         """Return the events of this change, the oldest first."""
-        events = []
+        events, newest = [], ""
         with asking(f"the events of {self._name}"):
-            for event in self._newest_first():
+            for event in _newest_first(self._aws, self._name):
+                newest = newest or str(event["EventId"])
                 if event["EventId"] == self._last_event_before:
                     break
                 if event.get("ClientRequestToken") in (None, self.token, self.cancel_token):
                     events.append(event)
+        self.newest_event = newest or self.newest_event
         return events[::-1]
 
-    def _newest_event(self) -> str | None:
-        with asking(f"the events of {self._name}"):
-            for event in self._newest_first():
-                return str(event["EventId"])
-        return None
-
-    def _newest_first(self) -> Iterator[dict[str, Any]]:
-        pages = self._aws.cloudformation.get_paginator("describe_stack_events")
-        try:
-            for page in pages.paginate(StackName=self._name):
-                yield from page["StackEvents"]
-        except ClientError as error:
-            if not is_absence(error, self._name):
-                raise
-
     def _give_up(self, what: str, error: Exception) -> NoReturn:
-        raise UnknownOutcomeError(
-            f"{what} ({error}); aws cloudformation describe-stack-events --stack-name "
-            f"{self._name} says what became of {self.token}"
-        ) from error
+        raise UnknownOutcomeError(f"{what} ({error}); {self.where_to_look()}") from error
+
+    def where_to_look(self) -> str:
+        """Return how a person finds out what became of the change."""
+        return (
+            f"aws cloudformation describe-stack-events --stack-name {self._name} says what became "
+            f"of {self.token}"
+        )
+
+
+def find_newest_event(aws: Aws, stack_name: str) -> str | None:
+    """Return the newest event of a stack, or None if it has none."""
+    with asking(f"the events of {stack_name}"):
+        for event in _newest_first(aws, stack_name):
+            return str(event["EventId"])
+    return None
+
+
+def _newest_first(aws: Aws, stack_name: str) -> Iterator[dict[str, Any]]:
+    pages = aws.cloudformation.get_paginator("describe_stack_events")
+    try:
+        for page in pages.paginate(StackName=stack_name):
+            yield from page["StackEvents"]
+    except ClientError as error:
+        if not is_absence(error, stack_name):
+            raise
 
 
 def _has_failed(event: dict[str, Any]) -> bool:

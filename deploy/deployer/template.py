@@ -44,16 +44,25 @@ class Template:
     parameters : dict
         The declarations, by the parameters' names.
     resource_types : frozenset of str
+    outputs : dict
+        The declarations, by the outputs' names.
     """
 
     text: str
     parameters: dict[str, dict[str, Any]]
     resource_types: frozenset[str]
+    outputs: dict[str, dict[str, Any]]
 
     @property
     def has_load_balancer(self) -> bool:
         """Whether it is the large template; the minimal one has none."""
         return "AWS::ElasticLoadBalancingV2::LoadBalancer" in self.resource_types
+
+    def verdict_prefix(self, stack_name: str) -> str | None:
+        """Return where a stack will look for verdicts that does not say it yet."""
+        value = str(self.outputs.get("VerdictParameter", {}).get("Value"))
+        prefix = value.replace("${AWS::StackName}", stack_name)
+        return prefix if prefix.startswith("/") and "$" not in prefix else None
 
     def default(self, name: str) -> str | None:
         """Return the value of a parameter that nobody gives, or nothing where one is needed."""
@@ -91,10 +100,11 @@ def parse_template(text: str) -> Template:
     try:
         document = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe one
         parameters = dict(document.get("Parameters") or {})
+        outputs = dict(document.get("Outputs") or {})
         types = frozenset(str(resource["Type"]) for resource in document["Resources"].values())
     except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise NotStartedError("a template is neither YAML nor JSON with Resources") from error
-    return Template(text, parameters, types)
+    return Template(text, parameters, types, outputs)
 
 
 def read_template(path: Path) -> Template:

@@ -27,6 +27,8 @@ class TestTraffic:
     aws : Aws
     smoke_test : SmokeTest or None
         None lets every revision pass.
+    prefix : str or None
+        Where verdicts are looked for, if the stack does not say it yet.
 
     Attributes
     ----------
@@ -36,8 +38,9 @@ class TestTraffic:
 
     __test__ = False  # for pytest
 
-    def __init__(self, aws: Aws, smoke_test: SmokeTest | None) -> None:
+    def __init__(self, aws: Aws, smoke_test: SmokeTest | None, prefix: str | None = None) -> None:
         self.complaint: str | None = None
+        self._prefix = prefix
         self._aws, self._smoke_test = aws, smoke_test
         self._verdicts: dict[str, str] = {}
         self._written: set[str] = set()
@@ -45,11 +48,12 @@ class TestTraffic:
 
     def look(self, stack: Stack) -> None:
         """Test what waits now. A question that fails is asked again with the next look."""
-        if not {"ClusterName", "TestUrl", "VerdictParameter"} <= stack.outputs.keys():
+        prefix = stack.outputs.get("VerdictParameter", self._prefix)
+        if not prefix or "ClusterName" not in stack.outputs:
             return
         try:
             for revision in self._waiting_revisions(stack.outputs["ClusterName"]):
-                self._decide(stack, revision)
+                self._decide(stack, f"{prefix.rstrip('/')}/{revision.rpartition('/')[2]}")
         except QuestionError as error:
             if str(error) != self._problem:
                 say(f"{error}; asking again")
@@ -61,8 +65,7 @@ class TestTraffic:
             with contextlib.suppress(QuestionError), asking(f"deleting {name}"):
                 self._aws.ssm.delete_parameter(Name=name)
 
-    def _decide(self, stack: Stack, revision: str) -> None:
-        name = f"{stack.outputs['VerdictParameter'].rstrip('/')}/{revision.rpartition('/')[2]}"
+    def _decide(self, stack: Stack, name: str) -> None:
         if name in self._written:
             return
         if name not in self._verdicts:
@@ -77,9 +80,13 @@ class TestTraffic:
         """Test a revision; one that ran before is not tested again on the way back to it."""
         if self._smoke_test is None or stack.goes_back:
             return True
+        url = stack.outputs.get("TestUrl")
+        if url is None:  # the update that brings it
+            say("the stack has no test address yet; the new tasks are asked when they have traffic")
+            return True
         say("asking the new tasks, before they get traffic")
         # Its own name is in no certificate.
-        self.complaint = self._smoke_test.complaint(lambda: stack.outputs["TestUrl"], any_name=True)
+        self.complaint = self._smoke_test.complaint(lambda: url, any_name=True)
         if self.complaint:
             say(f"{self.complaint}; they get none")
         return self.complaint is None

@@ -16,7 +16,7 @@ import boto3
 
 from tests.support.servers import free_port
 from tests.support.shipped import ROOT
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 AWS = Path(sys.executable).with_name("aws")
 
@@ -28,7 +28,7 @@ class Cloud:
     Attributes
     ----------
     environment : dict
-        What the AWS CLI and deploy.sh need to know to find it.
+        What the AWS CLI and deploy.py need to know to find it.
     """
 
     environment: dict[str, str]
@@ -60,13 +60,13 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud(folder: Path) -> Iterator[Cloud]:
+def running_cloud(folder: Path, module: str = "moto.server") -> Iterator[Cloud]:
     """Run the account until the block ends."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     with (folder / "cloud.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.emulator", str(port)], cwd=ROOT, stdout=log, stderr=log
+            [sys.executable, "-m", module, "-p", str(port)], cwd=ROOT, stdout=log, stderr=log
         )
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_")
@@ -91,4 +91,4 @@ def running_cloud(folder: Path) -> Iterator[Cloud]:
         yield Cloud(environment)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)

@@ -1,6 +1,6 @@
 """moto's server, with what its CloudFormation gets wrong about updates put right.
 
-``python -m tests.support.emulator PORT``. Stacks can be created on moto as it is. When one is
+``python -m tests.support.emulator -p PORT``. Stacks can be created on moto as it is. When one is
 updated, moto 5.2 answers 500 to previous values that are lists, and shows lists as Python does; it
 takes parameters that keep their defaults for changed, overlooks those in ``Fn::Sub``, neither makes
 nor removes resources whose condition has changed, forgets resources of a type that it can create
@@ -132,4 +132,4 @@ if __name__ == "__main__":
     Stack.parameter_list = property(_parameters_as_text)  # type: ignore[assignment,method-assign]
     ChangeSet.apply = _apply_and_show  # type: ignore[method-assign]
     parsing.parse_and_update_resource = _update_or_keep
-    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+    main(["-H", "127.0.0.1", *sys.argv[1:]])
