@@ -13,12 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from benchmarks.files import file_of
 from benchmarks.serving import OURS, running
-from tests.browsing import CHROMIUM, FLAGS, PATIENCE
+from scripts.chromium import CHROMIUM, MISSING, launched
 
+PATIENCE = 300_000  # milliseconds for the largest file on a busy machine
 URL = f"http://127.0.0.1:{OURS.port}"
 WATCH = (
     "() => { window.longTasks = []; new PerformanceObserver((list) => "
@@ -64,7 +65,7 @@ class Watch:
 
 def measure(page: Page, study: str, file: Path) -> None:
     """Print what one file does to the page."""
-    page.set_default_timeout(PATIENCE * 5)
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{URL}/pages/{study}/file")
     page.wait_for_selector("#file-rows", state="attached")
     watch = Watch(page)
@@ -89,22 +90,19 @@ def measure(page: Page, study: str, file: Path) -> None:
 def main() -> None:
     """Measure both studies."""
     if CHROMIUM is None:
-        sys.exit("Chromium is not installed; scripts/install-test-tools installs it")
+        sys.exit(f"file_page: {MISSING}")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     n_rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    flags = [*FLAGS, "--enable-precise-memory-info"]
     with (
         tempfile.TemporaryDirectory() as folder,
         running(OURS, WEB_CONCURRENCY="1"),
-        sync_playwright() as playwright,
+        launched("--enable-precise-memory-info") as browser,
     ):
         file = Path(folder) / "customers.csv"
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         for study in ("mobile", "household"):
             file.write_bytes(file_of(study, n_rows))
             print(f"\n{study}: {n_rows:,} rows, {file.stat().st_size / 1e6:.1f} MB")
             measure(browser.new_page(), study, file)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -6,45 +6,38 @@ It starts the service, opens two pages in the system's Chromium and writes a pic
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Page, ViewportSize
 
-from tests.browsing import CHROMIUM, FLAGS
-from tests.conftest import ROOT, Server, serving
+from benchmarks.serving import OURS, ROOT, running
+from scripts.chromium import CHROMIUM, MISSING, launched
 
 FOLDER = ROOT / "docs" / "screenshots"
+PAGES = f"http://127.0.0.1:{OURS.port}/pages"
 SIZE = ViewportSize(width=1280, height=900)
 
 
 def main() -> None:
     """Start the service and write both pictures."""
     if CHROMIUM is None:
-        sys.exit("screenshots: Chromium is not installed; scripts/install-test-tools installs it")
+        sys.exit(f"screenshots: {MISSING}")
     FOLDER.mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder)) as server,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with running(OURS), launched() as browser:
         page = browser.new_page(viewport=SIZE)
-        segments(page, server)
-        file(page, server)
-        browser.close()
+        segments(page)
+        file(page)
 
 
-def segments(page: Page, server: Server) -> None:
+def segments(page: Page) -> None:
     """Show the segments of the household panel."""
-    page.goto(f"{server.url}/pages/household/segments")
+    page.goto(f"{PAGES}/household/segments")
     page.wait_for_selector("article.card")
     page.screenshot(path=FOLDER / "segments.png")
 
 
-def file(page: Page, server: Server) -> None:
+def file(page: Page) -> None:
     """Show a file that was scored: the panel's sample, with one line broken off."""
-    page.goto(f"{server.url}/pages/household/file")
+    page.goto(f"{PAGES}/household/file")
     page.wait_for_selector("#file-rows", state="attached")
     content = (ROOT / "data" / "household.csv").read_bytes()
     place = content.index(b"\n", len(content) // 2)

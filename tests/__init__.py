@@ -1,1 +1,1 @@
-"""The tests; what several of them share is in ``conftest``."""
+"""The tests. They import ``tests.support`` and never one another; nothing outside imports them."""

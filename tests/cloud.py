@@ -14,7 +14,9 @@ from typing import Any
 
 import boto3
 
-from tests.conftest import ROOT, free_port, wait_until
+from tests.support.servers import free_port
+from tests.support.shipped import ROOT
+from tests.support.waiting import wait_until
 
 AWS = Path(sys.executable).with_name("aws")
 

@@ -17,8 +17,8 @@ from segmentation.runtime import Model
 from segmentation.runtime.gathering import MOST_REFERENCES, MOST_TRANSACTIONS
 from segmentation.schema import Record
 from segmentation.studies.retail import TRANSACTION
-from tests.conftest import PACKAGES, ROOT
-from tests.test_service import problem
+from tests.support.problems import problem
+from tests.support.shipped import PACKAGES, ROOT
 
 MODEL = Model.load(PACKAGES["retail"])
 PACKED = MODEL.manifest.aggregation

@@ -18,8 +18,8 @@ import pytest
 
 from segmentation.artifact import Package, package, read_package, write_package
 from segmentation.errors import PackageError, TrainingError
-from tests.conftest import MODEL, ROOT
-from tests.keys import key_pair
+from tests.support.keys import key_pair
+from tests.support.shipped import MODEL, ROOT
 
 
 @pytest.fixture(scope="module")

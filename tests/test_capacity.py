@@ -32,7 +32,9 @@ from benchmarks.capacity.queueing import (
     simulate,
     wait_quantile,
 )
-from tests.conftest import COMPLETE, ROOT, Server
+from tests.support.records import COMPLETE
+from tests.support.servers import Server
+from tests.support.shipped import ROOT
 
 EXPONENTIAL, CONSTANT = Sums(1.0, 1.0), Sums(1.0, 0.0)
 DOCUMENT = (ROOT / "docs" / "capacity.md").read_text()

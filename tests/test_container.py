@@ -27,9 +27,9 @@ import pytest
 from scripts.image_size import base_digests
 from scripts.image_size import layers as layers_of
 from segmentation.runtime import Model
-from tests.conftest import PACKAGES
-from tests.load import Load
-from tests.test_slim import ORDERS
+from tests.support.load import Load
+from tests.support.records import ORDERS
+from tests.support.shipped import PACKAGES
 
 pytestmark = pytest.mark.container
 

@@ -16,7 +16,7 @@ import pytest
 from scripts import aws_cost
 from tests.cloud import running_cloud
 from tests.cloudformation import read_template
-from tests.conftest import ROOT
+from tests.support.shipped import ROOT
 
 TEXT = (ROOT / "deployment_instructions.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)

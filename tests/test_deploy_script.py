@@ -29,7 +29,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cloud import Cloud, running_cloud
-from tests.conftest import ROOT, Server, free_port, serving, wait_until
+from tests.support.servers import Server, free_port, serving
+from tests.support.shipped import ROOT
+from tests.support.waiting import wait_until
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 STACK = "segmentation"

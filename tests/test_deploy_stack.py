@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from tests.cloud import Cloud, running_cloud
 from tests.cloudformation import Stack, read_template
-from tests.conftest import ROOT
+from tests.support.shipped import ROOT
 
 LEFT_OUT = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "moto has the service, not the type",

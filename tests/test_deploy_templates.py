@@ -18,7 +18,7 @@ import pytest
 
 from segmentation.service.settings import Settings
 from tests.cloudformation import Stack, read_template
-from tests.conftest import ROOT
+from tests.support.shipped import ROOT
 
 TEMPLATES = {path.stem: path for path in (ROOT / "deploy").glob("*.yaml") if "ecs" in path.name}
 PLAIN = {

@@ -21,9 +21,10 @@ import pytest
 
 from segmentation.artifact import read_package, write_package
 from segmentation.runtime import Model
-from tests.conftest import COMPLETE, ROOT, Server, serving, wait_until
-from tests.test_runtime import RECORDS, with_gaps
-from tests.test_schema import LOWER_CASE
+from tests.support.records import COMPLETE, LOWER_CASE, without_some_usage
+from tests.support.servers import Server, serving
+from tests.support.shipped import ROOT, sample_records
+from tests.support.waiting import wait_until
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def chunked(*chunks: bytes) -> bytes:
 
 def test_every_sample_record_is_answered_like_the_model(server: Server, model: Model) -> None:
     """Over HTTP in one array, complete and with gaps."""
-    for records in (RECORDS, with_gaps(RECORDS)):
+    for records in (RECORDS, without_some_usage(RECORDS)):
         reply = server.post(records)
         assert reply.json() == {"model": model.name, "predictions": model.predict(records)}
 
@@ -110,6 +111,7 @@ def test_a_body_without_a_length_is_a_411(server: Server) -> None:
 
 
 BODY = json.dumps(COMPLETE).encode()
+RECORDS = sample_records("mobile")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from shap import TreeExplainer
 
 from segmentation.artifact.manifest import NumberBaseline
@@ -20,21 +19,22 @@ from segmentation.runtime.answers import Answer
 from segmentation.runtime.changes import Change
 from segmentation.schema import Column, Record
 from segmentation.service.app import create_app
-from tests.conftest import COMPLETE, PACKAGES, SHIPPED, STUDIES
-from tests.test_service import problem
+from tests.support.explaining import (
+    CENTROIDS,
+    columnwise,
+    complete_records,
+    explained,
+    matrix,
+    pieces,
+    position,
+)
+from tests.support.problems import problem
+from tests.support.records import COMPLETE
+from tests.support.shipped import PACKAGES, SHIPPED, STUDIES
 
-Floats = NDArray[np.float64]
-
-CENTROIDS = ("credit_card", "household", "retail")
 LOADED = {study: Model.load(path) for study, path in PACKAGES.items()}
 # Rounding of a sum of at most 19 contributions with six decimals each.
 ROUNDING = 2e-5
-
-
-def explained(model: Model, records: list[Record]) -> list[Answer]:
-    """Return the answers to records, each with its explanation."""
-    checked = model.check(records)
-    return [one for chunk in model.answer(checked, range(len(checked))) for one in chunk]
 
 
 def with_gaps(model: Model, records: list[Record]) -> list[Record]:
@@ -46,26 +46,6 @@ def with_gaps(model: Model, records: list[Record]) -> list[Record]:
         {name: value for name, value in record.items() if name in one}
         for record, one in zip(records, kept, strict=True)
     ]
-
-
-def matrix(model: Model, records: list[Record]) -> Floats:
-    """Return features as the pipeline reads them, (n_samples, n_features)."""
-    names = [column.name for column in model.manifest.record.features]
-    rows = [[record.get(name) for name in names] for record in model.check(records)]
-    return np.array(rows, dtype=np.float32).astype(np.float64)
-
-
-def pieces(model: Model, answer: Answer) -> tuple[Floats, float, float]:
-    """Return contributions in the order of the features, base and output."""
-    explanation = answer["explanation"]
-    by_field = {one["field"]: one["contribution"] for one in explanation["contributions"]}
-    values = [by_field[column.name] for column in model.manifest.record.features]
-    return np.array(values), explanation["base"], explanation["output"]
-
-
-def position(model: Model, segment: str | None) -> int:
-    """Return where a segment stands."""
-    return [one.id for one in model.manifest.segments].index(str(segment))
 
 
 def answers_to(column: Column) -> st.SearchStrategy[float]:
@@ -135,31 +115,6 @@ def test_contributions_of_trees_are_the_shap_values(samples: dict[str, list[Reco
         segment = position(model, answer["segment"]["id"])
         np.testing.assert_allclose(values, expected[row, :, segment], rtol=0, atol=1e-6)
         assert base == pytest.approx(explainer.expected_value[segment], abs=1e-6)
-
-
-def columnwise(study: str, X: Floats) -> tuple[Floats, Floats, float]:
-    """Return complete records and centroids in the scaled columns, and the variance.
-
-    By the numbers that the pipeline learned, in numpy: scaled, and before that clipped and of
-    logarithms where the study says so. A projection is undone for the centroids: it is linear.
-    """
-    estimator = joblib.load(PACKAGES[study])[-1]
-    estimator = getattr(estimator, "segmenter_", estimator)
-    steps, Z = estimator.space_.named_steps, X[:, list(estimator.columns)]
-    Z = np.log1p(Z) if "log" in steps else Z
-    Z = np.clip(Z, steps["clip"].lower_, steps["clip"].upper_) if "clip" in steps else Z
-    Z = (Z - steps["scale"].mean_) / steps["scale"].scale_
-    centroids = estimator.centroids_
-    if "project" in steps:
-        Z = Z - steps["project"].mean_
-        centroids = centroids @ steps["project"].components_
-    return Z, centroids, estimator.variance_
-
-
-def complete_records(model: Model, records: list[Record]) -> list[Record]:
-    """Return those that answer every defining question."""
-    names = [model.manifest.record.features[i].name for i in model.manifest.record.defining]
-    return [record for record in records if all(record.get(name) is not None for name in names)]
 
 
 @pytest.mark.parametrize("study", CENTROIDS)

@@ -14,8 +14,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import SIZES, keep_picture, opened
-from tests.conftest import ROOT, STUDIES, Server, serving
+from tests.support.browsing import SIZES, keep_picture, opened
+from tests.support.servers import Server, serving
+from tests.support.shipped import ROOT, STUDIES
 
 HOSTILE = (
     "<script>alert(1)</script>", "</script><script>alert(1)</script>",

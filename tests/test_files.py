@@ -27,7 +27,10 @@ from segmentation.runtime import Model
 from segmentation.schema import Record
 from segmentation.service.app import create_app
 from segmentation.service.settings import Settings
-from tests.conftest import COMPLETE, MODEL, STUDIES, Server, serving, wait_until
+from tests.support.records import COMPLETE
+from tests.support.servers import Server, serving
+from tests.support.shipped import MODEL, STUDIES
+from tests.support.waiting import wait_until
 
 MIXED = 'User ID;Größe;Screen On Time (hours/day)\r\n1;"a;\r\nb";4,7\r\n2;é;11,25\r\n'
 """Header in the survey's words, an unknown column with a quoted line break, decimal commas."""

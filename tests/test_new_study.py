@@ -28,7 +28,8 @@ from segmentation.estimators import NearestCentroid, Take, with_noise
 from segmentation.schema import Alias, Column
 from segmentation.study import Pick, Reading, Segment, Study
 from segmentation.training.pack import _in_steps
-from tests.conftest import ROOT, Server, serving
+from tests.support.servers import Server, serving
+from tests.support.shipped import ROOT
 
 GUIDE = (ROOT / "docs" / "new-study.md").read_text(encoding="utf-8")
 # A file's name, if there is one, the language and what stands between the fences.
@@ -94,14 +95,13 @@ def followed(copy: Path) -> Iterator[Followed]:
     found = Followed(copy)
     port, output = 0, ""
     with ExitStack() as stack:
-        stack.enter_context(pytest.MonkeyPatch.context()).setattr("tests.conftest.ROOT", copy)
         for file, language, content in BLOCKS:
             if file:
                 (copy / file).write_text(content, encoding="utf-8")
             elif language == "text":
                 found.excerpts.append((content, output))
             elif content == "$ make serve\n":
-                port = stack.enter_context(serving(copy)).port
+                port = stack.enter_context(serving(copy, copy)).port
             else:
                 for command, shown in re.findall(r"^\$ (.*)\n([^$]*)", content, re.MULTILINE):
                     done = run(command, copy, port)
@@ -116,10 +116,8 @@ def followed(copy: Path) -> Iterator[Followed]:
 @pytest.fixture(scope="module")
 def gym(followed: Followed) -> Iterator[Server]:
     """A service of all that the guide has trained, with the gym as the default study."""
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("tests.conftest.ROOT", followed.folder)
-        yield stack.enter_context(serving(followed.folder, DEFAULT_STUDY="gym"))
+    with serving(followed.folder, followed.folder, DEFAULT_STUDY="gym") as server:
+        yield server
 
 
 def study_in(path: Path) -> Study:

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from segmentation.service.app import create_app
-from tests.conftest import COMPLETE, SHIPPED, STUDIES
-from tests.test_schema import HEADERS, LOWER_CASE
+from tests.support.records import COMPLETE, HEADERS, LOWER_CASE
+from tests.support.shipped import SHIPPED, STUDIES
 
 SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", create_app(SHIPPED))
 OF_STUDIES = "^/studies/"

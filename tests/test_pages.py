@@ -21,8 +21,10 @@ from playwright.sync_api import Browser, Page, expect
 from segmentation.dashboard.confusions import mistakes
 from segmentation.dashboard.segment_map import map_panel
 from segmentation.runtime import Manifest, Model
-from tests.browsing import SIZES, keep_picture, opened
-from tests.conftest import COMPLETE, ROOT, STUDIES, Server, serving
+from tests.support.browsing import SIZES, keep_picture, opened
+from tests.support.records import COMPLETE
+from tests.support.servers import Server, serving
+from tests.support.shipped import ROOT, STUDIES
 
 PLACES = [
     "/pages/",

@@ -19,7 +19,10 @@ import pytest
 import yaml
 
 from segmentation.service.settings import Settings
-from tests.conftest import COMPLETE, ROOT, Server, free_port, wait_until
+from tests.support.records import COMPLETE
+from tests.support.servers import Server, free_port
+from tests.support.shipped import ROOT
+from tests.support.waiting import wait_until
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 needs_nginx = pytest.mark.skipif(

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server
+from tests.support.servers import Server
+from tests.support.shipped import ROOT
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```console\n\$ (curl [^\n]+)\n(.*?)\n```", README, re.DOTALL)

@@ -20,25 +20,16 @@ from segmentation.errors import InvalidRecordsError, NotReadyError, PackageError
 from segmentation.runtime import Model
 from segmentation.runtime.cards import segment_cards
 from segmentation.studies.mobile import MOBILE
-from tests.conftest import COMPLETE, MODEL, ROOT
+from tests.support.records import COMPLETE, USAGE, without_some_usage
+from tests.support.shipped import MODEL, ROOT, sample_records
 
-USAGE = [column.name for column in MOBILE.schema.features]
 SAMPLE = read_table(ROOT / "data" / "mobile.csv", MOBILE.schema).records
-RECORDS = [
-    {key: record[key] for key in record if key != "user_behavior_class"} for record in SAMPLE
-]
+RECORDS = sample_records("mobile")
 
 
-def with_gaps(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave 0 to 4 usage answers out of each record, in turn."""
-    patterns = [[name for bit, name in enumerate(USAGE) if code >> bit & 1] for code in range(31)]
-    return [
-        {key: value for key, value in record.items() if key not in patterns[row % 31]}
-        for row, record in enumerate(records)
-    ]
-
-
-@pytest.mark.parametrize("records", [RECORDS, with_gaps(RECORDS)], ids=["complete", "incomplete"])
+@pytest.mark.parametrize(
+    "records", [RECORDS, without_some_usage(RECORDS)], ids=["complete", "incomplete"]
+)
 def test_answers_are_those_of_the_pickled_pipeline(
     model: Model, records: list[dict[str, Any]]
 ) -> None:

@@ -16,34 +16,9 @@ from segmentation.schema import Alias, Column, RecordValidator, Schema, undersco
 from segmentation.schema.documents import record_schemas
 from segmentation.schema.values import parse_text
 from segmentation.studies.mobile import SCHEMA
-from tests.conftest import COMPLETE
+from tests.support.records import COMPLETE, HEADERS, LOWER_CASE
 
 VALIDATOR = RecordValidator(SCHEMA)
-
-LOWER_CASE = {
-    "user_id": 1,
-    "device_model": "google_pixel_5",
-    "operating_system": "android",
-    "app_usage_time_(min/day)": 352,
-    "screen_on_time_(min/day)": 414,
-    "battery_drain_(mah/day)": 2033,
-    "number_of_apps_installed": 71,
-    "data_usage_(mb/day)": 1267,
-    "age": 33,
-    "gender": "male",
-}
-HEADERS = {
-    "User ID": 1,
-    "Device Model": "Google Pixel 5",
-    "Operating System": "Android",
-    "App Usage Time (min/day)": 352,
-    "Screen On Time (hours/day)": 6.9,
-    "Battery Drain (mAh/day)": 2033,
-    "Number of Apps Installed": 71,
-    "Data Usage (MB/day)": 1267,
-    "Age": 33,
-    "Gender": "Male",
-}
 
 
 def problems(*records: Any) -> list[Problem]:

@@ -22,24 +22,14 @@ from segmentation.service.app import create_app
 from segmentation.service.logs import JsonFormatter
 from segmentation.service.problems import pointer
 from segmentation.service.settings import Settings
-from tests.conftest import COMPLETE, MODEL, ROOT
-from tests.test_schema import HEADERS, LOWER_CASE
+from tests.support.problems import problem
+from tests.support.records import COMPLETE, HEADERS, LOWER_CASE
+from tests.support.shipped import MODEL, ROOT
 
 
 def post(client: FlaskClient, body: bytes | str, **options: Any) -> TestResponse:
     """POST a body to /predict."""
     return client.post("/predict", data=body, **({"content_type": "application/json"} | options))
-
-
-def problem(response: TestResponse, status: int) -> dict[str, Any]:
-    """Check that an answer is a problem document of `status`, and return it."""
-    assert response.status_code == status, response.text
-    assert response.content_type == "application/problem+json"
-    content: dict[str, Any] = json.loads(response.data)
-    assert content["status"] == status
-    assert content["type"] == "about:blank"
-    assert content["request_id"] == response.headers["X-Request-ID"]
-    return content
 
 
 @pytest.mark.parametrize(

@@ -8,25 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from segmentation.runtime import Model
-from tests.conftest import COMPLETE, PACKAGES, ROOT, STUDIES, Server, serving
+from tests.support.records import COMPLETE, ORDERS
+from tests.support.servers import Server, serving
+from tests.support.shipped import PACKAGES, ROOT, STUDIES
 
 # Imported names of all that other installations have; Python itself refuses a module that is None.
 HIDDEN = (
     *("dash", "dash_ag_grid", "dash_mantine_components", "plotly", "duckdb"),
     *("joblib", "onnx", "pandas", "scipy", "shap", "sklearn", "skl2onnx", "xgboost"),
 )
-ORDERS = {
-    "as_of": "2024-12-31",
-    "transactions": [
-        {
-            "InvoiceNo": 1,
-            "Quantity": 2,
-            "UnitPrice": 4,
-            "InvoiceDate": "2024-06-01",
-            "Description": "MUG",
-        }
-    ],
-}
 
 
 @pytest.fixture(scope="module")

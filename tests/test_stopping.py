@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port, serving, wait_until
-from tests.load import Load
+from tests.support.load import Load
+from tests.support.servers import free_port, serving
+from tests.support.shipped import ROOT
+from tests.support.waiting import wait_until
 
 # Far from the default of GRACEFUL_TIMEOUT, 25.
 SOON = 10

@@ -23,9 +23,7 @@ from segmentation.runtime import Model
 from segmentation.schema import Record
 from segmentation.service.app import create_app
 from segmentation.service.settings import Settings
-from tests.conftest import COMPLETE, MODEL, MODELS_DIR, PACKAGES, SHIPPED, STUDIES, serving
-from tests.keys import key_pair
-from tests.test_explanations import (
+from tests.support.explaining import (
     CENTROIDS,
     columnwise,
     complete_records,
@@ -33,7 +31,11 @@ from tests.test_explanations import (
     matrix,
     position,
 )
-from tests.test_service import problem
+from tests.support.keys import key_pair
+from tests.support.problems import problem
+from tests.support.records import COMPLETE
+from tests.support.servers import serving
+from tests.support.shipped import MODEL, MODELS_DIR, PACKAGES, SHIPPED, STUDIES
 
 GOLDEN = {
     study: [one.record for one in read_package(path).manifest.golden]

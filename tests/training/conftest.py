@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from segmentation.datasets import Table, read_table
 from segmentation.studies.mobile import MOBILE, SCHEMA
@@ -14,7 +15,7 @@ from segmentation.training import cli
 from segmentation.training.labelled import Fitted, cross_validate, labelled, search
 from segmentation.training.samples import Labelled
 from segmentation.training.tracking import URI
-from tests.training.tables import (
+from tests.support.tables import (
     ONE_CANDIDATE,
     SAMPLE,
     SEED,
@@ -67,3 +68,21 @@ def small(tmp_path: Path) -> Path:
 def one_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command line search a grid of one candidate."""
     monkeypatch.setitem(cli.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE}))
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run a server that speaks S3 on this machine, and let AWS's variables point to it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    for name, value in {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield address
+    server.stop()

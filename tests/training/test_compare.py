@@ -31,7 +31,8 @@ from segmentation.training.compare import (
 from segmentation.training.discovered import refitted
 from segmentation.training.labels import ContiguousLabels
 from segmentation.training.samples import Labelled, matrix
-from tests.training.tables import ROOT, SEED
+from tests.support.shipped import ROOT
+from tests.support.tables import SEED
 
 KINDS = ["Logistic Regression", "Random Forest", "XGBoost"]
 NAMES = [column.name for column in HOUSEHOLD.schema.features]

@@ -10,8 +10,8 @@ from segmentation.errors import TrainingError
 from segmentation.training.learn import learn
 from segmentation.training.learned import confusion
 from segmentation.training.quality import confusion_counts
-from tests.conftest import PACKAGES
-from tests.training.planted import IDS, STUDY, draw, source
+from tests.support.planted import IDS, STUDY, draw, source
+from tests.support.shipped import PACKAGES
 
 EXPECTED = {
     "mobile": [("complete", True), ("4 missing", True)],

@@ -28,7 +28,7 @@ from segmentation.training.learn import learn
 from segmentation.training.learned import Learned
 from segmentation.training.samples import matrix
 from segmentation.training.source import read_source
-from tests.training.planted import (
+from tests.support.planted import (
     AGE,
     CHILDREN,
     IDS,

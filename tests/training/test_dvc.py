@@ -13,8 +13,8 @@ import boto3
 import pytest
 import yaml
 
-from tests.training.shop import SAMPLE, s3  # noqa: F401  # a fixture
-from tests.training.tables import ROOT
+from tests.support.shipped import ROOT
+from tests.support.shop import SAMPLE
 
 NEEDED = ("segmentation", "data", "train.py", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore")
 OUTPUTS = ("transactions.csv", "clean.parquet", "features.parquet")
@@ -71,7 +71,7 @@ def test_the_stages_are_stated_in_order() -> None:
     assert list(stages) == ["sample", "validate", "features", "train", "evaluate"]
 
 
-def test_data_go_to_s3_and_come_back(repository: Path, s3: str) -> None:  # noqa: F811
+def test_data_go_to_s3_and_come_back(repository: Path, s3: str) -> None:
     """After a push, a copy without any data pulls the same bytes."""
     boto3.client("s3").create_bucket(Bucket="versions")
     dvc(repository, "remote", "add", "--force", "--default", "store", "s3://versions/retail")

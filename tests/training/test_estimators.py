@@ -43,7 +43,7 @@ from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.mobile import SCHEMA
 from segmentation.study import record_matrix
 from segmentation.training.labels import ContiguousLabels
-from tests.training.tables import (
+from tests.support.tables import (
     FEATURES,
 )
 

@@ -17,7 +17,7 @@ from segmentation.training.identity import Before, read_before
 from segmentation.training.learn import learn
 from segmentation.training.learned import Learned
 from segmentation.training.pack import Run, pack
-from tests.training.planted import CENTRES, IDS, SPEND, STUDY, draw, source
+from tests.support.planted import CENTRES, IDS, SPEND, STUDY, draw, source
 
 SEED = 0
 X, GROUP = draw()

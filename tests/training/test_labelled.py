@@ -12,15 +12,8 @@ from segmentation.datasets import Table, read_table
 from segmentation.studies.mobile import MOBILE, SCHEMA
 from segmentation.training.labelled import Fitted, cross_validate, labelled
 from segmentation.training.samples import Labelled
-from tests.training.tables import (
-    FEATURES,
-    FOREST,
-    ONE_CANDIDATE,
-    REAL_FLOORS,
-    ROOT,
-    SAMPLE_FLOORS,
-    SEED,
-)
+from tests.support.shipped import ROOT
+from tests.support.tables import FEATURES, FOREST, ONE_CANDIDATE, REAL_FLOORS, SAMPLE_FLOORS, SEED
 
 
 def test_labelled_gives_numbers_in_the_order_of_the_features(sample: Table, data: Labelled) -> None:

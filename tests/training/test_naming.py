@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from segmentation.study import Pick, Study
 from segmentation.training.naming import name_clusters
-from tests.training.planted import IDS, STUDY
+from tests.support.planted import IDS, STUDY
 
 # Two records of each of three clusters; means of spend 2, 20 and 30, of visits 9, 5 and 1.
 X = np.array(

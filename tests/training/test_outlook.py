@@ -21,7 +21,7 @@ from segmentation.schema import Schema
 from segmentation.study import Outlook, Study
 from segmentation.training.learn import learn
 from segmentation.training.outlook import rehearse
-from tests.training.planted import CENTRES, IDS, SPEND, STUDY, VISITS, draw, records, source
+from tests.support.planted import CENTRES, IDS, SPEND, STUDY, VISITS, draw, records, source
 
 SEED = 0
 DAYS = 91

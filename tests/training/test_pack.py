@@ -21,7 +21,7 @@ from segmentation.training.learned import Learned
 from segmentation.training.onnx import check_agreement, random_matrix, to_onnx
 from segmentation.training.samples import Labelled
 from segmentation.training.source import Source
-from tests.training.tables import (
+from tests.support.tables import (
     FEATURES,
     SEED,
 )

@@ -22,7 +22,8 @@ from segmentation.training.learn import learn
 from segmentation.training.learned import Learned
 from segmentation.training.samples import matrix
 from segmentation.training.source import Source, read_source
-from tests.training.tables import ROOT, SEED
+from tests.support.shipped import ROOT
+from tests.support.tables import SEED
 
 pytestmark = pytest.mark.real
 

@@ -23,9 +23,9 @@ from segmentation.errors import DataError
 from segmentation.estimators import Floats
 from segmentation.schema import RecordValidator
 from segmentation.studies.retail import CATEGORIES, NAMING, RETAIL, SEGMENTS, TRANSACTION, retail
-from tests.training.shop import AGGREGATION, SAMPLE, SQL
-from tests.training.shop import CATEGORIES as PAIRS
-from tests.training.tables import ROOT
+from tests.support.shipped import ROOT
+from tests.support.shop import AGGREGATION, SAMPLE, SQL
+from tests.support.shop import CATEGORIES as PAIRS
 
 IDS = [segment.id for segment in SEGMENTS]
 FEATURES = [column.name for column in RETAIL.schema.features]

@@ -22,7 +22,7 @@ from segmentation.schema import Column
 from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.study import Study
-from tests.training.tables import ROOT
+from tests.support.shipped import ROOT
 
 BOTH = pytest.mark.parametrize("study", [HOUSEHOLD, CREDIT_CARD], ids=lambda study: study.name)
 SEEDS = range(20)

@@ -12,7 +12,7 @@ from segmentation.artifact.manifest import SegmentMap
 from segmentation.studies import STUDIES
 from segmentation.training.segment_map import FEWEST, hexagons, project, segment_map
 from segmentation.training.source import read_source
-from tests.conftest import PACKAGES
+from tests.support.shipped import PACKAGES
 
 RANDOM = np.random.default_rng(5)
 IDS = np.repeat(["a", "b", "c"], [200, 100, 60])

@@ -23,7 +23,8 @@ from segmentation.artifact.manifest import (
     Transitions,
 )
 from segmentation.training.tracking import clean_names, track
-from tests.conftest import MODEL, ROOT, free_port
+from tests.support.servers import free_port
+from tests.support.shipped import MODEL, ROOT
 
 tracking = pytest.importorskip("mlflow.tracking", reason="the extra 'tracking' is not installed")
 

@@ -28,17 +28,21 @@ from segmentation.studies.mobile import MOBILE
 from segmentation.study import Study
 from segmentation.training import cli, compare
 from segmentation.training.samples import Labelled
-from tests.keys import key_pair
-from tests.training.tables import (
+from tests.support.keys import key_pair
+from tests.support.shipped import ROOT
+from tests.support.tables import (
+    ANSWERS,
     CLASS,
     NOBODY,
     ONE_CANDIDATE,
-    ROOT,
     SAMPLE,
     SAMPLE_FLOORS,
     SMALL,
+    TITLES,
     as_csv,
     changed,
+    renamed,
+    without,
 )
 
 
@@ -144,7 +148,7 @@ def test_a_byte_order_mark_and_semicolons_change_nothing(tmp_path: Path, trained
 def test_tabs_and_the_features_alone_are_enough(tmp_path: Path) -> None:
     """Columns that only describe may be left out."""
     path = tmp_path / "features.csv"
-    path.write_text(as_csv([row[3:8] + row[CLASS:] for row in SMALL], "\t"), encoding="utf-8")
+    path.write_text(as_csv(SMALL, "\t", [*ANSWERS, CLASS]), encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 0
     assert read_package(tmp_path / "m.bin").manifest.baseline.categories["gender"].missing == 1
 
@@ -152,11 +156,11 @@ def test_tabs_and_the_features_alone_are_enough(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("one_candidate")
 def test_a_table_with_gaps_can_be_trained_on(tmp_path: Path) -> None:
     """Also where a column has one answer only, which most folds don't see."""
-    rows = [list(row) for row in SMALL]
-    for row in rows[2:]:
-        row[4] = ""
-    for number, row in enumerate(rows[1:]):
-        row[5 + number % 3] = ""
+    rows = [dict(row) for row in SMALL]
+    for row in rows[1:]:
+        row["Screen On Time (hours/day)"] = ""
+    for number, row in enumerate(rows):
+        row[ANSWERS[2 + number % 3]] = ""
     path = tmp_path / "gaps.csv"
     path.write_text(as_csv(rows), encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 0
@@ -169,52 +173,61 @@ def test_a_table_with_gaps_can_be_trained_on(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         (
-            as_csv([row[:3] + row[4:] for row in SMALL]),
+            as_csv(SMALL, titles=without("App Usage Time (min/day)")),
             "missing column 'App Usage Time (min/day)'",
         ),
-        (as_csv([row[:CLASS] for row in SMALL]), "missing column 'User Behavior Class'"),
-        (changed(0, 8, "Shoe Size"), "unknown column 'Shoe Size'"),
-        (changed(0, 8, "Gender"), "column 'Gender' stands there 2 times"),
+        (as_csv(SMALL, titles=without(CLASS)), "missing column 'User Behavior Class'"),
+        (renamed("Age", "Shoe Size"), "unknown column 'Shoe Size'"),
+        (renamed("Age", "Gender"), "column 'Gender' stands there 2 times"),
         (
-            changed(3, 3, "many"),
+            changed(3, "App Usage Time (min/day)", "many"),
             "row 3 (line 4), column 'App Usage Time (min/day)': must be a number from 0 to 1440",
         ),
         (
-            changed(3, 4, "25"),
+            changed(3, "Screen On Time (hours/day)", "25"),
             "row 3 (line 4), column 'Screen On Time (hours/day)': must be a number from 0 to 24",
         ),
         (
-            changed(3, 5, "nan"),
+            changed(3, "Battery Drain (mAh/day)", "nan"),
             "row 3 (line 4), column 'Battery Drain (mAh/day)': must be a number",
         ),
-        (changed(3, 6, "1_0"), "row 3 (line 4), column 'Number of Apps Installed': must be a num"),
         (
-            changed(3, 7, "-1"),
+            changed(3, "Number of Apps Installed", "1_0"),
+            "row 3 (line 4), column 'Number of Apps Installed': must be a num",
+        ),
+        (
+            changed(3, "Data Usage (MB/day)", "-1"),
             "row 3 (line 4), column 'Data Usage (MB/day)': must be a number from",
         ),
         (
-            changed(3, 8, "4.5"),
+            changed(3, "Age", "4.5"),
             "row 3 (line 4), column 'Age': must be a whole number from 0 to 120",
         ),
-        (changed(3, 9, "x" * 101), "row 3 (line 4), column 'Gender': must be text of 1 to 100"),
+        (
+            changed(3, "Gender", "x" * 101),
+            "row 3 (line 4), column 'Gender': must be text of 1 to 100",
+        ),
         (changed(3, CLASS, "6"), "row 3 (line 4), column 'User Behavior Class': must be a whole"),
         (changed(3, CLASS, ""), "row 3 (line 4), column 'User Behavior Class': is missing"),
         (
-            changed(3, 0, SMALL[1][0]),
+            changed(3, "User ID", SMALL[0]["User ID"]),
             "row 3 (line 4), column 'User ID': the same as in row 1 (line 2)",
         ),
         (
-            as_csv([*SMALL[:3], [*SMALL[3][:3], "", "", "", "", "", *SMALL[3][8:]], *SMALL[4:]]),
+            as_csv([*SMALL[:2], SMALL[2] | dict.fromkeys(ANSWERS, ""), *SMALL[3:]]),
             "row 3 (line 4): needs at least one of: app_usage_min_per_day",
         ),
-        (as_csv([*SMALL[:3], SMALL[3][:-1]]), "row 3 (line 4): has 10 cells, the header has 11"),
-        (as_csv(SMALL[:13]), "column 'User Behavior Class' has fewer than 2 classes"),
-        (as_csv([SMALL[0], *SMALL[4:]]), "class 1 has 9 rows; at least 10 are needed"),
         (
-            as_csv([SMALL[0], *([*row[:4], "", *row[5:]] for row in SMALL[1:])]),
+            as_csv(SMALL[:3]).rpartition(",")[0],
+            f"row 3 (line 4): has {len(TITLES) - 1} cells, the header has {len(TITLES)}",
+        ),
+        (as_csv(SMALL[:12]), "column 'User Behavior Class' has fewer than 2 classes"),
+        (as_csv(SMALL[3:]), "class 1 has 9 rows; at least 10 are needed"),
+        (
+            as_csv([row | {"Screen On Time (hours/day)": ""} for row in SMALL]),
             "column 'Screen On Time (hours/day)' has no answers to learn from",
         ),
-        (as_csv(SMALL[:1]), "has a header but no rows"),
+        (as_csv([]), "has a header but no rows"),
         (as_csv(SMALL) + '"61', "line 62: unexpected end of data"),
         ("", "is empty"),
         (" \n\n", "is empty"),
@@ -234,7 +247,7 @@ def test_a_bad_table_is_refused_by_row_line_and_column(
 def test_one_reason_takes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A single fault is said in a line that begins with the program and the file."""
     path = tmp_path / "bad.csv"
-    path.write_text(changed(3, 3, "1441"), encoding="utf-8")
+    path.write_text(changed(3, "App Usage Time (min/day)", "1441"), encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 1
     assert complaint(capsys) == (
         f"train.py: {path}: row 3 (line 4), column 'App Usage Time (min/day)': "
@@ -247,7 +260,7 @@ def test_a_table_without_a_header_is_refused(
 ) -> None:
     """What stands in the first line is called unknown, and what should stand there missing."""
     path = tmp_path / "bad.csv"
-    path.write_text(as_csv(SMALL[1:]), encoding="utf-8")
+    path.write_text(as_csv(SMALL).partition("\n")[2], encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 1
     found = capsys.readouterr().err
     assert "unknown column" in found
@@ -257,8 +270,7 @@ def test_a_table_without_a_header_is_refused(
 def test_many_reasons_are_cut_at_twenty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Sixty faults are said as twenty lines and the number of the others."""
     path = tmp_path / "bad.csv"
-    rows = [SMALL[0], *([*row[:8], "old", *row[9:]] for row in SMALL[1:])]
-    path.write_text(as_csv(rows), encoding="utf-8")
+    path.write_text(as_csv([row | {"Age": "old"} for row in SMALL]), encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 21
@@ -270,9 +282,9 @@ def test_lines_are_counted_where_cells_hold_line_breaks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A row after a cell of two lines is named by the line that an editor shows."""
-    rows = [list(row) for row in SMALL]
-    rows[1][1] = "two\nlines"
-    rows[3][3] = "many"
+    rows = [dict(row) for row in SMALL]
+    rows[0]["Device Model"] = "two\nlines"
+    rows[2]["App Usage Time (min/day)"] = "many"
     path = tmp_path / "bad.csv"
     path.write_text(as_csv(rows), encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 1
@@ -417,7 +429,7 @@ def test_the_old_package_stays_when_the_table_is_bad(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A table that is refused leaves the file that is there byte for byte alone."""
-    small.write_text(changed(3, 3, "many"), encoding="utf-8")
+    small.write_text(changed(3, "App Usage Time (min/day)", "many"), encoding="utf-8")
     output = small.with_name("model.bin")
     output.write_bytes(b"the old package")
     assert train("--data", small, "--output", output) == 1

@@ -24,7 +24,8 @@ from segmentation.schema import RecordValidator
 from segmentation.studies.retail import RETAIL, TRANSACTION
 from segmentation.training import prepare
 from segmentation.training.source import read_source
-from tests.training.shop import (
+from tests.support.shipped import ROOT
+from tests.support.shop import (
     AGGREGATION,
     CATEGORIES,
     GOOD,
@@ -32,10 +33,8 @@ from tests.training.shop import (
     SAMPLE,
     SQL,
     changed,
-    s3,  # noqa: F401  # a fixture
     write_csv,
 )
-from tests.training.tables import ROOT
 
 DIRTY = [
     GOOD,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import pytest
-from moto.server import ThreadedMotoServer
 
 from segmentation.datasets import read_categories
 from segmentation.datasets.history import aggregation_of
 from segmentation.studies.retail import RETAIL, TRANSACTION
-from tests.training.tables import ROOT
+from tests.support.shipped import ROOT
 
 SAMPLE = ROOT / "data" / "retail.csv"
 CATEGORIES = read_categories(ROOT / "data" / "retail_categories.csv")
@@ -34,21 +31,3 @@ def write_csv(path: Path, rows: Sequence[Sequence[str]], header: Sequence[str] =
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
     return path
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run a server that speaks S3 on this machine, and let AWS's variables point to it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield address
-    server.stop()

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 
-from tests.conftest import COMPLETE, wait_until
+from tests.support.records import COMPLETE
+from tests.support.waiting import wait_until
 
 BODY = json.dumps([COMPLETE] * 20)
 HEADERS = {"Content-Type": "application/json"}

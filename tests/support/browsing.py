@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from tests.conftest import ROOT
+from tests.support.shipped import ROOT
+from tests.support.waiting import PATIENCE
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-# A busy machine, and explanations that are loaded when first asked for.
-PATIENCE = 60_000
 PICTURES = ROOT / "build" / "screenshots"
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 """A desktop's window and a phone's."""
@@ -25,7 +21,7 @@ def opened(browser: Browser, address: str, **context: Any) -> Iterator[Page]:
     """Open a page and wait until it is there; its script must not complain."""
     with browser.new_context(**context) as profile:
         page = profile.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(PATIENCE * 1000)  # in milliseconds
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
