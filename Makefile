@@ -56,10 +56,9 @@ lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
 		-c requirements-dev.txt -o requirements.txt
 	$(BIN)/uv pip compile --quiet pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
 
-sbom: build/cyclonedx/.done  ## list what both images install, as CycloneDX, in build
-	for lock in requirements requirements-serve; do \
-		build/cyclonedx/bin/cyclonedx-py requirements $$lock.txt --pyproject pyproject.toml \
-			--output-reproducible --validate -o build/$$lock.cdx.json || exit 1; done
+sbom: $(VENV)/.dev  ## list what is in both images, once they are built (README), as CycloneDX
+	for image in segmentation segmentation-serve; do \
+		$(BIN)/python -m scripts.sbom $$image build/$$image.cdx.json || exit 1; done
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -83,10 +82,4 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.serve
 $(VENV)/.checkov: deploy/requirements-checkov.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
-
-# Of its own: it would hold back what the service's packages may be.
-build/cyclonedx/.done: | $(VENV)/bin/python
-	$(BIN)/python -m venv build/cyclonedx
-	build/cyclonedx/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	@touch $@
