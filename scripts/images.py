@@ -108,11 +108,18 @@ def _contents(tar: tarfile.TarFile) -> tuple[str, list[str]]:
         if "manifest.json" in tar.getnames():
             (described,) = json.load(_opened(tar, "manifest.json"))
             return described["Config"], described["Layers"]
-        (entry,) = json.load(_opened(tar, "index.json"))["manifests"]
-        manifest = json.load(_opened(tar, _blob(entry)))
+        manifest = json.load(_opened(tar, "index.json"))
+        while "manifests" in manifest:
+            (entry,) = filter(_is_image, manifest["manifests"])
+            manifest = json.load(_opened(tar, _blob(entry)))
         return _blob(manifest["config"]), [_blob(layer) for layer in manifest["layers"]]
     except (ValueError, KeyError, TypeError) as error:
         raise ImageError("the archive does not describe one image") from error
+
+
+def _is_image(descriptor: dict[str, Any]) -> bool:
+    """Return whether a manifest is an image's; BuildKit puts attestations beside it."""
+    return bool(descriptor.get("platform", {}).get("os") != "unknown")
 
 
 def _blob(descriptor: dict[str, Any]) -> str:

@@ -334,8 +334,12 @@ def test_what_a_layer_hides_is_not_listed(tmp_path: Path) -> None:
     }
 
 
-def test_both_formats_of_archives_are_read(tmp_path: Path) -> None:
-    """Docker's with `manifest.json`, and OCI's with blobs, of which layers may be compressed."""
+@pytest.mark.parametrize("nested", [False, True])
+def test_both_formats_of_archives_are_read(tmp_path: Path, nested: bool) -> None:
+    """Docker's with `manifest.json`, and OCI's with blobs, of which layers may be compressed.
+
+    BuildKit's have an index below the index, with an attestation beside the image.
+    """
 
     def blob(content: bytes) -> tuple[dict[str, str], Files]:
         digest = hashlib.sha256(content).hexdigest()
@@ -344,9 +348,13 @@ def test_both_formats_of_archives_are_read(tmp_path: Path) -> None:
     config, contents = blob(CONFIG.encode())
     compressed, more = blob(gzip.compress(layer(BASE)))
     manifest, last = blob(json.dumps({"config": config, "layers": [compressed]}).encode())
-    index: Files = {"index.json": json.dumps({"manifests": [manifest]})}
+    blobs = contents | more | last
+    if nested:
+        attestation = {"digest": "sha256:0", "platform": {"os": "unknown"}}
+        manifest, index = blob(json.dumps({"manifests": [manifest, attestation]}).encode())
+        blobs |= index
     archive = tmp_path / "oci.tar"
-    archive.write_bytes(layer(contents | more | last | index))
+    archive.write_bytes(layer(blobs | {"index.json": json.dumps({"manifests": [manifest]})}))
     with opened(str(archive)) as image, opened(saved(tmp_path, BASE)) as same:
         assert document(image) == document(same)
 
