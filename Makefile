@@ -68,10 +68,9 @@ lock: | $(UV)  ## pin the dependencies of pyproject.toml, with hashes (ARGS="--u
 	@$(COMPILE) --group uv -o requirements-uv.txt
 	@$(COMPILE) --group checkov -o deploy/requirements-checkov.txt
 
-sbom: build/cyclonedx/.done  ## list what both images install, as CycloneDX, in build
-	for lock in requirements requirements-serve; do \
-		build/cyclonedx/bin/cyclonedx-py requirements $$lock.txt --pyproject pyproject.toml \
-			--output-reproducible --validate -o build/$$lock.cdx.json || exit 1; done
+sbom: $(VENV)/.dev  ## list what is in both images, once they are built (README), as CycloneDX
+	for image in segmentation segmentation-serve; do \
+		$(BIN)/python -m scripts.sbom $$image build/$$image.cdx.json || exit 1; done
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -121,10 +120,4 @@ $(VENV)/.checkov: deploy/requirements-checkov.txt | $(UV)
 	@echo "make: installing checkov with its $(PACKAGES), once"
 	@$(PYTHON) -m venv --without-pip $(VENV)/checkov
 	@$(INSTALL) --build-constraints $< --python $(VENV)/checkov/bin/python $<
-	@touch $@
-
-# Of its own: it would hold back what the service's packages may be.
-build/cyclonedx/.done: | $(VENV)/bin/python
-	$(BIN)/python -m venv build/cyclonedx
-	build/cyclonedx/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	@touch $@

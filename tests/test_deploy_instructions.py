@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts import aws_cost
 from tests.cloud import running_cloud
 from tests.cloudformation import read_template
 from tests.support.shipped import ROOT
@@ -235,23 +234,3 @@ def test_every_link_within_the_page_leads_to_a_heading() -> None:
         for heading in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= headings
-
-
-def test_the_estimate_is_the_one_that_is_printed() -> None:
-    """With the sizes that the templates have."""
-    assert aws_cost.table() in TEXT
-    full, minimal = TEMPLATES["ecs.yaml"], TEMPLATES["ecs-minimal.yaml"]
-    cpu = full["Parameters"]["Cpu"]["Default"]
-    assert int(cpu) / 1024 == 0.5
-    assert full["Mappings"]["Sizes"][cpu]["Memory"] == "1024"
-    assert full["Parameters"]["MinTasks"]["Default"] == 2
-    task = minimal["Resources"]["TaskDefinition"]["Properties"]
-    assert (int(task["Cpu"]) / 1024, int(task["Memory"]) / 1024) == (0.25, 0.5)
-
-
-def test_the_estimate_adds_up() -> None:
-    """Worked out by hand: 2 * (0.02024 + 0.004445) * 730 for the tasks, and so on."""
-    full = 36.0401 + 14.6 + 22.265 + 0.5 + 0.5
-    minimal = (0.01012 + 0.0022225) * 730 + 3.65 + 0.5
-    assert sum(row[2] for row in aws_cost.rows()) == pytest.approx(full)
-    assert sum(row[3] for row in aws_cost.rows()) == pytest.approx(minimal)
