@@ -21,7 +21,9 @@ import pytest
 from benchmarks.capacity.formula import Assumptions, plan
 from benchmarks.capacity.load import Asked, arrivals, connected, send
 from benchmarks.capacity.measuring import LoadError, kinds, worker
-from tests.conftest import COMPLETE, ROOT, Server
+from tests.support.records import COMPLETE
+from tests.support.servers import Server
+from tests.support.shipped import ROOT
 
 DOCUMENT = (ROOT / "docs" / "capacity.md").read_text()
 PLANS = re.findall(
