@@ -16,12 +16,12 @@ import pytest
 
 from tests.support.locks import (
     PYTHONS,
-    ROOT,
     environment,
     find_closure,
     read_locks,
     read_metadata,
 )
+from tests.support.shipped import ROOT
 
 pytestmark = pytest.mark.installation
 

@@ -19,13 +19,13 @@ from tests.support.locks import (
     MAC,
     PROJECT,
     PYTHONS,
-    ROOT,
     Lock,
     environment,
     find_closure,
     read_locks,
     read_metadata,
 )
+from tests.support.shipped import ROOT
 
 LOCKS = {str(lock.path.relative_to(ROOT)): lock for lock in read_locks()}
 # Their packages are not in this environment: closed by what test_installation.py finds in theirs.

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.locks import PYTHONS, ROOT
+from tests.support.locks import PYTHONS
+from tests.support.shipped import ROOT
 
 TOOLS = ("bash", "dirname", "sed", "seq", "make", "cat")
 

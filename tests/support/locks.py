@@ -17,7 +17,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.shipped import ROOT
+
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -116,9 +117,15 @@ def read_metadata(site_packages: Path | None = None) -> RequirementsOf:
     # The project is not installed; what it calls by its own name are its extras.
     extras = PROJECT["project"]["optional-dependencies"].items()
     required[PROJECT["project"]["name"]] = [
-        f'{requirement} ; extra == "{extra}"' for extra, listed in extras for requirement in listed
+        _with_extra(line, extra) for extra, lines in extras for line in lines
     ]
     return required.get
+
+
+def _with_extra(line: str, extra: str) -> str:
+    requirement, _, marker = line.partition(";")
+    condition = f'extra == "{extra}"'
+    return f"{requirement}; ({marker}) and {condition}" if marker else f"{line}; {condition}"
 
 
 @dataclass
