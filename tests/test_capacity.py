@@ -128,7 +128,7 @@ def test_one_more_server_never_waits_longer(rate: float, servers: int) -> None:
     assert more <= mean_wait(rate, EXPONENTIAL, servers)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(UTILISATIONS, UTILISATIONS, st.integers(1, 4))
 def test_simulated_times_grow_with_the_rate(low: float, high: float, servers: int) -> None:
     """Every request is drawn alike at both rates, only closer together."""
