@@ -69,6 +69,9 @@ accesslog = "-"
 worker_tmp_dir = _memory
 # The workers share the pages of everything that is imported; models are loaded after the fork.
 preload_app = True
+# By default a peer at 127.0.0.1 may say in a header, SCRIPT_NAME, how much of the path is not to be
+# looked at: the service would then see another path than the proxy in front did.
+forwarder_headers = ""
 # It would need a writable home and nobody here talks to it.
 control_socket_disable = True
 

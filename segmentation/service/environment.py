@@ -11,7 +11,9 @@ from typing import Any
 Environment = dict[str, Any]
 
 REQUEST_ID = "segmentation.request_id"
+# The rule that matched, or UNMATCHED.
 ROUTE = "segmentation.route"
+UNMATCHED = "unmatched"
 N_RECORDS = "segmentation.records"
 # Whether the body is one record: pointers then begin at its fields.
 SINGLE = "segmentation.single"

@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
-from segmentation.service.environment import LOG, N_RECORDS, REQUEST_ID, ROUTE, Environment
+from segmentation.service.environment import (
+    LOG,
+    N_RECORDS,
+    REQUEST_ID,
+    ROUTE,
+    UNMATCHED,
+    Environment,
+)
 from segmentation.service.metrics import Metrics
 
 Headers = list[tuple[str, str]]
@@ -77,4 +84,4 @@ def _route(environment: Environment) -> str:
         return known
     request = environment.get("werkzeug.request")
     rule = request.url_rule if request else None
-    return rule.rule if rule else "unmatched"
+    return rule.rule if rule else UNMATCHED
