@@ -20,6 +20,7 @@ from segmentation.service.environment import (
     Environment,
 )
 from segmentation.service.metrics import Metrics
+from segmentation.service.trace import trace
 
 Headers = list[tuple[str, str]]
 
@@ -47,6 +48,7 @@ class Observed:
         """Answer one request."""
         started = perf_counter()
         request_id = environment[REQUEST_ID] = _request_id(environment)
+        line = environment[LOG] = {"request_id": request_id, **trace(environment)}
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             headers.append(("X-Request-ID", request_id))
@@ -55,11 +57,8 @@ class Observed:
             self._metrics.request(
                 environment["REQUEST_METHOD"], route, status[:3], perf_counter() - started
             )
-            environment[LOG] = {
-                "request_id": request_id,
-                "route": route,
-                "records": environment.get(N_RECORDS),
-            }
+            line["route"] = route
+            line["records"] = environment.get(N_RECORDS)
             return start_response(status, headers, exc_info)
 
         return self._app(environment, start)
