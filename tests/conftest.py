@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,13 +129,15 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Server]:
-    """Run the service, as its users do, until the block ends."""
+def serving(
+    folder: Path, command: Sequence[str] = ("predict.py",), **settings: str
+) -> Iterator[Server]:
+    """Run the service, as its users do or as `command` says, until the block ends."""
     port, log = free_port(), folder / "service.log"
     environment = os.environ | {"PORT": str(port)} | settings
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "predict.py"], cwd=ROOT, env=environment, stdout=output, stderr=output
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output
         )
     server = Server(process, port, log)
 

@@ -19,3 +19,5 @@ N_RECORDS = "segmentation.records"
 SINGLE = "segmentation.single"
 # For the access log, which gunicorn writes when the answer has gone out.
 LOG = "segmentation.log"
+# What counts an answer that was cut, called with the environment and the cause.
+ON_CUT = "segmentation.on_cut"

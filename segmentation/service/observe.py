@@ -14,12 +14,14 @@ from typing import Any
 from segmentation.service.environment import (
     LOG,
     N_RECORDS,
+    ON_CUT,
     REQUEST_ID,
     ROUTE,
     UNMATCHED,
     Environment,
 )
 from segmentation.service.metrics import Metrics
+from segmentation.service.progress import Cause
 from segmentation.service.trace import trace
 
 Headers = list[tuple[str, str]]
@@ -49,6 +51,7 @@ class Observed:
         started = perf_counter()
         request_id = environment[REQUEST_ID] = _request_id(environment)
         line = environment[LOG] = {"request_id": request_id, **trace(environment)}
+        environment[ON_CUT] = self._count_cut
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             headers.append(("X-Request-ID", request_id))
@@ -62,6 +65,11 @@ class Observed:
             return start_response(status, headers, exc_info)
 
         return self._app(environment, start)
+
+    def _count_cut(self, environment: Environment, cause: Cause) -> None:
+        """Count an answer that was cut; one that had not begun gets its route for the log."""
+        route = environment[LOG].setdefault("route", _route(environment))
+        self._metrics.cut(route, cause)
 
 
 def _request_id(environment: Environment) -> str:
