@@ -41,6 +41,12 @@ class Metrics:
             buckets=BUCKETS,
             registry=registry,
         )
+        self._cut = Counter(
+            "http_responses_cut",
+            "Answers that were broken off.",
+            ["route", "cause"],
+            registry=registry,
+        )
         answers = Counter(
             "segmentation_answers", "Records answered.", ["study", "segment"], registry=registry
         )
@@ -66,6 +72,10 @@ class Metrics:
         """Count one request; `route` is the rule that matched, not the path."""
         known = method if method in METHODS else "other"
         self._requests(known, route, status).observe(seconds)
+
+    def cut(self, route: str, cause: str) -> None:
+        """Count one answer that was broken off."""
+        self._cut.labels(route, cause).inc()
 
     def answered(self, model: ModelName, answers: Sequence[Answer]) -> Counts:
         """Count answers given by a model, and return the counts of these."""

@@ -56,16 +56,15 @@ class ShortWay:
         """Answer one request."""
         way = self._ways.get(environment["PATH_INFO"])
         if way and environment["REQUEST_METHOD"] == "POST":
-            parts = self._answered(environment, *way)
+            environment[ROUTE], slot = way
+            parts = self._answered(environment, slot)
             if parts:
                 length = str(sum(map(len, parts)))
                 start("200 OK", [("Content-Type", JSON), ("Content-Length", length)])
                 return parts
         return self._app(environment, start)
 
-    def _answered(
-        self, environment: Environment, route: str, slot: ModelSlot
-    ) -> list[bytes] | None:
+    def _answered(self, environment: Environment, slot: ModelSlot) -> list[bytes] | None:
         """Return the answer to a plain request; otherwise None, and the body to be read again."""
         model, length = slot.model, environment.get("CONTENT_LENGTH", "")
         if (
@@ -80,8 +79,6 @@ class ShortWay:
         parts = self._plainly(model, body, environment) if len(body) == int(length) else None
         if parts is None:
             environment["wsgi.input"] = io.BytesIO(body)
-        else:
-            environment[ROUTE] = route
         return parts
 
     def _plainly(self, model: Model, body: bytes, environment: Environment) -> list[bytes] | None:
