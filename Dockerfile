@@ -7,20 +7,20 @@ ARG BASE=python:${PYTHON_VERSION}-slim
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-# The environment itself has no pip.
+# The environment itself has no pip. The locks are complete (tests/test_locks.py): nothing is resolved.
 RUN python -m venv --without-pip /opt/venv
 COPY scripts/slim.py scripts/precompile.py ./
 
 FROM build AS serve-packages
 COPY requirements-serve.txt ./
-RUN pip --python /opt/venv/bin/python install --require-hashes --no-cache-dir --no-compile \
+RUN pip --python /opt/venv/bin/python install --no-deps --require-hashes --no-cache-dir --no-compile \
         -r requirements-serve.txt \
     && python slim.py /opt/venv/lib/python*/site-packages \
     && /opt/venv/bin/python precompile.py
 
 FROM build AS packages
 COPY requirements.txt ./
-RUN pip --python /opt/venv/bin/python install --require-hashes --no-cache-dir --no-compile \
+RUN pip --python /opt/venv/bin/python install --no-deps --require-hashes --no-cache-dir --no-compile \
         -r requirements.txt \
     && python slim.py /opt/venv/lib/python*/site-packages \
     && /opt/venv/bin/python precompile.py

@@ -1,20 +1,29 @@
 # Everything a person does with this project. `make help` lists it.
-# Only Python 3.11 to 3.13 and make have to be there; the rest is set up in .venv.
+# Only make and a Python of a version that pyproject.toml states have to be there; the rest is set
+# up in .venv, from the locks alone: nothing is resolved, whatever the index holds by then.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
-	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+# "11 15" for >=3.11,<3.15.
+MINORS := $(shell sed -nE 's/^requires-python = ">=3\.([0-9]+),<3\.([0-9]+)"$$/\1 \2/p' pyproject.toml)
+LEAST := $(firstword $(MINORS))
+ABOVE := $(lastword $(MINORS))
+# The first one that fits and can make environments, which Debian's needs a package for.
+ifndef PYTHON
+PYTHON := $(shell for python in python3 $$(seq -f 'python3.%g' $$(($(ABOVE) - 1)) -1 $(LEAST)) python; do \
+	"$$python" -c 'import ensurepip, sys; sys.exit(not (3, $(LEAST)) <= sys.version_info < (3, $(ABOVE)))' 2>/dev/null \
 	&& command -v "$$python" && break; done)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
 ARGS ?=
 STUDY ?= all
 # Test files that run at a time; 0 is one after the other, with what they print.
 JOBS ?= 2
 
-.PHONY: help serve train test lint deploy-check bench data repro lock sbom clean
+.PHONY: help serve train test test-install lint deploy-check bench data repro lock sbom clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +44,12 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules and hadolint
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 
+test-install:  ## make fresh environments from the locks, with the oldest and the newest Python here
+	$(MAKE) test ARGS="-m installation -n 0 -s"
+
 deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
-	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml
-	$(BIN)/python -m pytest tests/test_deploy_*.py $(ARGS)
+	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml deploy/github-oidc.yaml
+	$(BIN)/python -m pytest tests/test_deploy_*.py tests/test_workflow.py $(ARGS)
 
 bench: $(VENV)/.dev  ## compare speed with a route that does nothing and with the usual ways
 	$(BIN)/python -m benchmarks.serving $(ARGS)
@@ -49,44 +61,63 @@ data: $(VENV)/.serve  ## write the synthetic samples in data again
 repro: $(VENV)/.dev  ## run the data pipeline of retail (dvc.yaml), as far as something changed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
-lock: $(VENV)/.dev  ## pin the dependencies of pyproject.toml, with hashes
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev -o requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --group checkov -o deploy/requirements-checkov.txt
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra pages --extra train \
-		-c requirements-dev.txt -o requirements.txt
-	$(BIN)/uv pip compile --quiet pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
+lock: | $(UV)  ## pin the dependencies of pyproject.toml, with hashes (ARGS="--upgrade" for the newest)
+	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.txt
+	@$(COMPILE) pyproject.toml --extra pages --extra train -c requirements-dev.txt -o requirements.txt
+	@$(COMPILE) pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
+	@$(COMPILE) --group uv -o requirements-uv.txt
+	@$(COMPILE) --group checkov -o deploy/requirements-checkov.txt
 
-sbom: build/cyclonedx/.done  ## list what both images install, as CycloneDX, in build
-	for lock in requirements requirements-serve; do \
-		build/cyclonedx/bin/cyclonedx-py requirements $$lock.txt --pyproject pyproject.toml \
-			--output-reproducible --validate -o build/$$lock.cdx.json || exit 1; done
+sbom: $(VENV)/.dev  ## list what is in both images, once they are built (README), as CycloneDX
+	for image in segmentation segmentation-serve; do \
+		$(BIN)/python -m scripts.sbom $$image build/$$image.cdx.json || exit 1; done
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# One environment; the development packages come on top of what the service needs.
-$(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 is needed" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+# One environment; the development packages come on top of what the service needs. Environments are
+# made without pip: uv installs what a lock lists, with the hashes that it states, and removes what it
+# does not list. Packages that are built from their source are built with what the lock lists as well.
+COMPILE = $(SETTINGS) $(UV) pip compile --no-config --quiet --universal --python-version 3.$(LEAST) \
+	--fork-strategy fewest --generate-hashes --custom-compile-command "make lock" $(ARGS)
+INSTALL = $(SETTINGS) $(UV) pip sync --require-hashes
+# uv does not read pip's configuration; a company's own index or certificates are usually there.
+SETTINGS = UV_SYSTEM_CERTS=$${UV_SYSTEM_CERTS:-true} UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$( \
+	$(VENV)/uv/bin/pip config list | sed -nE "s/^[a-z:]+\.index-url='(.*)'$$/\1/p" | tail -n 1)}"
+# What a person reads while it works: "count packages" of a lock.
+PACKAGES = $$(grep -c '^[a-z].*==' $<) packages
+
+$(VENV)/bin/python: | $(UV)
+	@$(PYTHON) -m venv --without-pip $(VENV)
 	@# So that joblib.load("model.bin") finds our estimators from whichever folder.
 	@$(BIN)/python -c 'import site, sys; open(site.getsitepackages()[0] + "/segmentation.pth", "w").write(sys.argv[1] + "\n")' "$(CURDIR)"
 
+# In an environment of its own, so that whichever pip Python brought has one package to install.
+$(UV): requirements-uv.txt | $(VENV)/uv/bin/pip
+	@$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--require-hashes -r requirements-uv.txt
+	@touch $@
+
+$(VENV)/uv/bin/pip:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.$(LEAST) to 3.$$(($(ABOVE) - 1)) is needed, with its module venv." \
+		"Debian and Ubuntu: apt install python3-venv; Fedora: dnf install python3; macOS: brew install python;" \
+		"anywhere: uv python install. One that is not on the PATH: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "make: setting up $(VENV) with Python $$($(PYTHON) -c 'import platform; print(platform.python_version())')"
+	@$(PYTHON) -m venv $(VENV)/uv
+
 $(VENV)/.serve: requirements.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "make: installing the $(PACKAGES) of the service, once: 0.8 GB on disk, a minute at most on a fast line"
+	@$(INSTALL) --python $(BIN)/python $<
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.serve
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "make: installing the $(PACKAGES) for development, once: 2 GB on disk"
+	@$(INSTALL) --build-constraints $< --python $(BIN)/python $<
 	@touch $@
 
 # On its own: it pins what others need newer.
-$(VENV)/.checkov: deploy/requirements-checkov.txt | $(VENV)/bin/python
-	$(PYTHON) -m venv $(VENV)/checkov
-	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
-
-# Of its own: it would hold back what the service's packages may be.
-build/cyclonedx/.done: | $(VENV)/bin/python
-	$(BIN)/python -m venv build/cyclonedx
-	build/cyclonedx/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+$(VENV)/.checkov: deploy/requirements-checkov.txt | $(UV)
+	@echo "make: installing checkov with its $(PACKAGES), once"
+	@$(PYTHON) -m venv --without-pip $(VENV)/checkov
+	@$(INSTALL) --build-constraints $< --python $(VENV)/checkov/bin/python $<
 	@touch $@

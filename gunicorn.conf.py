@@ -69,6 +69,11 @@ accesslog = "-"
 worker_tmp_dir = _memory
 # The workers share the pages of everything that is imported; models are loaded after the fork.
 preload_app = True
+# With sendfile a client that stops reading would not be given up, and what was sent not counted.
+sendfile = False
+# By default a peer at 127.0.0.1 may say in a header, SCRIPT_NAME, how much of the path is not to be
+# looked at: the service would then see another path than the proxy in front did.
+forwarder_headers = ""
 # It would need a writable home and nobody here talks to it.
 control_socket_disable = True
 
@@ -80,9 +85,13 @@ def post_fork(server, worker):
 
 def post_worker_init(worker):
     """Get ready before the first request."""
-    catalogue = worker.wsgi.extensions.get("catalogue")  # the benchmark's empty app has none
+    catalogue = worker.app.wsgi().extensions.get("catalogue")  # the benchmark's empty app has none
     if catalogue:
-        catalogue.slot().load()
+        slot = catalogue.slot()
+        slot.load()
+        # Once, by the last of the workers that start together: it is the last line of the start.
+        if slot.model and worker.age == worker.cfg.workers:
+            worker.log.info("ready: open http://localhost:%d/ in a browser", _settings.port)
     # What is there now stays: the collector need not walk through it again. Requests leave no
     # cycles behind, so it need not look after every 700 new objects, either.
     gc.collect()

@@ -1,22 +1,21 @@
-"""How large images are above their base: ``python scripts/image_size.py TAG=LIMIT …``.
+"""How large images are above their base: ``python -m scripts.image_size TAG=LIMIT …``.
 
-Prints the layers of each image, which must have been built here with Docker or buildah, and the
-largest packages in them; ends with 1 if one has more megabytes than its limit: 10⁶ bytes of
+Prints the layers of each image, which must have been built here with Docker, Podman or buildah, and
+the largest packages in them; ends with 1 if one has more megabytes than its limit: 10⁶ bytes of
 uncompressed archive.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
 import tarfile
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import PurePosixPath
 from typing import IO, Any
+
+from scripts.images import ImageError, has_engine, opened, run
 
 BASE = "python:3.13-slim"
 MEGABYTE = 1e6
@@ -39,32 +38,21 @@ class Layer:
     packages: dict[str, int]
 
 
-class SizeError(Exception):
-    """An image could not be looked at; the text is one sentence."""
-
-
 def layers(image: str) -> dict[str, Layer]:
     """Return an image's layers by digest, the lowest first."""
-    with TemporaryDirectory() as folder:
-        archive = Path(folder) / "image.tar"
-        if _with_docker():
-            _run("docker", "save", "--output", str(archive), image)
-        else:
-            _run("buildah", "push", "--quiet", image, f"docker-archive:{archive}")
-        with tarfile.open(archive) as tar:
-            manifest = json.load(_opened(tar, "manifest.json"))[0]
-            config = json.load(_opened(tar, manifest["Config"]))
-            found = [_layer(_opened(tar, name)) for name in manifest["Layers"]]
-    return dict(zip(config["rootfs"]["diff_ids"], found, strict=True))
+    with opened(image) as read:
+        digests = read.config["rootfs"]["diff_ids"]
+        return dict(zip(digests, map(_layer, read.layers()), strict=True))
 
 
 def base_digests() -> set[str]:
     """Return the digests of the layers of the base."""
-    if _with_docker():
-        (found,) = json.loads(_run("docker", "image", "inspect", BASE))
-        return set(found["RootFS"]["Layers"])
-    inspected: Any = json.loads(_run("buildah", "inspect", "--type", "image", BASE))
-    return set(inspected["OCIv1"]["rootfs"]["diff_ids"])
+    for engine in ("docker", "podman"):
+        if has_engine(engine):
+            (inspected,) = json.loads(run(engine, "image", "inspect", BASE))
+            return set(inspected["RootFS"]["Layers"])
+    image: Any = json.loads(run("buildah", "inspect", "--type", "image", BASE))
+    return set(image["OCIv1"]["rootfs"]["diff_ids"])
 
 
 def report(image: str, limit: int) -> bool:
@@ -96,26 +84,6 @@ def _package(parts: tuple[str, ...]) -> str:
     return "/".join(parts[:2])
 
 
-def _opened(tar: tarfile.TarFile, name: str) -> IO[bytes]:
-    file = tar.extractfile(name)
-    if file is None:
-        raise SizeError(f"the archive of the image has no {name}")
-    return file
-
-
-def _with_docker() -> bool:
-    if not shutil.which("docker"):
-        return False
-    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SizeError(f"{' '.join(command[:2])}: {done.stderr.strip().splitlines()[-1]}")
-    return done.stdout
-
-
 def main(arguments: list[str]) -> int:
     """Report on each image."""
     asked = [one.rpartition("=") for one in arguments]
@@ -124,7 +92,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         small = [report(tag, int(limit)) for tag, _, limit in asked]
-    except (OSError, SizeError) as error:
+    except (OSError, ImageError) as error:
         print(f"image_size: {error}", file=sys.stderr)
         return 2
     return 0 if all(small) else 1

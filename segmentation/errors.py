@@ -84,3 +84,7 @@ class DataError(SegmentationError):
         self.source = source
         self.reasons = tuple(reasons)
         super().__init__(f"{source}: {'; '.join(self.reasons)}")
+
+
+class MissingError(DataError):
+    """There is no such file or object, which is known for certain."""

@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 
 from segmentation.runtime import Model
 from segmentation.schema import Record
@@ -25,6 +26,19 @@ from tests.support.shipped import MODEL, MODELS_DIR, PACKAGES, SHIPPED, STUDIES,
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+# The same code gets the same verdict, however busy the machine is. To look for new examples:
+# ``pytest --hypothesis-profile=explore``.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+settings.register_profile("explore", settings.get_profile("steady"), derandomize=False)
+settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,6 +26,8 @@ import pytest
 
 from scripts.image_size import base_digests
 from scripts.image_size import layers as layers_of
+from scripts.images import opened
+from scripts.sbom.document import document
 from segmentation.runtime import Model
 from tests.support.load import Load
 from tests.support.records import ORDERS
@@ -61,6 +63,26 @@ print(json.dumps({
     "changeable": [path for path in ours if writable_by_others(path)],
     "writable": [path for path in below("/")
         if not os.path.islink(path) and os.access(path, os.W_OK)],
+}))
+"""
+# Every package and distribution, by the image's own tools.
+INVENTORY = """
+import importlib.metadata, json, os, pathlib, platform, subprocess
+query = ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\\n"]
+lines = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
+distributions, wheels = set(), []
+for folder, folders, names in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(folder, name) not in (
+        "/proc", "/sys", "/dev")]
+    wheels += [name for name in names if name.endswith(".whl")]
+    for name in folders + names:
+        if name.endswith((".dist-info", ".egg-info")):
+            found = importlib.metadata.PathDistribution(pathlib.Path(folder, name))
+            distributions.add((found.metadata["Name"], found.version))
+print(json.dumps({
+    "debian": [line.split()[1:] for line in lines if line.startswith("installed ")],
+    "python": [*distributions, *(wheel.split("-")[:2] for wheel in wheels)],
+    "cpython": platform.python_version(),
 }))
 """
 TEMPORARY = ("/tmp", "/var/tmp", "/run/lock", "/dev/shm")
@@ -454,6 +476,30 @@ def test_it_is_small_enough(engine: Docker | StandIn, target: str) -> None:
     assert "app/segmentation" in code.packages
     assert sum(layer.n_bytes for layer in (code, models)) < 10e6
     assert sum(layer.n_bytes for layer in layers) <= LIMITS[target] * 1e6
+
+
+def test_the_bill_of_materials_is_what_is_in_it(
+    engine: Docker | StandIn, either: Container
+) -> None:
+    """Every package of Debian, every distribution and CPython; each says its licence."""
+    inside = json.loads(_run_or_fail(engine.inside(either, ["python", "-c", INVENTORY])))
+    with opened(TAGS[either.target]) as image:
+        components = json.loads(document(image))["components"]
+
+    def listed(kind: str) -> list[dict[str, Any]]:
+        return [part for part in components if part.get("purl", "").startswith(f"pkg:{kind}/")]
+
+    def versions(kind: str) -> list[tuple[str, str]]:
+        return sorted((part["name"], part["version"]) for part in listed(kind))
+
+    assert versions("deb") == sorted(map(tuple, inside["debian"]))
+    assert versions("pypi") == sorted(set(map(tuple, inside["python"])))
+    assert versions("generic") == [("CPython", inside["cpython"])]
+    packages = [*listed("deb"), *listed("pypi"), *listed("generic")]
+    assert [part["name"] for part in packages if not part.get("licenses")] == []
+    (ours,) = [part for part in components if part["type"] == "application"]
+    assert ours["version"] == "dev"
+    assert "/app/model.bin" in {part["name"] for part in ours["components"]}
 
 
 def test_user_owns_nothing(facts: dict[str, Any]) -> None:

@@ -24,13 +24,13 @@ from segmentation.runtime import Model
 from tests.support.records import COMPLETE, LOWER_CASE, without_some_usage
 from tests.support.servers import Server, serving
 from tests.support.shipped import ROOT, sample_records
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 
 @contextmanager
 def connection(server: Server) -> Iterator[socket.socket]:
     """Open a connection to the service."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as sock:
         yield sock
 
 
@@ -173,7 +173,7 @@ def test_silent_connections_do_not_stop_the_service(server: Server) -> None:
     try:
         started = time.monotonic()
         assert server.post(COMPLETE).status == 200
-        assert time.monotonic() - started < 4  # gunicorn's own worker takes 25 seconds and more
+        assert time.monotonic() - started < 20  # gunicorn's own worker takes 25 seconds and more
     finally:
         for sock in silent:
             sock.close()
@@ -186,9 +186,8 @@ def test_a_client_that_stops_in_the_middle_gives_its_thread_back(tmp_path: Path)
             with connection(server) as sock:
                 sock.sendall(half)
                 assert server.post(COMPLETE).status == 200
-        lines = server.log_lines()
-        assert any("gave up a client" in str(one.get("message")) for one in lines)
-        assert not any(one["level"] == "error" for one in lines)
+        wait_until(lambda: "gave up a client" in server.log.read_text())
+        assert not any(line["level"] == "error" for line in server.log_lines())
 
 
 def counted(server: Server) -> int:
@@ -251,7 +250,7 @@ def test_sigterm_ends_with_0_and_drops_no_answer(tmp_path: Path) -> None:
             server.process.send_signal(signal.SIGTERM)
             statuses = {future.result().status for future in futures}
         assert statuses == {200}
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert not any(one["level"] == "error" for one in server.log_lines())
 
 
@@ -271,16 +270,17 @@ def test_sigterm_drops_nobody_who_has_connected(tmp_path: Path) -> None:
         for client in clients:
             with client:
                 assert client.makefile("rb").readline().startswith(b"HTTP/1.1 200")
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def test_a_hangup_serves_the_model_file_as_it_is_now(tmp_path: Path, model_file: Path) -> None:
     """Without an error in between, and the folder of counters is removed in the end."""
     package = read_package(model_file)
-    folders = set(Path("/dev/shm").glob("segmentation-metrics-*"))
     with serving(tmp_path, MODEL_PATH=str(model_file)) as server:
         changed = package.manifest.model_copy(update={"version": "another"})
         write_package(model_file, replace(package, manifest=changed))
+        folders = folders_of_counters(server)
+        assert len(folders) == 1
         server.process.send_signal(signal.SIGHUP)
 
         def version() -> object:
@@ -289,7 +289,17 @@ def test_a_hangup_serves_the_model_file_as_it_is_now(tmp_path: Path, model_file:
             return json.loads(reply.body)["model"]["version"]
 
         wait_until(lambda: {version() for _ in range(8)} == {"another"})
-    assert set(Path("/dev/shm").glob("segmentation-metrics-*")) == folders
+        wait_until(lambda: folders_of_counters(server) == folders)
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+def folders_of_counters(server: Server) -> set[Path]:
+    """Return where the workers keep their counters: in files that they have mapped."""
+    files: list[Path] = []
+    for worker in psutil.Process(server.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # one that a reload has ended meanwhile
+            files += [Path(mapped.path) for mapped in worker.memory_maps()]
+    return {file.parent for file in files if file.parent.name.startswith("segmentation-metrics-")}
 
 
 def test_workers_end_cleanly(tmp_path: Path) -> None:
@@ -322,7 +332,7 @@ def test_a_setting_that_cannot_be_used_ends_the_start_with_one_line() -> None:
     environment = os.environ | {"WEB_CONCURRENCY": "many"}
     done = subprocess.run(
         [sys.executable, "predict.py"], cwd=ROOT, env=environment, capture_output=True, text=True,
-        check=False, timeout=60,
+        check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 1
     assert len((done.stdout + done.stderr).strip().splitlines()) == 1

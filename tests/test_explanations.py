@@ -68,7 +68,7 @@ def sendable(study: str) -> st.SearchStrategy[Record]:
 
 
 @pytest.mark.parametrize("study", STUDIES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_base_and_contributions_add_up_to_the_output(study: str, data: st.DataObject) -> None:
     """For anything that a record may hold, complete, incomplete or indirect."""

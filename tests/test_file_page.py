@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browsing import SIZES, keep_picture, opened
+from tests.support.browsing import SIZES, opened
 from tests.support.servers import Server, serving
 from tests.support.shipped import ROOT, STUDIES
 
@@ -390,12 +390,10 @@ def test_scoring_can_be_cancelled(server: Server, browser: Browser, long_file: b
         assert "MB, read as UTF-8" in page.locator("#file-read").inner_text()
         page.get_by_role("button", name="Score the file").click()
         page.wait_for_function("() => document.querySelector('#file-bar progress')?.value > 0")
-        keep_picture(page, "file-progress-wide-light")
         page.get_by_role("button", name="Cancel").click()
         page.wait_for_selector("#file-fault .info")
         assert "nothing was kept" in page.locator("#file-fault").inner_text()
         expect(page.locator("#file-results")).to_be_hidden()
-        keep_picture(page, "file-cancelled-wide-light")
         choose(page, b"apps_installed\n64\n")
         score(page)
         assert len(in_grid(page)) == 1
@@ -451,22 +449,21 @@ def scheme(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_every_state_is_accessible_and_fits(
     server: Server, browser: Browser, size: str, scheme: str
 ) -> None:
-    """Axe finds nothing, nothing is wider than the window, and pictures are kept of each."""
+    """Axe finds nothing, and nothing is wider than the window."""
     address = f"{server.url}/pages/mobile/file"
     with opened(browser, address, viewport=SIZES[size], color_scheme=scheme) as page:
         page.wait_for_selector("#file-rows", state="attached")
-        _look(page, f"file-empty-{size}-{scheme}")
+        _look(page)
         choose(page, good_and_bad("mobile").replace(b"Screen On Time (hours/day)", b"Screen"))
         for summary in page.locator("summary").all():
             summary.click()
-        _look(page, f"file-preview-{size}-{scheme}")
+        _look(page)
         score(page)
         in_grid(page)
-        _look(page, f"file-results-{size}-{scheme}")
+        _look(page)
 
 
-def _look(page: Page, name: str) -> None:
+def _look(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    keep_picture(page, name)
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []

@@ -8,7 +8,7 @@ import pytest
 import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -30,14 +30,14 @@ SPECIAL = f"{WITH_TRANSACTIONS}|{WIDE}|{FILES}"
 
 
 @SCHEMA.exclude(path_regex=f"{OF_STUDIES}|{FILES}").parametrize()
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000)
 def test_every_request_is_answered_as_documented(case: schemathesis.Case) -> None:
     """Valid ones are accepted, others refused, and all answers are of the documented shape."""
     case.call_and_validate()
 
 
 @SCHEMA.include(path_regex=OF_STUDIES).exclude(path_regex=SPECIAL).parametrize()
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 def test_every_request_to_a_study_is_answered_as_documented(case: schemathesis.Case) -> None:
     """The routes are the same; what differs is what a record of the study may hold."""
     case.call_and_validate()
@@ -46,8 +46,6 @@ def test_every_request_to_a_study_is_answered_as_documented(case: schemathesis.C
 @SCHEMA.include(path_regex=WIDE).parametrize()
 @settings(
     max_examples=150,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
     phases=[Phase.generate, Phase.shrink],
 )
 def test_every_request_to_explain_many_columns_is_answered_as_documented(
@@ -58,7 +56,7 @@ def test_every_request_to_explain_many_columns_is_answered_as_documented(
 
 
 @SCHEMA.include(path_regex=WITH_TRANSACTIONS).parametrize()
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 def test_every_request_with_transactions_is_answered_as_documented(
     case: schemathesis.Case,
 ) -> None:
@@ -67,7 +65,7 @@ def test_every_request_with_transactions_is_answered_as_documented(
 
 
 @SCHEMA.include(path_regex=FILES).parametrize()
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 def test_every_file_is_answered_as_documented(case: schemathesis.Case) -> None:
     """Whatever text it holds."""
     case.call_and_validate(excluded_checks=[positive_data_acceptance])

@@ -14,30 +14,30 @@ import pytest
 from tests.support.load import Load
 from tests.support.servers import free_port, serving
 from tests.support.shipped import ROOT
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
-# Far from the default of GRACEFUL_TIMEOUT, 25.
-SOON = 10
+# No worker is ended by it before the test has given up.
+NEVER = str(round(PATIENCE * 10))
 
 
 def test_every_request_that_was_accepted_is_answered(tmp_path: Path) -> None:
     """Whatever the load: sent requests get whole answers, later clients are refused."""
-    with serving(tmp_path) as server:
+    with serving(tmp_path, GRACEFUL_TIMEOUT=NEVER) as server:
         load = Load(server.port)
         with load.running():
             server.process.send_signal(signal.SIGTERM)
-            assert server.process.wait(SOON) == 0
+            assert server.process.wait(PATIENCE) == 0
     assert set(load.ends) == {"answered", "refused"}
     assert load.ends["refused"] == 18
 
 
 def test_silent_clients_do_not_hold_up_the_end(tmp_path: Path) -> None:
     """Connections on which nothing was ever sent are closed after a second."""
-    with serving(tmp_path) as server:
+    with serving(tmp_path, GRACEFUL_TIMEOUT=NEVER) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
         server.get("/livez")  # behind them in the queue
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(SOON) == 0
+        assert server.process.wait(PATIENCE) == 0
         for one in silent:
             one.close()
 
@@ -47,18 +47,19 @@ def test_it_can_be_stopped_while_it_starts(tmp_path: Path, line: str) -> None:
     """A worker that is told to stop before it listens to signals does stop."""
     log = tmp_path / "log"
     environment = os.environ | {"PORT": str(free_port()), "WEB_CONCURRENCY": "4"}
+    environment["GRACEFUL_TIMEOUT"] = NEVER
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "predict.py"], cwd=ROOT, env=environment, stdout=output, stderr=output
         )
     wait_until(lambda: line in log.read_text())
     process.terminate()
-    assert process.wait(SOON) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_it_can_be_stopped_before_it_has_begun() -> None:
     """While it imports it has a handler: process 1 of a container would not hear otherwise."""
-    environment = os.environ | {"PORT": str(free_port())}
+    environment = os.environ | {"PORT": str(free_port()), "GRACEFUL_TIMEOUT": NEVER}
     process = subprocess.Popen([sys.executable, "predict.py"], cwd=ROOT, env=environment)
     bit = 1 << (signal.SIGTERM - 1)
 
@@ -69,4 +70,4 @@ def test_it_can_be_stopped_before_it_has_begun() -> None:
 
     wait_until(caught)
     process.terminate()
-    assert process.wait(SOON) == 0
+    assert process.wait(PATIENCE) == 0

@@ -34,8 +34,9 @@ from tests.support.explaining import (
 from tests.support.keys import key_pair
 from tests.support.problems import problem
 from tests.support.records import COMPLETE
-from tests.support.servers import serving
+from tests.support.servers import Server, serving
 from tests.support.shipped import MODEL, MODELS_DIR, PACKAGES, SHIPPED, STUDIES
+from tests.support.waiting import wait_until
 
 GOLDEN = {
     study: [one.record for one in read_package(path).manifest.golden]
@@ -331,19 +332,24 @@ def test_each_study_is_loaded_on_its_first_use(loaded: Callable[[], list[str]]) 
 
 def test_a_worker_starts_with_the_default_study_only(tmp_path: Path) -> None:
     """By the log of a real one: others follow when they are asked for."""
+    path = "/studies/household/predict"
     with serving(tmp_path, WEB_CONCURRENCY="1") as server:
 
-        def messages() -> list[str]:
-            lines = [str(one.get("message")) for one in server.log_lines()]
-            return [one.split()[2] for one in lines if one.startswith("model loaded: ")]
+        def names_loaded() -> list[str]:
+            lines = [str(line.get("message")) for line in server.log_lines()]
+            return [line.split()[2] for line in lines if line.startswith("model loaded: ")]
 
         assert server.post(COMPLETE).status == 200
-        assert messages() == ["mobile"]
-        path = "/studies/household/predict"
+        wait_until(lambda: "/predict" in routes_of(server))
+        assert names_loaded() == ["mobile"]
         assert server.post(GOLDEN["household"][0], path).status == 200
-        assert messages() == ["mobile", "household"]
-        routes = [one.get("route") for one in server.log_lines()]
-        assert "/studies/<study>/predict" in routes
+        wait_until(lambda: "/studies/<study>/predict" in routes_of(server))
+        assert names_loaded() == ["mobile", "household"]
+
+
+def routes_of(server: Server) -> list[object]:
+    """Return the routes in the access log; a line follows its answer, and earlier lines precede."""
+    return [line.get("route") for line in server.log_lines()]
 
 
 class _Touch:

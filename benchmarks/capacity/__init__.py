@@ -1,4 +1,4 @@
-"""How many tasks a rate of requests needs: measured service times, a queueing model, a calculator.
+"""How many tasks a rate of requests needs: a generator of load, what one core answers, a formula.
 
-``python -m benchmarks.capacity`` lists its commands; docs/capacity.md says what comes of them.
+``python -m benchmarks.capacity`` lists the commands; docs/capacity.md says what follows from them.
 """

@@ -2,8 +2,8 @@
 
 A closed loop, wrk's, sends the next request when the one before was answered: while the service
 is slow it asks less, and what others would have waited is nowhere in its figures. Here arrivals are
-Poisson, and a latency counts from the moment at which a request was due. Nothing here knows what a
-queue is; that is in ``queueing``.
+Poisson, and a latency counts from the moment at which a request was due. What a load costs the
+service is not measured here; that is in ``measuring``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import gc
 import random
 import select
 import socket
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,8 +60,6 @@ class Outcome:
         From the moment at which a request was due to the last byte of its answer.
     answers : list of float
         From the moment at which it was sent.
-    lags : list of float
-        How late the generator itself looked at each due request. It is part of the latencies.
     seconds : float
         From the first due request to the last answer.
     failed : int
@@ -73,7 +70,6 @@ class Outcome:
 
     latencies: list[float] = field(default_factory=list)
     answers: list[float] = field(default_factory=list)
-    lags: list[float] = field(default_factory=list)
     seconds: float = 0.0
     failed: int = 0
     received: int = 0
@@ -90,15 +86,14 @@ class Connection:
 
 
 @contextmanager
-def connected(port: int, number: int, pause: float = 0.0) -> Iterator[list[Connection]]:
-    """Open connections to a service of this machine, with a pause after each, for a while."""
+def connected(port: int, number: int) -> Iterator[list[Connection]]:
+    """Open connections to a service of this machine, until the block ends."""
     connections = []
     try:
         for _ in range(number):
             sock = socket.create_connection(("127.0.0.1", port))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connections.append(Connection(sock))
-            time.sleep(pause)
         yield connections
     finally:
         for connection in connections:
@@ -145,7 +140,6 @@ class _Generator:
             due = start + offset
             while (now := perf_counter()) < due:
                 self._receive(due - now)
-            self._outcome.lags.append(now - due)
             self._waiting.append(due)
             self._dispatch()
         while self._n_busy or self._waiting:

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from segmentation.aggregation import TYPES, Aggregation, aggregate_file
-from segmentation.datasets.sources import check_headers, file_digest, is_parquet, local
+from segmentation.datasets.addresses import local
+from segmentation.datasets.sources import check_headers, file_digest, is_parquet
 from segmentation.datasets.transactions import (
     Validation,
     carried_report,

@@ -1,19 +1,15 @@
-"""Where tables are and what kind of file they are: local paths and ``s3://`` addresses.
-
-An object is copied to a temporary file first: one reader for both, and a digest of what was read.
-"""
+"""What kind of file a table is, and what its header says. Where it is, is in ``addresses``."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from segmentation.datasets.addresses import check_readable
 from segmentation.errors import DataError
 from segmentation.schema import Schema
 from segmentation.schema.headers import separator_of
@@ -22,64 +18,6 @@ if TYPE_CHECKING:
     import duckdb
 
 _PIECE = 1 << 20
-
-
-@contextmanager
-def local(source: str | Path) -> Iterator[Path]:
-    """Give a readable local file with the content of `source` until the block ends.
-
-    Parameters
-    ----------
-    source : str or Path
-        A path, or an address like ``s3://bucket/key``; the usual AWS variables say where and with
-        which rights, ``AWS_ENDPOINT_URL`` included.
-
-    Raises
-    ------
-    DataError
-        If there is no such file or object, or it can't be read.
-    """
-    if not str(source).startswith("s3://"):
-        _check_readable(Path(source))
-        yield Path(source)
-        return
-    with TemporaryDirectory(prefix="segmentation-") as folder:
-        copy = Path(folder) / Path(str(source)).name
-        _copy_object(str(source), copy)
-        yield copy
-
-
-def _check_readable(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise DataError(str(path), ["is empty"])
-    except FileNotFoundError:
-        raise DataError(str(path), ["there is no such file"]) from None
-    except IsADirectoryError:
-        raise DataError(str(path), ["is a directory, not a file"]) from None
-    except PermissionError:
-        raise DataError(str(path), ["no permission to read it"]) from None
-    except OSError as error:
-        raise DataError(str(path), [f"cannot be read: {error.strerror}"]) from None
-
-
-def _copy_object(address: str, copy: Path) -> None:
-    import s3fs  # type: ignore[import-untyped]
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-    )
-
-    try:
-        s3fs.S3FileSystem(skip_instance_cache=True).get_file(address, str(copy))
-    except FileNotFoundError:
-        raise DataError(address, ["there is no such object"]) from None
-    except PermissionError:
-        raise DataError(address, ["no permission to read it"]) from None
-    except (BotoCoreError, ClientError, OSError) as error:
-        raise DataError(address, [f"cannot be read: {type(error).__name__}"]) from None
-    _check_readable(copy)
 
 
 def file_digest(path: Path) -> str:
@@ -200,7 +138,7 @@ def read_categories(path: Path) -> tuple[tuple[str, str], ...]:
     DataError
         If the file can't be read or a line isn't such a pair.
     """
-    _check_readable(path)
+    check_readable(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header, *rows = ([cell.strip() for cell in row] for row in csv.reader(file) if row)

@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from segmentation.aggregation import MEMORY_LIMIT
-from segmentation.datasets.sources import check_headers, file_digest, local, scan
+from segmentation.datasets.addresses import local
+from segmentation.datasets.sources import check_headers, file_digest, scan
 from segmentation.errors import DataError
 from segmentation.schema import Column, Schema
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT

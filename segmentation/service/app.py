@@ -16,6 +16,7 @@ from segmentation.service.pages import Pages, pages_routes
 from segmentation.service.routes import routes
 from segmentation.service.settings import Settings
 from segmentation.service.short_way import ShortWay
+from segmentation.service.target import CanonicalTargets
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -47,5 +48,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(pages_routes())
     pages = Pages(app.wsgi_app, catalogue, settings)
     short_way = ShortWay(pages, catalogue, metrics, settings)
-    app.wsgi_app = Observed(short_way, metrics)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = Observed(CanonicalTargets(short_way), metrics)  # type: ignore[assignment,method-assign]
     return app

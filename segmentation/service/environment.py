@@ -11,9 +11,13 @@ from typing import Any
 Environment = dict[str, Any]
 
 REQUEST_ID = "segmentation.request_id"
+# The rule that matched, or UNMATCHED.
 ROUTE = "segmentation.route"
+UNMATCHED = "unmatched"
 N_RECORDS = "segmentation.records"
 # Whether the body is one record: pointers then begin at its fields.
 SINGLE = "segmentation.single"
 # For the access log, which gunicorn writes when the answer has gone out.
 LOG = "segmentation.log"
+# What counts an answer that was cut, called with the environment and the cause.
+ON_CUT = "segmentation.on_cut"

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
-from segmentation.service.environment import LOG, N_RECORDS, REQUEST_ID, ROUTE, Environment
+from segmentation.runtime.answers import Answer, ModelName
+from segmentation.service.environment import (
+    LOG,
+    N_RECORDS,
+    ON_CUT,
+    REQUEST_ID,
+    ROUTE,
+    UNMATCHED,
+    Environment,
+)
 from segmentation.service.metrics import Metrics
+from segmentation.service.progress import Cause
+from segmentation.service.trace import trace
 
 Headers = list[tuple[str, str]]
 
@@ -40,6 +51,8 @@ class Observed:
         """Answer one request."""
         started = perf_counter()
         request_id = environment[REQUEST_ID] = _request_id(environment)
+        line = environment[LOG] = {"request_id": request_id, **trace(environment)}
+        environment[ON_CUT] = self._count_cut
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             headers.append(("X-Request-ID", request_id))
@@ -48,14 +61,29 @@ class Observed:
             self._metrics.request(
                 environment["REQUEST_METHOD"], route, status[:3], perf_counter() - started
             )
-            environment[LOG] = {
-                "request_id": request_id,
-                "route": route,
-                "records": environment.get(N_RECORDS),
-            }
+            line["route"] = route
+            line["records"] = environment.get(N_RECORDS)
             return start_response(status, headers, exc_info)
 
         return self._app(environment, start)
+
+    def _count_cut(self, environment: Environment, cause: Cause) -> None:
+        """Count an answer that was cut; one that had not begun gets its route for the log."""
+        route = environment[LOG].setdefault("route", _route(environment))
+        self._metrics.cut(route, cause)
+
+
+def note_answers(
+    environment: Environment, metrics: Metrics, model: ModelName, answers: Sequence[Answer]
+) -> None:
+    """Count answers, and add the counts to the line of the access log; long ones come in parts."""
+    counts = metrics.answered(model, answers)
+    line = environment.setdefault(LOG, {})
+    line["answered"] = line.get("answered", 0) + counts["answered"]
+    line["unsure"] = line.get("unsure", 0) + counts["unsure"]
+    warnings = line.setdefault("warnings", {})
+    for code, count in counts["warnings"].items():
+        warnings[code] = warnings.get(code, 0) + count
 
 
 def _request_id(environment: Environment) -> str:
@@ -77,4 +105,4 @@ def _route(environment: Environment) -> str:
         return known
     request = environment.get("werkzeug.request")
     rule = request.url_rule if request else None
-    return rule.rule if rule else "unmatched"
+    return rule.rule if rule else UNMATCHED

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from segmentation.runtime import Model
@@ -17,6 +18,7 @@ from segmentation.service.body import JSON, is_object, received
 from segmentation.service.catalogue import Catalogue
 from segmentation.service.environment import N_RECORDS, ROUTE, Environment
 from segmentation.service.metrics import Metrics
+from segmentation.service.observe import note_answers
 from segmentation.service.routes import OF_STUDY, PREDICT, encoded_answers
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
@@ -54,16 +56,15 @@ class ShortWay:
         """Answer one request."""
         way = self._ways.get(environment["PATH_INFO"])
         if way and environment["REQUEST_METHOD"] == "POST":
-            parts = self._answered(environment, *way)
+            environment[ROUTE], slot = way
+            parts = self._answered(environment, slot)
             if parts:
                 length = str(sum(map(len, parts)))
                 start("200 OK", [("Content-Type", JSON), ("Content-Length", length)])
                 return parts
         return self._app(environment, start)
 
-    def _answered(
-        self, environment: Environment, route: str, slot: ModelSlot
-    ) -> list[bytes] | None:
+    def _answered(self, environment: Environment, slot: ModelSlot) -> list[bytes] | None:
         """Return the answer to a plain request; otherwise None, and the body to be read again."""
         model, length = slot.model, environment.get("CONTENT_LENGTH", "")
         if (
@@ -78,8 +79,6 @@ class ShortWay:
         parts = self._plainly(model, body, environment) if len(body) == int(length) else None
         if parts is None:
             environment["wsgi.input"] = io.BytesIO(body)
-        else:
-            environment[ROUTE] = route
         return parts
 
     def _plainly(self, model: Model, body: bytes, environment: Environment) -> list[bytes] | None:
@@ -87,7 +86,8 @@ class ShortWay:
         if records is None:
             return None
         try:
-            parts = encoded_answers(model, records, self._metrics, single=is_object(body))
+            note = partial(note_answers, environment, self._metrics)
+            parts = encoded_answers(model, records, note, single=is_object(body))
         except Exception:  # noqa: BLE001  # Flask's route meets it again and says what it means
             return None
         environment[N_RECORDS] = len(records)

@@ -12,6 +12,9 @@ in HTML and writes the client's address and what it sent into the log.
 
 A request that the kernel has accepted is answered, though the worker is told to stop: gunicorn
 resets what it has not begun to read. And a worker that is told so before it can listen does stop.
+
+An answer that the worker can't bring to its end, because it has to go, is broken off and logged:
+gunicorn's master kills the worker, and with it the thread that would have written the line.
 """
 
 from __future__ import annotations
@@ -22,9 +25,11 @@ import signal
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from queue import SimpleQueue
+from threading import Timer
 from typing import Any
 
 from gunicorn.http import errors
@@ -32,6 +37,7 @@ from gunicorn.workers import gthread
 from werkzeug.http import HTTP_STATUS_CODES
 
 from segmentation.service import problems
+from segmentation.service.environment import Environment
 from segmentation.service.observe import new_request_id
 from segmentation.service.settings import Settings
 
@@ -47,6 +53,8 @@ _STATUSES = {
 
 # Seconds that a stopping worker waits for what clients are about to send.
 _LAST_WAIT = 1.0
+# Seconds of the last ones that it has, to write down what it could not finish.
+_TO_WRITE = 1.0
 
 
 class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
@@ -61,6 +69,7 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
     """
 
     sockets: list[Any]
+    wsgi: Any
     unheard: SimpleQueue[int] | None = None
 
     def init_signals(self) -> None:
@@ -69,6 +78,36 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         while self.unheard and not self.unheard.empty():
             if self.unheard.get_nowait() in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 self.alive = False
+
+    def load_wsgi(self) -> None:
+        """Load the app, and tell the log of every request that goes to it."""
+        super().load_wsgi()
+        self._app, self.wsgi = self.wsgi, self._answer
+
+    def _answer(self, environment: Environment, start_response: Any) -> Iterable[bytes]:
+        """Call the app; `start_response` is a method of gunicorn's response."""
+        self.log.begin(environment, start_response.__self__)
+        try:
+            answer: Iterable[bytes] = self._app(environment, start_response)
+        except BaseException:
+            self.log.end(environment, "error")
+            raise
+        return answer
+
+    def run(self) -> None:
+        """Serve until the worker is told to stop; then nothing is left without a line."""
+        super().run()
+        self.log.cut("stopping")
+
+    def handle_quit(self, sig: Any, frame: Any) -> None:
+        """Stop at once."""
+        self.log.cut("stopping")
+        super().handle_quit(sig, frame)
+
+    def handle_abort(self, sig: Any, frame: Any) -> None:
+        """Stop because the master has not heard from this worker for too long."""
+        self.log.cut("error")
+        super().handle_abort(sig, frame)
 
     def init_process(self) -> None:
         """Read the one setting that concerns connections."""
@@ -92,6 +131,7 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
+        self._cut_in_time()
         deadline = time.monotonic() + _LAST_WAIT
         for listener in self.sockets:
             while select.select([listener], [], [], 0)[0] and time.monotonic() < deadline:
@@ -100,6 +140,13 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         self.sockets = []
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
+
+    def _cut_in_time(self) -> None:
+        """Cut what is still being answered before the master kills this worker."""
+        seconds = self.cfg.graceful_timeout
+        timer = Timer(max(seconds - _TO_WRITE, seconds / 2), self.log.cut, ["stopping"])
+        timer.daemon = True
+        timer.start()
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Go on with a connection; one that waits while the worker stops is asked again."""

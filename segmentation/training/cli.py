@@ -14,8 +14,9 @@ from segmentation.errors import DataError, SegmentationError, TrainingError
 from segmentation.studies import DEFAULT_STUDY, STUDIES
 from segmentation.study import Study
 from segmentation.training import report
-from segmentation.training.identity import Before, read_before
+from segmentation.training.identity import Before, continuable, read_named
 from segmentation.training.learn import learn
+from segmentation.training.output import check_output, delivered, read_replaced
 from segmentation.training.pack import Run, pack
 from segmentation.training.sound import check_study
 from segmentation.training.source import Source, has_sample, read_source
@@ -50,8 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", metavar="FILE", help="what to train on (default: the synthetic sample)")
     add("--categories", type=Path, metavar="FILE",
         help="product categories, for studies of transactions")  # fmt: skip
-    add("--output", type=Path, metavar="FILE",
-        help=f"default: model.bin for {DEFAULT_STUDY}, models/NAME.bin for others")  # fmt: skip
+    add("--output", metavar="FILE", help="where the package goes, also s3://BUCKET/KEY; "
+        f"default: model.bin for {DEFAULT_STUDY}, models/NAME.bin for others")  # fmt: skip
+    add("--before", metavar="FILE", help="package whose segments go on under their names, also "
+        "s3://BUCKET/KEY; default: the one that is replaced")  # fmt: skip
     add("--grid", choices=grids, default="quick",
         help="quick: seconds; full, for mobile: 1,080 candidates, 5 hours")  # fmt: skip
     add("--seed", type=_seed, default=42, metavar="N", help="default: %(default)s")
@@ -74,8 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.study == ALL and (options.data or options.output or options.categories):
-        parser.error(f"--data, --categories and --output need one --study, not {ALL}")
+    of_one = (options.data, options.output, options.categories, options.before)
+    if options.study == ALL and any(of_one):
+        parser.error(f"--data, --categories, --output and --before need one --study, not {ALL}")
+    if options.before and options.new_names:
+        parser.error("--before and --new-names contradict each other")
     everything = [name for name, study in STUDIES.items() if has_sample(study)]
     chosen = everything if options.study == ALL else [options.study]
     status = 0
@@ -109,16 +115,17 @@ def _complain(text: str) -> None:
 
 
 def _train(options: argparse.Namespace, study: Study) -> None:
-    output = options.output or default_output(study)
-    _check_output(output)
+    output = options.output or str(default_output(study))
+    check_output(output)
     if options.sign:
         sign(b"Is this a key?", options.sign)
     if study.grids and options.grid not in study.grids:
         raise TrainingError(f"the study {study.name} has no grid {options.grid}")
     check_study(study)
+    named = _named(options, study)
     study, source = read_source(study, options.data, options.categories)
     report.heading(study, source, options.grid)
-    before = _before(options, study, source, output)
+    before = _before(options, study, source, output, named)
     with report.progress(study) as callbacks:
         learned = learn(
             study, source, options.grid, options.seed, before=before, callbacks=callbacks
@@ -127,18 +134,35 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     package = pack(run)
     if options.compare:
         _compare(run)
-    write_package(output, package, options.sign)
-    report.results(package.manifest, output)
-    _track(package, output)
+    with delivered(output) as path:
+        write_package(path, package, options.sign)
+        size, said = path.stat().st_size, track(package.manifest, path, os.environ)
+    report.results(package.manifest, output, size)
+    if said:
+        report.say(said)
+
+
+def _named(options: argparse.Namespace, study: Study) -> Package | None:
+    """Read the package that is named as the one to continue, before anything takes long."""
+    if not options.before:
+        return None
+    if not study.naming:
+        raise TrainingError(f"--before: the segments of {study.name} come with its data")
+    return read_named(options.before, os.environ.get("MODEL_PUBLIC_KEY"))
 
 
 def _before(
-    options: argparse.Namespace, study: Study, source: Source, output: Path
+    options: argparse.Namespace, study: Study, source: Source, output: str, named: Package | None
 ) -> Before | None:
     """Return the model whose segments go on, and say so if there is none."""
     if not study.naming or options.new_names:
         return None
-    before, reason = read_before(output, study, synthetic=source.synthetic)
+    if named:
+        before, reason = continuable(named, study, synthetic=source.synthetic)
+        if reason:
+            raise TrainingError(f"--before {options.before}: {reason}")
+        return before
+    before, reason = read_replaced(output, study, synthetic=source.synthetic)
     if reason:
         report.say(f"Segments are named by the rules: {reason}.")
     return before
@@ -157,22 +181,6 @@ def _compare(run: Run) -> None:
         report.comparison(compare(run.learned.X, run.learned.y, run.seed))
 
 
-def _track(package: Package, output: Path) -> None:
-    said = track(package.manifest, output, os.environ)
-    if said:
-        report.say(said)
-
-
 def default_output(study: Study) -> Path:
     """Return where the service looks for a study's package."""
     return Path("model.bin" if study.name == DEFAULT_STUDY else f"models/{study.name}.bin")
-
-
-def _check_output(path: Path) -> None:
-    """Find out before the work, not after it, that its result has no place to go."""
-    if path.is_dir():
-        raise TrainingError(f"--output {path}: is a directory")
-    if not path.parent.is_dir():
-        raise TrainingError(f"--output {path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise TrainingError(f"--output {path}: no permission to write to {path.parent}")

@@ -1,4 +1,4 @@
-"""Who the segments were before: names that go on from the package that a new one replaces.
+"""Who the segments were before: names that go on from the package before.
 
 The package's own scorer says where the model before puts the records of today; nothing of it is
 unpickled. The matching itself is in ``lineage``.
@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from segmentation.artifact import Package, open_session, read_package
 from segmentation.artifact.manifest import Fate, Lineage
-from segmentation.errors import PackageError
+from segmentation.datasets.addresses import local
+from segmentation.errors import PackageError, TrainingError
 from segmentation.estimators import Floats
 from segmentation.study import Study
 from segmentation.training.lineage import match, rename, transitions
 from segmentation.training.naming import Named
+
+NOTHING_BEFORE = "there is no model before it"
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ def read_before(path: Path, study: Study, *, synthetic: bool) -> tuple[Before | 
     path : Path
     study : Study
     synthetic : bool
-        Whether the new model learns from the synthetic sample: segments of real customers do not
-        continue those of made-up ones.
+        Whether the new model learns from the synthetic sample.
 
     Returns
     -------
@@ -85,11 +87,44 @@ def read_before(path: Path, study: Study, *, synthetic: bool) -> tuple[Before | 
         Why there is nothing to continue, in a sentence; empty where there is.
     """
     if not path.exists():
-        return None, "there is no model before it"
+        return None, NOTHING_BEFORE
     try:
         package = read_package(path)
     except PackageError as error:
         return None, f"the model before it cannot be read ({error})"
+    return continuable(package, study, synthetic=synthetic)
+
+
+def read_named(address: str, public_key: str | None) -> Package:
+    """Read the package that somebody has named as the one to continue: it has to be good.
+
+    Parameters
+    ----------
+    address : str
+        A path or an ``s3://`` address.
+    public_key : str or None
+        If given, the package must be signed with its private key.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or object, or it can't be read.
+    TrainingError
+        If it is not a package, is damaged, or not trusted.
+    """
+    with local(address) as path:
+        try:
+            return read_package(path, public_key)
+        except PackageError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            raise TrainingError(f"--before {address}: {reason}") from None
+
+
+def continuable(package: Package, study: Study, *, synthetic: bool) -> tuple[Before | None, str]:
+    """Return what a new model continues of a package, or None and why it can't; see `read_before`.
+
+    Segments of real customers do not continue those of made-up ones.
+    """
     manifest = package.manifest
     features = [column.name for column in study.schema.features]
     if manifest.study != study.name or manifest.scorer.features != features:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -63,7 +62,7 @@ def progress(study: Study) -> Iterator[list[Any]]:
     yield [ProgressBar(max_propagation_depth=0)]
 
 
-def results(manifest: Manifest, path: Path) -> None:
+def results(manifest: Manifest, output: str, size: int) -> None:
     """Print what was found, how well it answers and where it is."""
     if manifest.clusters:
         _clusters(manifest, manifest.clusters)
@@ -79,7 +78,7 @@ def results(manifest: Manifest, path: Path) -> None:
         say(f"  {name.rsplit('__', 1)[-1]} = {value}")
     for caveat in manifest.caveats:
         say(f"Note: {caveat}")
-    say(f"{path}: model {manifest.version}, {path.stat().st_size / 1e6:.2f} MB")
+    say(f"{output}: model {manifest.version}, {size / 1e6:.2f} MB")
 
 
 def _table(title: str, *columns: str) -> RichTable:

@@ -1,4 +1,4 @@
-"""What tests of the pages share: pages opened in Chromium, and pictures of them."""
+"""What tests of the pages share: pages opened in Chromium."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.support.shipped import ROOT
 from tests.support.waiting import PATIENCE
 
-PICTURES = ROOT / "build" / "screenshots"
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 """A desktop's window and a phone's."""
 
@@ -22,6 +20,7 @@ def opened(browser: Browser, address: str, **context: Any) -> Iterator[Page]:
     with browser.new_context(**context) as profile:
         page = profile.new_page()
         page.set_default_timeout(PATIENCE * 1000)  # in milliseconds
+        expect.set_options(timeout=PATIENCE * 1000)
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
@@ -29,9 +28,3 @@ def opened(browser: Browser, address: str, **context: Any) -> Iterator[Page]:
         page.wait_for_selector("main h1")
         yield page
         assert not faults
-
-
-def keep_picture(page: Page, name: str) -> None:
-    """Write a picture of all of a page to where builds leave what they make."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)

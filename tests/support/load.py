@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 
 from tests.support.records import COMPLETE
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 BODY = json.dumps([COMPLETE] * 20)
 HEADERS = {"Content-Type": "application/json"}
@@ -39,11 +39,11 @@ class Load:
         wait_until(lambda: self.ends["answered"] > 100)
         yield
         for thread in self._threads:
-            thread.join(60)
+            thread.join(PATIENCE)
 
     def _ask(self, kept: bool) -> None:
         while True:
-            with closing(HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
+            with closing(HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)) as connection:
                 try:
                     connection.connect()
                 except OSError:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,13 +86,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, root: Path = ROOT, **settings: str) -> Iterator[Server]:
-    """Run the service that lies in `root`, until the block ends; its log is in `folder`."""
+def serving(
+    folder: Path,
+    root: Path = ROOT,
+    command: Sequence[str] = ("predict.py",),
+    **settings: str,
+) -> Iterator[Server]:
+    """Run the service that lies in `root`, until the block ends; its log is in `folder`.
+
+    It is started as its users start it, or as `command` says: what Python is told to run.
+    """
     port, log = free_port(), folder / "service.log"
     environment = os.environ | {"PORT": str(port)} | settings
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "predict.py"], cwd=root, env=environment, stdout=output, stderr=output
+            [sys.executable, *command], cwd=root, env=environment, stdout=output, stderr=output
         )
     server = Server(process, port, log)
 

@@ -384,7 +384,7 @@ def test_a_prior_is_not_needed_for_what_the_space_fills_in() -> None:
     np.testing.assert_array_equal(model.predict_proba(gaps), model.predict_proba(other))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     k=st.integers(2, 5),

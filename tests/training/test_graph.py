@@ -99,7 +99,7 @@ def same(found: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("parts", list(product(SPACES, ["", "prior"], OUTLOOKS)), ids="-".join)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 100_000), k=st.integers(2, 5), data=st.data())
 def test_centroids_answer_alike(
     parts: tuple[str, str, str], seed: int, k: int, data: st.DataObject
@@ -126,7 +126,7 @@ def test_centroids_answer_alike(
     assert not found[OUTLOOK][:, missing].any()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 100_000), k=st.integers(2, 5))
 def test_classifiers_of_labels_answer_alike(seed: int, k: int) -> None:
     """A forest that learned from copies, as a whole; and a linear model of two or more classes."""

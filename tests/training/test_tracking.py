@@ -176,7 +176,7 @@ def failure(manifest: Manifest, environment: Mapping[str, str], package: Path = 
     """Return the sentence of a run that could not be tracked; there is one, of one line."""
     start = time.monotonic()
     sentence = track(manifest, package, environment)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # MLflow itself tries for minutes
     assert sentence is not None
     assert "\n" not in sentence
     return sentence

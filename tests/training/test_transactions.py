@@ -136,7 +136,7 @@ CELLS = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.fixed_dictionaries({n: st.sampled_from(c) for n, c in CELLS.items()})))
 def test_counts_add_up_whatever_the_dirt(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]

@@ -1,0 +1,109 @@
+"""Warnings, against ranges that are worked out by hand: half as much again as a segment's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from segmentation.artifact import Manifest
+from segmentation.artifact.manifest import Baseline, NumberBaseline, NumberProfile
+from segmentation.runtime import Model
+from segmentation.runtime.doubts import Doubts
+
+APPS, AGE = "apps_installed", "age"
+TRAINED = NumberBaseline(minimum=-90, maximum=120, mean=0, deciles=[0.0] * 9, missing=0)
+
+
+def learned(manifest: Manifest, column: str, *ranges: tuple[float, float]) -> Manifest:
+    """Return a model card of as many segments, with their lowest and highest answers to one."""
+    segments = [
+        segment.model_copy(
+            update={
+                "numbers": {column: NumberProfile(mean=0, minimum=low, maximum=high, index=None)},
+            }
+        )
+        for segment, (low, high) in zip(manifest.segments, ranges, strict=False)
+    ]
+    baseline = Baseline(numbers={column: TRAINED}, categories=manifest.baseline.categories)
+    return manifest.model_copy(update={"segments": segments, "baseline": baseline})
+
+
+def doubted(manifest: Manifest, column: str, value: float, segment: int) -> list[tuple[str, str]]:
+    """Return fields and codes of the warnings about one answer, in a record of a segment."""
+    numbers = [value if one.name == column else None for one in manifest.record.numbers]
+    found = Doubts(manifest).find({}, numbers, segment, 0)
+    return [(str(doubt["field"]), doubt["code"]) for doubt in found]
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (-60, True),  # the lowest segment is open below, and ends at -60 / 1.5
+        (-40, True),
+        (-39.9, False),
+        (-30.1, False),
+        (-30, True),  # the second one: -20 * 1.5 to -15 / 1.5
+        (-10, True),
+        (-9.9, False),
+        (7.9, False),
+        (8, True),  # the third one: 12 / 1.5 to 20 * 1.5
+        (30, True),
+        (30.1, False),
+        (39.9, False),
+        (40, True),  # the highest one begins at 60 / 1.5 and is open above
+        (119, True),
+    ],
+)
+def test_a_range_is_half_as_wide_again_on_either_side_of_zero(
+    model: Model, value: float, fits: bool
+) -> None:
+    """Away from zero a limit is multiplied, towards it divided; outer segments have one limit."""
+    manifest = learned(model.manifest, APPS, (-80, -60), (-20, -15), (12, 20), (60, 90))
+    assert doubted(manifest, APPS, value, 3 if value < 0 else 0) == (
+        [] if fits else [(APPS, "contradiction")]
+    )
+
+
+def test_an_answer_that_fits_the_segment_is_not_the_one_that_contradicts(model: Model) -> None:
+    """Where two answers fit no segment together, the one that the answer ignored is named."""
+    manifest = learned(model.manifest, APPS, (0, 10), (60, 90))
+    other = {"battery_drain_mah_per_day": manifest.segments[0].numbers[APPS]}
+    segments = [
+        segment.model_copy(update={"numbers": segment.numbers | profile})
+        for segment, profile in zip(
+            manifest.segments,
+            [other, {"battery_drain_mah_per_day": manifest.segments[1].numbers[APPS]}],
+            strict=True,
+        )
+    ]
+    baseline = manifest.baseline.model_copy(
+        update={"numbers": dict.fromkeys([APPS, *other], TRAINED)}
+    )
+    manifest = manifest.model_copy(update={"segments": segments, "baseline": baseline})
+    answers = {APPS: 70.0, "battery_drain_mah_per_day": 5.0}
+    numbers = [answers.get(column.name) for column in manifest.record.numbers]
+    for segment, field in ((0, APPS), (1, "battery_drain_mah_per_day")):
+        (doubt,) = Doubts(manifest).find({}, numbers, segment, 0)
+        assert (doubt["field"], doubt["code"]) == (field, "contradiction")
+
+
+@pytest.mark.parametrize(
+    ("value", "outside"), [(-90, False), (-90.1, True), (120, False), (120.1, True)]
+)
+def test_the_training_range_holds_its_limits(model: Model, value: float, outside: bool) -> None:
+    """And context, as age is, contradicts nothing."""
+    manifest = learned(model.manifest, AGE, (20, 30), (60, 70))
+    assert doubted(manifest, AGE, value, 0) == ([(AGE, "outside_training")] if outside else [])
+
+
+def test_what_was_never_answered_in_training_is_not_outside(model: Model) -> None:
+    """There is no range that it could be outside of."""
+    manifest = learned(model.manifest, AGE, (20, 30), (60, 70))
+    assert doubted(manifest, APPS, 1e6, 0) == []
+
+
+def test_only_a_record_without_any_defining_answer_is_indirect(model: Model) -> None:
+    """With one of the five it rests on something."""
+    doubts = Doubts(model.manifest)
+    numbers = [None] * len(model.manifest.record.numbers)
+    assert [doubt["code"] for doubt in doubts.find({}, numbers, 0, 5)] == ["indirect"]
+    assert doubts.find({}, numbers, 0, 4) == []
