@@ -35,8 +35,8 @@ class Pace:
     patience : float
         Seconds for which the answer may fail to come.
     limit : float
-        Seconds that a change may take. CloudFormation gives a service three hours, and three more to
-        go back.
+        Seconds that a change may take. CloudFormation gives a service three hours, and three more
+        to go back.
     """
 
     interval: float = 5.0
