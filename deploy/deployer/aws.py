@@ -46,13 +46,24 @@ class Aws:
             connect_timeout=10, read_timeout=60, retries={"mode": "standard"}, tcp_keepalive=True
         )
 
+    def check_access(self) -> None:
+        """Find out whether anything can be asked at all.
+
+        Raises
+        ------
+        QuestionError
+            If not: no region, no credentials, or no way to AWS.
+        """
+        with asking("no access to AWS"):
+            _ = self.cloudformation  # needs a region; the next does not
+            self.sts.get_caller_identity()["Account"]
+
     def __getattr__(self, service: str) -> Any:
         """Return the client of a service: ``aws.ecs``."""
         if service not in self._clients:
-            with asking(f"a client of {service}"):
-                self._clients[service] = boto3.client(
-                    service, region_name=self._region, config=self._config
-                )
+            self._clients[service] = boto3.client(
+                service, region_name=self._region, config=self._config
+            )
         return self._clients[service]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deployer import change, images
-from deployer.aws import Aws, asking
+from deployer.aws import Aws
 from deployer.change import State
 from deployer.errors import ArgumentsError, NotStartedError
 from deployer.operation import Operation, Pace
@@ -24,8 +24,7 @@ def deploy(request: Request, aws: Aws, pace: Pace) -> None:
         If what was asked for does not run afterwards.
     """
     request.check()
-    with asking("no access to AWS"):
-        aws.sts.get_caller_identity()["Account"]
+    aws.check_access()
     before = _find_or_make(request, aws, pace)
     tag = _provide_image(request, aws, before)
     if request.options.dry_run:

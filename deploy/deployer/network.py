@@ -52,7 +52,10 @@ def check_exposure(cidr: str, *, encrypted: bool) -> None:
     encrypted : bool
         Whether the stack has a certificate.
     """
-    prefix = ipaddress.IPv4Interface(cidr).network.prefixlen
+    try:
+        prefix = ipaddress.IPv4Interface(cidr).network.prefixlen
+    except ValueError:
+        raise ArgumentsError(f"AllowedCidr={cidr}, which the stack has, is no IPv4 range") from None
     if prefix < WIDEST_PLAIN and not encrypted:
         raise ArgumentsError(
             f"AllowedCidr={cidr} is wider than /{WIDEST_PLAIN} and opens plain HTTP to much of the "

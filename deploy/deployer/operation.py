@@ -95,8 +95,8 @@ class Operation:
             If it is not known whether it did.
         """
         try:
-            call(StackName=self._name, ClientRequestToken=self.token, **arguments)
-        except FAILURES as error:
+            call(StackName=self._name, ClientRequestToken=self.token, **arguments)["StackId"]
+        except (*FAILURES, LookupError) as error:
             if not is_refusal(error) and self.was_accepted():
                 return True
             if "No updates are to be performed" in str(error):

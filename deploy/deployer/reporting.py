@@ -18,5 +18,5 @@ def would(step: str | Sequence[str]) -> None:
 
 
 def _print(line: str) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # gone, closed, or not made for such letters
         print(line, flush=True)  # noqa: T201  # the program's own output

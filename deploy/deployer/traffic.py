@@ -72,7 +72,7 @@ class TestTraffic:
         with asking(f"writing the verdict {name}"):
             self._aws.ssm.put_parameter(
                 Name=name, Value=self._verdicts[name], Type="String", Overwrite=True
-            )
+            )["Version"]
         self._written.add(name)
 
     def _passes(self, stack: Stack) -> bool:

@@ -210,7 +210,8 @@ def test_a_look_that_fails_is_repeated(
 
     assert place.deploy(plan=plan) == 0, capsys.readouterr().err
     assert stage.verdicts == ["passed"]
-    assert next(failures, None) is None
+    # A verdict whose answer is lost was written: then the first look was enough.
+    assert next(failures, None) is None or (operation, fault) == ("PutParameter", "dropped after")
 
 
 def interrupted(stage: Stage, times: int) -> Plan:
@@ -270,9 +271,9 @@ def test_the_reason_is_the_first_failure_of_this_update(
     def plan(number: int, call: Call, forward: Forward) -> Answer:
         updates = [made for made in place.proxy.calls if made.operation == "UpdateStack"]
         if call.operation == "UpdateStack":
-            forward()
+            answer = forward()
             stage._go_back()
-            return Answer(200, b"<UpdateStackResponse/>")
+            return answer
         if call.operation != "DescribeStackEvents":
             return stage(number, call, forward)
         events = [event("1", "Service", "UPDATE_FAILED", "earlier", "an old reason")]
