@@ -18,7 +18,6 @@ from segmentation.training import cli
 from segmentation.training.identity import Before
 from tests.support.keys import key_pair
 from tests.support.shipped import MODELS_DIR, PACKAGES, ROOT
-from tests.support.shop import s3  # noqa: F401  # a fixture
 
 SHIPPED = MODELS_DIR / "household.bin"
 VERSION = read_package(SHIPPED).manifest.version

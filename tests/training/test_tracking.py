@@ -274,8 +274,9 @@ def test_tracking_locally_is_silent_and_leaves_the_host_alone(tmp_path: Path) ->
         for name, value in os.environ.items()
         if not name.startswith(("MLFLOW_", "PYTEST_", "GIT_", "DO_NOT_"))
     }
+    deprecated = "ignore:codecs.open() is deprecated:DeprecationWarning"  # MLflow, Python 3.14
     found = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, str(MODEL)],
+        [sys.executable, "-W", "error", "-W", deprecated, "-c", PROGRAM, str(MODEL)],
         cwd=tmp_path,
         env=clean | {"PYTHONPATH": str(ROOT), "CI": ""},
         capture_output=True,
