@@ -352,7 +352,7 @@ def test_checkov_is_asked_what_the_make_target_asks() -> None:
 
 def test_shellcheck_has_nothing_to_say() -> None:
     """About any script of ours."""
-    scripts = [ROOT / "deploy/deploy.sh", ROOT / "scripts/install-test-tools"]
+    scripts = [ROOT / ".ci/run", ROOT / "scripts/install-test-tools"]
     linter = Path(sys.executable).with_name("shellcheck")
     done = subprocess.run([linter, *scripts], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
