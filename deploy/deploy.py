@@ -70,14 +70,17 @@ def main(
         return _fail(2, "Python 3.11 or newer is needed")
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        from deployer.deployment import Deployment, Options
+        from deployer.aws import Aws
+        from deployer.deployment import deploy
         from deployer.errors import DeploymentError
         from deployer.operation import Pace as DefaultPace
+        from deployer.request import Options, Request
     except ModuleNotFoundError as error:
         return _fail(2, f"{error.name} is not installed; {PACKAGES}")
     try:
         with _interruptible():
-            Deployment(Options(**options), os.environ, root, pace or DefaultPace()).run()
+            request = Request(Options(**options), os.environ, root)
+            deploy(request, Aws(os.environ.get("AWS_REGION")), pace or DefaultPace())
     except DeploymentError as error:
         return _fail(error.status, str(error))
     except KeyboardInterrupt:

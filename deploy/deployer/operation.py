@@ -26,16 +26,22 @@ _CONSEQUENCES = ("creation cancelled", "update cancelled", "deletion cancelled")
 
 @dataclass(frozen=True)
 class Pace:
-    """How often a stack is asked about, and for how long the answer may fail to come.
+    """How often a stack is asked about, and for how long.
 
     Attributes
     ----------
-    interval, patience : float
-        Seconds.
+    interval : float
+        Seconds between two questions.
+    patience : float
+        Seconds for which the answer may fail to come.
+    limit : float
+        Seconds that a change may take. CloudFormation gives a service three hours, and three more
+        to go back.
     """
 
     interval: float = 5.0
     patience: float = 60.0
+    limit: float = 7 * 3600.0
 
 
 class RefusedError(NotStartedError):
@@ -151,17 +157,18 @@ class Operation:
         UnknownOutcomeError
             If nothing can be found out for longer than the patience lasts.
         """
+        end = time.monotonic() + self._pace.limit
         deadline = time.monotonic() + self._pace.patience
         interval = min(1.0, self._pace.interval)
         while True:
             try:
                 stack = self._look()
-                if stack.in_progress:
-                    deadline = time.monotonic() + self._pace.patience
-                    on_progress(stack)
-                elif self._ended_in(stack.status):
+                if not stack.in_progress and self._ended_in(stack.status):
                     return stack
-                problem = QuestionError(f"the stack is in {stack.status}, without an event of it")
+                problem = QuestionError(f"the stack is in {stack.status}")
+                if stack.in_progress and time.monotonic() < end:
+                    on_progress(stack)  # which may take minutes
+                    deadline = time.monotonic() + self._pace.patience
             except QuestionError as error:
                 problem = error
             if time.monotonic() > deadline:

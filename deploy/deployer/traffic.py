@@ -8,7 +8,6 @@ the outputs ``TestUrl`` and ``VerdictParameter`` have no such hook, and nothing 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 from deployer.aws import Aws, asking
 from deployer.errors import QuestionError
@@ -52,7 +51,7 @@ class TestTraffic:
         if not prefix or "ClusterName" not in stack.outputs:
             return
         try:
-            for revision in self._waiting_revisions(stack.outputs["ClusterName"]):
+            for revision in self._waiting_revisions(stack):
                 self._decide(stack, f"{prefix.rstrip('/')}/{revision.rpartition('/')[2]}")
         except QuestionError as error:
             if str(error) != self._problem:
@@ -91,26 +90,28 @@ class TestTraffic:
             say(f"{self.complaint}; they get none")
         return self.complaint is None
 
-    def _waiting_revisions(self, cluster: str) -> Iterator[str]:
-        """Yield the ARNs of the revisions that wait for a verdict."""
-        with asking(f"the deployments of {cluster}"):
-            deployments = []
-            for service in self._aws.ecs.list_services(cluster=cluster)["serviceArns"]:
-                answer = self._aws.ecs.list_service_deployments(
+    def _waiting_revisions(self, stack: Stack) -> list[str]:
+        """Return the ARNs of the revisions that wait for a verdict."""
+        cluster = stack.outputs["ClusterName"]
+        with asking(f"the deployments in {cluster}"):
+            deployments = [
+                deployment["serviceDeploymentArn"]
+                for service in self._services(stack, cluster)
+                for deployment in self._aws.ecs.list_service_deployments(
                     cluster=cluster, service=service, status=["IN_PROGRESS"]
-                )
-                deployments += [
-                    deployment["serviceDeploymentArn"]
-                    for deployment in answer["serviceDeployments"]
-                ]
+                )["serviceDeployments"]
+            ]
             if not deployments:
-                return
-            described = self._aws.ecs.describe_service_deployments(
-                serviceDeploymentArns=deployments
-            )["serviceDeployments"]
-            waiting = [
+                return []
+            answer = self._aws.ecs.describe_service_deployments(serviceDeploymentArns=deployments)
+            return [
                 deployment["targetServiceRevision"]["arn"]
-                for deployment in described
+                for deployment in answer["serviceDeployments"]
                 if deployment.get("lifecycleStage") == _WAITING
             ]
-        yield from waiting
+
+    def _services(self, stack: Stack, cluster: str) -> list[str]:
+        """Return the stack's service; while it is made, its name is in no output yet."""
+        if "ServiceName" in stack.outputs:
+            return [stack.outputs["ServiceName"]]
+        return list(self._aws.ecs.list_services(cluster=cluster)["serviceArns"])

@@ -169,10 +169,16 @@ def test_a_service_that_cannot_be_asked_is_taken_back(
 def test_what_runs_already_is_not_deployed_again(
     place: Place, stack: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is asked all the same."""
+    """CloudFormation says so, in words that moto does not know; the service is asked anyway."""
     stack.put_image(OLD, MANIFEST)
-    (place.checkout / "deploy/ecs-minimal.yaml").write_text(SMALL.read_text())
-    assert place.deploy("--tag", OLD) == 0
+
+    def plan(_number: int, call: Call, forward: Forward) -> Answer:
+        if call.operation != "UpdateStack":
+            return forward()
+        error = "<Code>ValidationError</Code><Message>No updates are to be performed.</Message>"
+        return Answer(400, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode())
+
+    assert place.deploy("--tag", OLD, plan=plan) == 0
     assert f"nothing to change: {OLD} runs already" in capsys.readouterr().out
 
 
@@ -397,7 +403,9 @@ def test_the_world_may_connect_over_https_and_only_then(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also if the certificate is taken away later, and the range is not mentioned."""
-    certificate = "CertificateArn=arn:aws:acm:us-east-1:123456789012:certificate/1"
+    acm = place.account.cloud.client("acm")
+    arn = acm.request_certificate(DomainName="a.example", ValidationMethod="DNS")["CertificateArn"]
+    certificate = f"CertificateArn={arn}"
     assert place.deploy(certificate, "AllowedCidr=0.0.0.0/0", template="") == 0
     place.forget_builds()
     assert "wider than /8" in refused(place, capsys, "--full", "CertificateArn=")
@@ -567,7 +575,8 @@ def test_no_region_and_no_credentials_are_said(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     environment = {"PATH": str(Path(sys.executable).parent), "AWS_EC2_METADATA_DISABLED": "true"}
     command = [sys.executable, ROOT / "deploy/deploy.py", "--tag", "x", "--dry-run"]
-    for settings, word in [({}, "region"), ({"AWS_REGION": "us-east-1"}, "credentials")]:
+    key = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    for settings, word in [(key, "region"), ({"AWS_REGION": "us-east-1"}, "credentials")]:
         done = subprocess.run(
             command, env=environment | settings, capture_output=True, text=True, check=False
         )

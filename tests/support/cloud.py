@@ -53,8 +53,11 @@ class Cloud:
 
     def network(self) -> dict[str, str]:
         """Return the parameters that say where a stack goes: the default VPC, two subnets."""
-        (vpc,) = self.client("ec2").describe_vpcs()["Vpcs"]
-        subnets = self.client("ec2").describe_subnets()["Subnets"]
+        ec2 = self.client("ec2")
+        default = [{"Name": "is-default", "Values": ["true"]}]
+        (vpc,) = ec2.describe_vpcs(Filters=default)["Vpcs"]
+        inside = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+        subnets = ec2.describe_subnets(Filters=inside)["Subnets"]
         names = sorted(subnet["SubnetId"] for subnet in subnets)
         return {"VpcId": vpc["VpcId"], "Subnets": ",".join(names[:2])}
 

@@ -21,7 +21,7 @@ from tests.support.shipped import ROOT
 STACK = "segmentation"
 CIDR = "AllowedCidr=203.0.113.7/32"
 SMALL = ROOT / "tests/support/small.yaml"
-FAST = Pace(interval=0.02, patience=0.3)
+FAST = Pace(interval=0.02, patience=0.3, limit=60)
 """The account on this machine is done with a change before it answers."""
 
 
@@ -71,7 +71,7 @@ def commit(checkout: Path, text: str) -> str:
     """Change the image; return the first twelve digits of the revision."""
     (checkout / "hello").write_text(text)
     git(checkout, "add", "--all")
-    git(checkout, "commit", "--quiet", "--message", text)
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message", text)
     return git(checkout, "rev-parse", "HEAD")[:12]
 
 
