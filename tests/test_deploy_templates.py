@@ -187,7 +187,8 @@ def test_sizes_are_sold_by_fargate() -> None:
 
 REFUSED = [
     "203.0.113.7/0", "1.2.3.4/1", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/7", "10.0.0.0/33",
-    "10.0.0.0/08", "256.0.0.0/8", "10.0.0.300/32", "10.0.0/8", "10.0.0.0", "10.0.0.0/", "::/0", "",
+    "10.0.0.0/08", "01.0.0.0/8", "010.0.0.0/8", "256.0.0.0/8", "10.0.0.300/32",
+    "10.0.0/8", "10.0.0.0", "10.0.0.0/", "::/0", "",
     "0.0.0.0/00", "00.0.0.0/0", "0.0.0.0/0,10.0.0.0/8", "10.0.0.0/8\n",
 ]  # fmt: skip
 
@@ -352,7 +353,7 @@ def test_checkov_is_asked_what_the_make_target_asks() -> None:
 
 def test_shellcheck_has_nothing_to_say() -> None:
     """About any script of ours."""
-    scripts = [ROOT / "scripts/install-test-tools"]
+    scripts = [ROOT / ".ci/run", ROOT / "scripts/install-test-tools"]
     linter = Path(sys.executable).with_name("shellcheck")
     done = subprocess.run([linter, *scripts], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

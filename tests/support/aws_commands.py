@@ -27,6 +27,12 @@ _OWN: dict[tuple[str, str], tuple[set[str], dict[str, bool], int]] = {
         dict.fromkeys(("stack-name", "template-file", "capabilities", "parameter-overrides"), True),
         0,
     ),
+    # The AWS CLI has another name for the operation's endpoint.
+    ("sns", "subscribe"): (
+        {"topic-arn", "protocol"},
+        dict.fromkeys(("topic-arn", "protocol", "notification-endpoint"), True),
+        0,
+    ),
 }
 """Commands of the AWS CLI's own: required options, all options and whether they take a value, and
 how many words they take besides."""
