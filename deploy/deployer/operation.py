@@ -121,14 +121,16 @@ class Operation:
         UnknownOutcomeError
             If that cannot be found out.
         """
-        try:
-            for look in range(LOOKS):
-                if look:
-                    time.sleep(self._pace.interval / 2)
+        deadline, looks = time.monotonic() + self._pace.patience, 0
+        while looks < LOOKS:
+            try:
                 if self._statuses():
                     return True
-        except QuestionError as error:
-            self._give_up("whether CloudFormation took the change is not known", error)
+                looks += 1
+            except QuestionError as error:
+                if time.monotonic() > deadline:
+                    self._give_up("whether CloudFormation took the change is not known", error)
+            time.sleep(self._pace.interval / 2)
         return False
 
     def cancel(self) -> None:

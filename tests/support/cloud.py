@@ -1,4 +1,4 @@
-"""An AWS account on this machine: moto's server in a process of its own, and the real AWS CLI."""
+"""An AWS account on this machine: moto's server as it is, in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from tests.support.servers import free_port
 from tests.support.shipped import ROOT
 from tests.support.waiting import PATIENCE, wait_until
 
-AWS = Path(sys.executable).with_name("aws")
-
 
 @dataclass(frozen=True)
 class Cloud:
@@ -28,7 +26,7 @@ class Cloud:
     Attributes
     ----------
     environment : dict
-        What the AWS CLI and deploy.py need to know to find it.
+        What boto3 needs to know to find it.
     """
 
     environment: dict[str, str]
@@ -43,14 +41,6 @@ class Cloud:
             aws_secret_access_key="test",  # noqa: S106  # nobody's
         )
 
-    def aws(self, *arguments: str) -> str:
-        """Run the AWS CLI; return what it prints."""
-        done = subprocess.run(
-            [AWS, *arguments], env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
     def network(self) -> dict[str, str]:
         """Return the parameters that say where a stack goes: the default VPC, two subnets."""
         ec2 = self.client("ec2")
@@ -63,13 +53,13 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud(folder: Path, module: str = "moto.server") -> Iterator[Cloud]:
+def running_cloud(folder: Path) -> Iterator[Cloud]:
     """Run the account until the block ends."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     with (folder / "cloud.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "-p", str(port)], cwd=ROOT, stdout=log, stderr=log
+            [sys.executable, "-m", "moto.server", "-p", str(port)], cwd=ROOT, stdout=log, stderr=log
         )
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_")
@@ -78,7 +68,6 @@ def running_cloud(folder: Path, module: str = "moto.server") -> Iterator[Cloud]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "PATH": f"{AWS.parent}{os.pathsep}{os.environ['PATH']}",
     }
 
     def answers() -> bool:
