@@ -38,10 +38,6 @@ _OWN: dict[tuple[str, str], tuple[set[str], dict[str, bool], int]] = {
 how many words they take besides."""
 
 
-_RENAMED = {("sns", "subscribe", "notification-endpoint"): "endpoint"}
-"""Options that the AWS CLI calls otherwise than the interface does."""
-
-
 def complaint(arguments: list[str]) -> str | None:
     """Return what is wrong with a command, or None."""
     try:
@@ -56,9 +52,6 @@ def _check(arguments: list[str]) -> None:
         return
     service, operation, *words = arguments
     options, others = _split(words)
-    options = {
-        _RENAMED.get((service, operation, name), name): values for name, values in options.items()
-    }
     if "query" in options:
         jmespath.compile(" ".join(options["query"]))
     if (service, operation) in _OWN:
