@@ -48,8 +48,8 @@ test-install:  ## make fresh environments from the locks, with the oldest and th
 	$(MAKE) test ARGS="-m installation -n 0 -s"
 
 deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
-	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml
-	$(BIN)/python -m pytest tests/test_deploy_*.py $(ARGS)
+	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml deploy/github-oidc.yaml
+	$(BIN)/python -m pytest tests/deploy tests/test_deploy_*.py tests/test_workflow.py $(ARGS)
 
 bench: $(VENV)/.dev  ## compare speed with a route that does nothing and with the usual ways
 	$(BIN)/python -m benchmarks.serving $(ARGS)

@@ -1,9 +1,10 @@
-"""The stacks are created, updated and deleted through the AWS CLI, and looked at through boto3.
+"""deploy/ecs.yaml is created on AWS's own interfaces, and looked at through boto3.
 
-AWS is moto's server here, a process of its own. It knows nothing of health, time or money, and
-does not create some types from a template; they are listed below. Of other types it overlooks
-properties. What the template says of both is sent to their services' own interfaces, as it stands
-there, and read back; the tests say where.
+AWS is moto here, as it comes. It knows nothing of health, time, traffic or money, does not create
+some types from a template, which are listed below, and can't update these templates at all: what a
+deployment does to a running stack is tested with the program that deploys. Of other types moto
+overlooks properties. What the template says of both is sent to their services' own interfaces, as
+it stands there, and read back; the tests say where.
 """
 
 from __future__ import annotations
@@ -11,100 +12,35 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ParamValidationError
 
-from tests.cloud import Cloud, running_cloud
-from tests.cloudformation import Stack, read_template
-from tests.support.shipped import ROOT
+from tests.support.deployed import NAME, Deployed, create
+from tests.support.moto_server import empty_account
 
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning:moto")
 LEFT_OUT = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "moto has the service, not the type",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "the same",
     "AWS::CloudWatch::Alarm": "the same",
+    "AWS::Logs::MetricFilter": "the same",
     "AWS::S3::BucketPolicy": "the same",
 }
 """Types of the templates that moto 5.2 can't create, and why."""
 
-NAME = "segmentation"
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A stack in the account, and what its template says."""
-
-    cloud: Cloud
-    template: str
-    parameters: dict[str, str]
-
-    def deploy(self, **parameters: str) -> Deployed:
-        """Create or update it, as the deployment instructions do."""
-        given = [f"{name}={value}" for name, value in parameters.items()]
-        self.cloud.aws(
-            "cloudformation", "deploy",
-            "--stack-name", NAME,
-            "--template-file", str(ROOT / "deploy" / self.template),
-            "--capabilities", "CAPABILITY_IAM",
-            "--parameter-overrides", *given,
-        )  # fmt: skip
-        return Deployed(self.cloud, self.template, self.parameters | parameters)
-
-    def ids(self) -> dict[str, str]:
-        """Return the physical names of its resources, by their logical ones."""
-        described = self.cloud.client("cloudformation").describe_stack_resources(StackName=NAME)
-        return {
-            one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
-            for one in described["StackResources"]
-            if one.get("LogicalResourceId")
-        }
-
-    def outputs(self) -> dict[str, str]:
-        """Return its outputs."""
-        described = self.cloud.client("cloudformation").describe_stacks(StackName=NAME)
-        (stack,) = described["Stacks"]
-        return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
-
-    def meant(self) -> Stack:
-        """Return what the template says, with the names that the account has given."""
-        template = read_template(ROOT / "deploy" / self.template)
-        ids = {f"ref:{name}": value for name, value in self.ids().items()}
-        balancers = self.cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
-        for balancer in balancers:
-            arn = balancer["LoadBalancerArn"]
-            ids["att:LoadBalancer.LoadBalancerFullName"] = arn.partition("loadbalancer/")[2]
-        if "ref:TargetGroup" in ids:
-            full = "targetgroup" + ids["ref:TargetGroup"].partition("targetgroup")[2]
-            ids["att:TargetGroup.TargetGroupFullName"] = full
-        if "ref:Service" in ids:
-            ids["att:Service.Name"] = ids["ref:Service"].rpartition("/")[2]
-        if "ref:Bucket" in ids:
-            ids["att:Bucket.Arn"] = f"arn:aws:s3:::{ids['ref:Bucket']}"
-        return Stack(template, self.parameters, ids)
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    """Return an empty account."""
-    with running_cloud(tmp_path) as started:
-        yield started
-
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Return deploy/ecs.yaml as deploy.sh makes it: first without an image, then with one."""
-    with running_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
-        empty = Deployed(cloud, "ecs.yaml", {})
-        first = empty.deploy(**cloud.network(), AllowedCidr="203.0.113.7/32", Cpu="1024")
-        yield first.deploy(ImageTag="4711")
+def deployed() -> Iterator[Deployed]:
+    """Return deploy/ecs.yaml with a service."""
+    with empty_account() as started:
+        yield create(started, "ecs.yaml", Cpu="1024", ImageTag="4711")
 
 
 def role(deployed: Deployed, name: str) -> list[dict[str, Any]]:
     """Return what a role of the stack is allowed."""
-    iam, found = deployed.cloud.client("iam"), deployed.ids()[name]
+    iam, found = deployed.account.client("iam"), deployed.ids()[name]
     statements: list[dict[str, Any]] = []
     for policy in iam.list_role_policies(RoleName=found)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=found, PolicyName=policy)["PolicyDocument"]
@@ -112,33 +48,6 @@ def role(deployed: Deployed, name: str) -> list[dict[str, Any]]:
         read = ast.literal_eval(document)
         statements += [one for one in read["Statement"] if one]
     return statements
-
-
-@pytest.mark.parametrize("template", ["ecs.yaml", "ecs-minimal.yaml"])
-def test_a_stack_begins_without_a_service_gets_one_and_goes(cloud: Cloud, template: str) -> None:
-    """Created, updated with an image, with another, without one, deleted."""
-    empty = Deployed(cloud, template, {})
-    stack = empty.deploy(**cloud.network(), AllowedCidr="203.0.113.7/32")
-    begun = set(stack.ids())
-    assert "Service" not in begun
-    assert stack.outputs()["RepositoryUri"].endswith(f"/{NAME}")
-
-    stack = stack.deploy(ImageTag="first")
-    assert set(stack.ids()) - begun == {"Service", "TaskDefinition"}
-    stack = stack.deploy(ImageTag="second")
-    ecs = cloud.client("ecs")
-    cluster, name = stack.outputs()["ClusterName"], stack.outputs()["ServiceName"]
-    (service,) = ecs.describe_services(cluster=cluster, services=[name])["services"]
-    assert service["taskDefinition"].endswith(f"/{NAME}:2")
-
-    assert set(stack.deploy(ImageTag="").ids()) == begun
-    cloud.aws("cloudformation", "delete-stack", "--stack-name", NAME)
-    with pytest.raises(ClientError):
-        stack.outputs()
-    assert cloud.client("iam").list_roles()["Roles"] == []
-    assert cloud.client("ecr").describe_repositories()["repositories"] == []
-    kept = cloud.client("s3").list_buckets()["Buckets"]
-    assert len(kept) == (1 if template == "ecs.yaml" else 0)
 
 
 def test_only_the_listed_types_are_left_out(deployed: Deployed) -> None:
@@ -149,8 +58,11 @@ def test_only_the_listed_types_are_left_out(deployed: Deployed) -> None:
 
 
 def test_images_are_scanned_and_keep_their_tags(deployed: Deployed) -> None:
-    """A tag means one image for ever; what is untagged, or older than twenty others, goes."""
-    ecr = deployed.cloud.client("ecr")
+    """A tag means one image for ever; what is untagged goes, and what is older than twenty others.
+
+    Twenty for each kind of processors, as a revision may have an image for both.
+    """
+    ecr = deployed.account.client("ecr")
     (repository,) = ecr.describe_repositories()["repositories"]
     assert repository["repositoryName"] == NAME
     assert repository["imageTagMutability"] == "IMMUTABLE"
@@ -162,12 +74,15 @@ def test_images_are_scanned_and_keep_their_tags(deployed: Deployed) -> None:
     policy = meant["LifecyclePolicy"]["LifecyclePolicyText"]
     ecr.put_lifecycle_policy(repositoryName=NAME, lifecyclePolicyText=policy)
     rules = json.loads(ecr.get_lifecycle_policy(repositoryName=NAME)["lifecyclePolicyText"])
-    assert [one["selection"]["tagStatus"] for one in rules["rules"]] == ["untagged", "any"]
+    kept = [
+        (one["selection"]["tagStatus"], one["selection"]["countNumber"]) for one in rules["rules"]
+    ]
+    assert kept == [("untagged", 1), ("tagged", 20), ("tagged", 20), ("any", 100)]
 
 
 def test_the_bucket_is_private_encrypted_and_versioned(deployed: Deployed) -> None:
     """And is spoken to over TLS alone."""
-    s3, bucket = deployed.cloud.client("s3"), deployed.ids()["Bucket"]
+    s3, bucket = deployed.account.client("s3"), deployed.ids()["Bucket"]
     meant = deployed.meant()
     s3.put_public_access_block(  # moto overlooks it in a template
         Bucket=bucket,
@@ -196,7 +111,7 @@ def test_security_groups_lead_from_outside_to_the_tasks(deployed: Deployed) -> N
     """Clients to the load balancer, the load balancer to the tasks; moto overlooks ways out."""
     ids = deployed.ids()
     balancer, tasks = ids["LoadBalancerSecurityGroup"], ids["TaskSecurityGroup"]
-    described = deployed.cloud.client("ec2").describe_security_groups(GroupIds=[balancer, tasks])
+    described = deployed.account.client("ec2").describe_security_groups(GroupIds=[balancer, tasks])
     groups = {one["GroupId"]: one for one in described["SecurityGroups"]}
 
     def ways_in(group: str) -> list[tuple[int, list[str], list[str]]]:
@@ -209,12 +124,15 @@ def test_security_groups_lead_from_outside_to_the_tasks(deployed: Deployed) -> N
             for rule in groups[group]["IpPermissions"]
         ]
 
-    assert ways_in(balancer) == [(80, ["203.0.113.7/32"], [])]
+    assert ways_in(balancer) == [(port, ["203.0.113.7/32"], []) for port in (80, 9000)]
     assert ways_in(tasks) == [(9696, [], [balancer])]
 
 
 def test_roles_are_as_narrow_as_the_template_says(deployed: Deployed) -> None:
-    """Started with its own repository and log, trained with the bucket, run with nothing."""
+    """Started with its own repository and log, trained with the bucket, run with nothing.
+
+    And replaced with one question, about verdicts of this stack.
+    """
     ids = deployed.ids()
     started = {str(one["Action"]): one["Resource"] for one in role(deployed, "ExecutionRole")}
     assert started.pop("ecr:GetAuthorizationToken") == "*"
@@ -223,43 +141,109 @@ def test_roles_are_as_narrow_as_the_template_says(deployed: Deployed) -> None:
         f"arn:aws:logs:us-east-1:123456789012:log-group:/ecs/{NAME}",
     }
     assert role(deployed, "TaskRole") == []
+    (asked,) = role(deployed, "DeploymentRole")
+    assert (asked["Action"], asked["Resource"].split(":")[2]) == ("lambda:InvokeFunction", "lambda")
+    read, _log = role(deployed, "VerdictRole")
+    assert read["Resource"].endswith(f":parameter/segmentation/{NAME}/verdict/*")
     trained = {one["Action"]: one["Resource"] for one in role(deployed, "TrainingRole")}
     bucket = f"arn:aws:s3:::{ids['Bucket']}"
     assert trained == {
-        "s3:GetObject": f"{bucket}/data/*",
+        "s3:GetObject": [f"{bucket}/data/*", f"{bucket}/models/*"],
         "s3:PutObject": f"{bucket}/models/*",
         "s3:ListBucket": bucket,
     }
 
 
-def test_the_target_group_asks_whether_the_model_is_ready(deployed: Deployed) -> None:
+def test_both_target_groups_ask_whether_the_model_is_ready(deployed: Deployed) -> None:
     """Often enough to notice within half a minute."""
-    elb = deployed.cloud.client("elbv2")
-    (group,) = elb.describe_target_groups()["TargetGroups"]
-    assert (group["TargetType"], group["Protocol"], group["Port"]) == ("ip", "HTTP", 9696)
-    assert (group["HealthCheckPath"], group["Matcher"]["HttpCode"]) == ("/readyz", "200")
-    assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] <= 30
-    wanted = deployed.meant()["TargetGroup"]["TargetGroupAttributes"]
-    elb.modify_target_group_attributes(TargetGroupArn=group["TargetGroupArn"], Attributes=wanted)
-    kept = elb.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])
-    values = {one["Key"]: one["Value"] for one in kept["Attributes"]}
-    assert values["deregistration_delay.timeout_seconds"] == "30"
+    elb, meant = deployed.account.client("elbv2"), deployed.meant()
+    groups = elb.describe_target_groups()["TargetGroups"]
+    assert len(groups) == 2
+    for group in groups:
+        assert (group["TargetType"], group["Protocol"], group["Port"]) == ("ip", "HTTP", 9696)
+        assert (group["HealthCheckPath"], group["Matcher"]["HttpCode"]) == ("/readyz", "200")
+        assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] <= 30
+        wanted = meant["TargetGroup"]["TargetGroupAttributes"]
+        elb.modify_target_group_attributes(
+            TargetGroupArn=group["TargetGroupArn"], Attributes=wanted
+        )
+        kept = elb.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])
+        values = {one["Key"]: one["Value"] for one in kept["Attributes"]}
+        assert values["deregistration_delay.timeout_seconds"] == "30"
 
 
-def test_the_load_balancer_hides_the_metrics(deployed: Deployed) -> None:
-    """Everything else goes to the tasks."""
-    elb = deployed.cloud.client("elbv2")
+def test_clients_and_the_smoke_test_reach_different_groups_and_no_metrics(
+    deployed: Deployed,
+) -> None:
+    """Until ECS moves the weights; every other path leads to tasks."""
+    elb, ids = deployed.account.client("elbv2"), deployed.ids()
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     assert deployed.outputs()["Url"] == f"http://{balancer['DNSName']}"
-    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
-    actions = {one["Priority"]: one["Actions"][0]["Type"] for one in rules}
-    assert actions == {"1": "fixed-response", "default": "forward"}
+    assert deployed.outputs()["TestUrl"] == f"http://{balancer['DNSName']}:9000"
+    led = {}
+    for listener in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])[
+        "Listeners"
+    ]:
+        rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+        by_priority = {rule["Priority"]: rule for rule in rules}
+        assert set(by_priority) == {"1", "10", "default"}
+        assert by_priority["1"]["Actions"][0]["Type"] == "fixed-response"
+        (action,) = by_priority["10"]["Actions"]
+        led[listener["Port"]] = {
+            one["TargetGroupArn"]: int(one["Weight"])
+            for one in action["ForwardConfig"]["TargetGroups"]
+        }
+    first, second = ids["TargetGroup"], ids["AlternateTargetGroup"]
+    assert led == {80: {first: 100, second: 0}, 9000: {first: 0, second: 100}}
+
+
+def test_a_deployment_is_what_ecs_takes_for_blue_and_green(deployed: Deployed) -> None:
+    """boto3 knows every name and type in it; moto keeps none of it, and AWS alone what it means."""
+    ecs, properties = deployed.account.client("ecs"), camel(deployed.meant()["Service"])
+    configuration = properties["deploymentConfiguration"]
+    configuration["bakeTimeInMinutes"] = int(configuration["bakeTimeInMinutes"])
+    sent = ("cluster", "launchType", "deploymentConfiguration", "loadBalancers")
+    created = ecs.create_service(
+        serviceName="another",
+        taskDefinition=NAME,
+        desiredCount=1,
+        **{key: properties[key] for key in sent},
+    )
+    assert created["service"]["status"] == "ACTIVE"
+    with pytest.raises(ParamValidationError, match="lifecycleHoks"):
+        ecs.update_service(
+            cluster=properties["cluster"],
+            service="another",
+            deploymentConfiguration=configuration | {"lifecycleHoks": []},
+        )
+
+
+def test_the_function_is_there(deployed: Deployed) -> None:
+    """With its role and the log of the stack."""
+    function = deployed.account.client("lambda").list_functions()["Functions"][0]
+    assert (function["Runtime"], function["Handler"]) == ("python3.13", "index.handler")
+    assert function["Role"].rpartition("/")[2] == deployed.ids()["VerdictRole"]
+
+
+def test_metric_filters_and_the_dashboard_are_taken(deployed: Deployed) -> None:
+    """By CloudWatch's own interfaces; the dashboard by the template."""
+    logs, meant = deployed.account.client("logs"), deployed.meant()
+    for name, made in meant.of_type("Logs::MetricFilter").items():
+        logs.put_metric_filter(
+            logGroupName=made["LogGroupName"],
+            filterName=name,
+            filterPattern=made["FilterPattern"],
+            metricTransformations=[camel(one) for one in made["MetricTransformations"]],
+        )
+    assert len(logs.describe_metric_filters()["metricFilters"]) == 6
+    watch = deployed.account.client("cloudwatch")
+    body = json.loads(watch.get_dashboard(DashboardName=NAME)["DashboardBody"])
+    assert len(body["widgets"]) == 9
 
 
 def test_the_load_balancer_takes_its_attributes(deployed: Deployed) -> None:
     """Moto doesn't read them from a template; its own interface takes them as they stand there."""
-    elb, arn = deployed.cloud.client("elbv2"), deployed.ids()["LoadBalancer"]
+    elb, arn = deployed.account.client("elbv2"), deployed.ids()["LoadBalancer"]
     wanted = deployed.meant()["LoadBalancer"]["LoadBalancerAttributes"]
     elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=wanted)
     kept = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
@@ -272,7 +256,7 @@ def test_the_load_balancer_takes_its_attributes(deployed: Deployed) -> None:
 def test_the_task_definition_is_complete(deployed: Deployed) -> None:
     """ECS's own interface takes it as it stands in the template, and gives it back."""
     properties = deployed.meant()["TaskDefinition"]
-    registered = deployed.cloud.client("ecs").register_task_definition(**camel(properties))
+    registered = deployed.account.client("ecs").register_task_definition(**camel(properties))
     definition = registered["taskDefinition"]
     assert definition["requiresCompatibilities"] == ["FARGATE"]
     assert (definition["cpu"], definition["memory"]) == ("1024", "2048")
@@ -303,7 +287,7 @@ def numbers(node: Any) -> Any:
 
 def test_scaling_follows_cpu_and_requests(deployed: Deployed) -> None:
     """Application Auto Scaling takes target and policies as they stand in the template."""
-    scaling, meant = deployed.cloud.client("application-autoscaling"), deployed.meant()
+    scaling, meant = deployed.account.client("application-autoscaling"), deployed.meant()
     target = numbers(meant["ScalableTarget"])
     where = {key: target[key] for key in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
     limits = {key: int(target[key]) for key in ("MinCapacity", "MaxCapacity")}
@@ -313,61 +297,52 @@ def test_scaling_follows_cpu_and_requests(deployed: Deployed) -> None:
         followed = {key: policy[key] for key in ("PolicyName", "PolicyType")}
         scaling.put_scaling_policy(**where, **followed, **{name: numbers(policy[name])})
     kept = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
-    aims = {}
-    for one in kept:
-        followed = one["TargetTrackingScalingPolicyConfiguration"]
-        metric = followed["PredefinedMetricSpecification"]
-        aims[metric["PredefinedMetricType"]] = (
-            followed["TargetValue"],
-            metric.get("ResourceLabel"),
-        )
-    label = aims["ALBRequestCountPerTarget"][1]
-    assert aims == {
-        "ECSServiceAverageCPUUtilization": (60.0, None),
-        "ALBRequestCountPerTarget": (12000.0, label),
-    }
-    assert label.startswith("app/")
-    assert "/targetgroup/" in label
+    assert {one["PolicyName"] for one in kept} == {"cpu", "requests"}
+    (requests,) = (one for one in kept if one["PolicyName"] == "requests")
+    followed = requests["TargetTrackingScalingPolicyConfiguration"]
+    assert followed["TargetValue"] == 12000
+    metrics = followed["CustomizedMetricSpecification"]["Metrics"]
+    assert [one["Id"] for one in metrics if one.get("ReturnData")] == ["requests"]
 
 
-def test_alarms_are_about_this_load_balancer(deployed: Deployed) -> None:
-    """CloudWatch takes all four as they stand in the template."""
-    watch, meant = deployed.cloud.client("cloudwatch"), deployed.meant()
+def test_alarms_are_taken_by_cloudwatch(deployed: Deployed) -> None:
+    """As they stand in the template; they are about this load balancer and both target groups."""
+    watch, meant = deployed.account.client("cloudwatch"), deployed.meant()
     for name, alarm in meant.of_type("CloudWatch::Alarm").items():
         threshold = {"Threshold": float(alarm["Threshold"])}
         watch.put_metric_alarm(AlarmName=name, **(alarm | threshold))
     alarms = watch.describe_alarms(AlarmNames=list(meant.of_type("CloudWatch::Alarm")))
     kept = {one["AlarmName"]: one for one in alarms["MetricAlarms"]}
     assert {name: one.get("MetricName") for name, one in kept.items()} == {
+        "NoHealthyTaskAlarm": None,
+        "UnhealthyAlarm": None,
         "ErrorsAlarm": None,
         "LoadBalancerErrorsAlarm": "HTTPCode_ELB_5XX_Count",
         "LatencyAlarm": "TargetResponseTime",
-        "UnhealthyAlarm": "UnHealthyHostCount",
     }
     assert kept["LatencyAlarm"]["ExtendedStatistic"] == "p99"
-    full = deployed.ids()["LoadBalancer"].partition("loadbalancer/")[2]
-    for name in ("LoadBalancerErrorsAlarm", "LatencyAlarm", "UnhealthyAlarm"):
-        dimensions = {one["Name"]: one["Value"] for one in kept[name]["Dimensions"]}
-        assert dimensions["LoadBalancer"] == full
+    ids = deployed.ids()
+    full = ids["LoadBalancer"].partition("loadbalancer/")[2]
+    groups = {
+        "targetgroup" + ids[name].partition("targetgroup")[2]
+        for name in ("TargetGroup", "AlternateTargetGroup")
+    }
+    for name, alarm in kept.items():
+        metrics = [
+            one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one
+        ]
+        dimensions = [
+            (one["Name"], one["Value"])
+            for metric in metrics or [alarm]
+            for one in metric["Dimensions"]
+        ]
+        assert {value for key, value in dimensions if key == "LoadBalancer"} == {full}
+        if "Health" in name or "healthy" in name:
+            assert {value for key, value in dimensions if key == "TargetGroup"} == groups
 
 
 def test_logs_end(deployed: Deployed) -> None:
     """After the days that a parameter says."""
-    (group,) = deployed.cloud.client("logs").describe_log_groups()["logGroups"]
+    (group,) = deployed.account.client("logs").describe_log_groups()["logGroups"]
     assert group["logGroupName"] == f"/ecs/{NAME}"
     assert group["retentionInDays"] == 30
-
-
-def test_with_a_certificate_there_are_two_listeners(cloud: Cloud) -> None:
-    """The way in by HTTPS is opened, and HTTP only redirects."""
-    asked = cloud.client("acm").request_certificate(DomainName="score.example.com")
-    empty = Deployed(cloud, "ecs.yaml", {})
-    stack = empty.deploy(
-        **cloud.network(), AllowedCidr="0.0.0.0/0", CertificateArn=asked["CertificateArn"]
-    )
-    elb = cloud.client("elbv2")
-    listeners = elb.describe_listeners(LoadBalancerArn=stack.ids()["LoadBalancer"])["Listeners"]
-    actions = {one["Port"]: one["DefaultActions"][0]["Type"] for one in listeners}
-    assert actions == {80: "redirect", 443: "forward"}
-    assert "HttpsIngress" in stack.ids()
-    assert stack.outputs()["Url"].startswith("https://")

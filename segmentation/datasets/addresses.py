@@ -112,10 +112,7 @@ def _store() -> Any:
 @contextmanager
 def _store_errors(address: str, what: str) -> Iterator[None]:
     """Say what is wrong with an object that cannot be read, or written, in our own words."""
-    from botocore.exceptions import (  # type: ignore[import-untyped]
-        BotoCoreError,
-        ClientError,
-    )
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield

@@ -17,8 +17,9 @@ from flask import Blueprint, Response, request
 from segmentation.runtime.answers import ModelName
 from segmentation.service.body import JSON
 from segmentation.service.catalogue import Catalogue
-from segmentation.service.environment import N_RECORDS
+from segmentation.service.environment import N_RECORDS, Environment
 from segmentation.service.metrics import Metrics
+from segmentation.service.observe import note_answers
 from segmentation.service.problems import RequestError
 from segmentation.service.routes import OF_STUDY, PREDICT
 from segmentation.service.settings import MEBIBYTE, Settings
@@ -62,7 +63,7 @@ def _scoring(files: Blueprint, catalogue: Catalogue, metrics: Metrics, settings:
             body = stack.enter_context(spooled(request.environ, TYPES, settings.max_file_bytes))
             file = batch.RecordFile(body, model.manifest.record, wanted)
             request.environ[N_RECORDS] = file.n_rows
-            answered = _counted(batch.score(model, file), model.name, metrics)
+            answered = _counted(batch.score(model, file), model.name, metrics, request.environ)
             lines = request.accept_mimetypes.best_match((CSV, LINES), CSV) == LINES
             write = batch.write_lines if lines else batch.write
             headers = _headers(file, LINES if lines else f"{CSV}; charset=utf-8; header=present")
@@ -117,10 +118,14 @@ def _wanted(mappings: Sequence[str]) -> dict[str, str]:
 
 
 def _counted(
-    scored: Iterable[list[ScoredRow]], model: ModelName, metrics: Metrics
+    scored: Iterable[list[ScoredRow]],
+    model: ModelName,
+    metrics: Metrics,
+    environment: Environment,
 ) -> Iterator[list[ScoredRow]]:
     for rows in scored:
-        metrics.answered(model, [row.answer for row in rows if row.answer])
+        answers = [row.answer for row in rows if row.answer]
+        note_answers(environment, metrics, model, answers)
         yield rows
 
 

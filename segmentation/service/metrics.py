@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cache
+from typing import TypedDict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -18,6 +19,14 @@ from segmentation.runtime.answers import Answer, ModelName
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 # Anyone can make up a method; only these become label values.
 METHODS = frozenset(("GET", "HEAD", "OPTIONS", "POST"))
+
+
+class Counts(TypedDict):
+    """Counts of answers, as the access log says them: all, unsure ones, warnings by code."""
+
+    answered: int
+    unsure: int
+    warnings: dict[str, int]
 
 
 class Metrics:
@@ -68,21 +77,26 @@ class Metrics:
         """Count one answer that was broken off."""
         self._cut.labels(route, cause).inc()
 
-    def answered(self, model: ModelName, answers: Sequence[Answer]) -> None:
-        """Count answers given by a model."""
+    def answered(self, model: ModelName, answers: Sequence[Answer]) -> Counts:
+        """Count answers given by a model, and return the counts of these."""
         study = model["study"]
         segments: dict[str, int] = {}
+        warnings: dict[str, int] = {}
         n_unsure = 0
         for answer in answers:
             segment = answer["segment"]["id"]
             segments[segment] = segments.get(segment, 0) + 1
             n_unsure += answer["unsure"]
             for warning in answer["warnings"]:
-                self._warnings(study, warning["code"]).inc()
+                code = warning["code"]
+                warnings[code] = warnings.get(code, 0) + 1
         for segment, count in segments.items():
             self._answers(study, segment).inc(count)
+        for code, count in warnings.items():
+            self._warnings(study, code).inc(count)
         if n_unsure:
             self._unsure(study).inc(n_unsure)
+        return {"answered": len(answers), "unsure": n_unsure, "warnings": warnings}
 
     def served(self, model: ModelName) -> None:
         """Say which model is served."""

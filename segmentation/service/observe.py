@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
+from segmentation.runtime.answers import Answer, ModelName
 from segmentation.service.environment import (
     LOG,
     N_RECORDS,
@@ -70,6 +71,19 @@ class Observed:
         """Count an answer that was cut; one that had not begun gets its route for the log."""
         route = environment[LOG].setdefault("route", _route(environment))
         self._metrics.cut(route, cause)
+
+
+def note_answers(
+    environment: Environment, metrics: Metrics, model: ModelName, answers: Sequence[Answer]
+) -> None:
+    """Count answers, and add the counts to the line of the access log; long ones come in parts."""
+    counts = metrics.answered(model, answers)
+    line = environment.setdefault(LOG, {})
+    line["answered"] = line.get("answered", 0) + counts["answered"]
+    line["unsure"] = line.get("unsure", 0) + counts["unsure"]
+    warnings = line.setdefault("warnings", {})
+    for code, count in counts["warnings"].items():
+        warnings[code] = warnings.get(code, 0) + count
 
 
 def _request_id(environment: Environment) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import orjson
 from flask import Blueprint, Response, request
 
 from segmentation.runtime import Model
+from segmentation.runtime.answers import Answer, ModelName
 from segmentation.runtime.cards import schema_card, segment_cards
 from segmentation.schema import Record
 from segmentation.service.asking import check_asked, take_asked
@@ -15,6 +17,7 @@ from segmentation.service.body import JSON, decoded_records, is_object, read_bod
 from segmentation.service.catalogue import Catalogue
 from segmentation.service.environment import N_RECORDS, SINGLE
 from segmentation.service.metrics import Metrics
+from segmentation.service.observe import note_answers
 from segmentation.service.settings import Settings
 
 PREDICT = "/predict"
@@ -59,7 +62,15 @@ def _scoring(api: Blueprint, catalogue: Catalogue, metrics: Metrics, settings: S
     def _answers(model: Model, records: list[Record], explained: Sequence[int]) -> Response:
         request.environ[N_RECORDS] = len(records)
         single = request.environ[SINGLE]
-        return _json(*encoded_answers(model, records, metrics, single=single, explained=explained))
+        return _json(
+            *encoded_answers(
+                model,
+                records,
+                partial(note_answers, request.environ, metrics),
+                single=single,
+                explained=explained,
+            )
+        )
 
 
 def _cards(api: Blueprint, catalogue: Catalogue) -> None:
@@ -104,7 +115,7 @@ def _operation(api: Blueprint, catalogue: Catalogue, metrics: Metrics) -> None:
 def encoded_answers(
     model: Model,
     records: list[Record],
-    metrics: Metrics,
+    note: Callable[[ModelName, Sequence[Answer]], None],
     *,
     single: bool,
     explained: Sequence[int] = (),
@@ -115,7 +126,7 @@ def encoded_answers(
     ----------
     model : Model
     records : list of dict
-    metrics : Metrics
+    note : callable
         Told what was answered.
     single : bool
         Whether the request was one record rather than an array.
@@ -125,7 +136,7 @@ def encoded_answers(
     parts: list[bytes] = []
     beginning = b'{"model":%b,"predictions":[' % orjson.dumps(model.name)
     for answers in model.answer(records, explained):
-        metrics.answered(model.name, answers)
+        note(model.name, answers)
         if single:
             return [orjson.dumps({**answers[0], "model": model.name})]
         # Without its brackets, with what stands before it: one buffer for each write.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from segmentation.runtime import Model
@@ -17,6 +18,7 @@ from segmentation.service.body import JSON, is_object, received
 from segmentation.service.catalogue import Catalogue
 from segmentation.service.environment import N_RECORDS, ROUTE, Environment
 from segmentation.service.metrics import Metrics
+from segmentation.service.observe import note_answers
 from segmentation.service.routes import OF_STUDY, PREDICT, encoded_answers
 from segmentation.service.settings import Settings
 from segmentation.service.slot import ModelSlot
@@ -84,7 +86,8 @@ class ShortWay:
         if records is None:
             return None
         try:
-            parts = encoded_answers(model, records, self._metrics, single=is_object(body))
+            note = partial(note_answers, environment, self._metrics)
+            parts = encoded_answers(model, records, note, single=is_object(body))
         except Exception:  # noqa: BLE001  # Flask's route meets it again and says what it means
             return None
         environment[N_RECORDS] = len(records)

@@ -16,7 +16,7 @@ import boto3
 
 from tests.support.servers import free_port
 from tests.support.shipped import ROOT
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 AWS = Path(sys.executable).with_name("aws")
 
@@ -28,7 +28,7 @@ class Cloud:
     Attributes
     ----------
     environment : dict
-        What the AWS CLI and deploy.sh need to know to find it.
+        What the AWS CLI and deploy.py need to know to find it.
     """
 
     environment: dict[str, str]
@@ -53,20 +53,23 @@ class Cloud:
 
     def network(self) -> dict[str, str]:
         """Return the parameters that say where a stack goes: the default VPC, two subnets."""
-        (vpc,) = self.client("ec2").describe_vpcs()["Vpcs"]
-        subnets = self.client("ec2").describe_subnets()["Subnets"]
+        ec2 = self.client("ec2")
+        default = [{"Name": "is-default", "Values": ["true"]}]
+        (vpc,) = ec2.describe_vpcs(Filters=default)["Vpcs"]
+        inside = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+        subnets = ec2.describe_subnets(Filters=inside)["Subnets"]
         names = sorted(subnet["SubnetId"] for subnet in subnets)
         return {"VpcId": vpc["VpcId"], "Subnets": ",".join(names[:2])}
 
 
 @contextmanager
-def running_cloud(folder: Path) -> Iterator[Cloud]:
+def running_cloud(folder: Path, module: str = "moto.server") -> Iterator[Cloud]:
     """Run the account until the block ends."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     with (folder / "cloud.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.emulator", str(port)], cwd=ROOT, stdout=log, stderr=log
+            [sys.executable, "-m", module, "-p", str(port)], cwd=ROOT, stdout=log, stderr=log
         )
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_")
@@ -91,4 +94,4 @@ def running_cloud(folder: Path) -> Iterator[Cloud]:
         yield Cloud(environment)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)

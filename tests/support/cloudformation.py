@@ -72,6 +72,15 @@ class Stack:
             if self._holds(resource.get("Condition"))
         }
 
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The values of the outputs whose condition holds, by their names."""
+        return {
+            name: self._resolved(output["Value"])
+            for name, output in self.template["Outputs"].items()
+            if self._holds(output.get("Condition"))
+        }
+
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of the resources of a type, by their logical names."""
         return {
@@ -110,8 +119,13 @@ class Stack:
         if isinstance(condition, str):
             return self._holds(self.template["Conditions"][condition])
         (function, arguments), *_ = condition.items()
+        if function == "Condition":
+            return self._holds(arguments)
         if function == "Fn::Not":
             return not self._holds(arguments[0])
+        if function in ("Fn::And", "Fn::Or"):
+            held = [self._holds(one) for one in arguments]
+            return all(held) if function == "Fn::And" else any(held)
         assert function == "Fn::Equals", function
         first, second = (self._resolved(one) for one in arguments)
         return bool(first == second)

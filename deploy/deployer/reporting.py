@@ -1,0 +1,22 @@
+"""What a deployment says while it runs: lines on standard output, each begins with ``deploy:``."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Sequence
+
+
+def say(text: str) -> None:
+    """Print what is done. A reader that has gone away (``| head``) must not end a deployment."""
+    _print(f"deploy: {text}")
+
+
+def would(step: str | Sequence[str]) -> None:
+    """Print what a dry run leaves out: a sentence, or a command."""
+    _print("+ " + (step if isinstance(step, str) else shlex.join(step)))
+
+
+def _print(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(line, flush=True)  # noqa: T201  # the program's own output
