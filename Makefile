@@ -66,6 +66,7 @@ lock: | $(UV)  ## pin the dependencies of pyproject.toml, with hashes (ARGS="--u
 	@$(COMPILE) pyproject.toml --extra pages --extra train -c requirements-dev.txt -o requirements.txt
 	@$(COMPILE) pyproject.toml -c requirements-dev.txt -o requirements-serve.txt
 	@$(COMPILE) --group uv -o requirements-uv.txt
+	@$(COMPILE) --group deploy -c requirements-dev.txt -o deploy/requirements.txt
 	@$(COMPILE) --group checkov -o deploy/requirements-checkov.txt
 
 sbom: $(VENV)/.dev  ## list what is in both images, once they are built (README), as CycloneDX

@@ -38,8 +38,7 @@ modules = {
     for file in distribution.files or ()
     if file.suffix == ".py" and (len(file.parts) == 1 or file.parts[1:] == ("__init__.py",))
 }
-# awscli puts a botocore of its own before that of others: it comes last.
-for module in sorted(modules, key=lambda module: (module == "awscli", module)):
+for module in sorted(modules):
     try:
         importlib.import_module(module)
     except BaseException as error:
