@@ -31,7 +31,7 @@ from tests.support.load import Load
 from tests.support.records import ORDERS
 from tests.support.shipped import PACKAGES
 
-pytestmark = pytest.mark.container
+pytestmark = [pytest.mark.long, pytest.mark.container]
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = Path(os.environ.get("CONTAINER_TOOL", ROOT / "../shared/tools/container"))
