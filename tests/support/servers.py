@@ -108,4 +108,8 @@ def serving(folder: Path, root: Path = ROOT, **settings: str) -> Iterator[Server
         yield server
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        try:
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+            process.wait()

@@ -49,9 +49,12 @@ pytestmark = [
 
 # Keras's variables don't know NumPy 2's "copy" yet; that shows when the network is pickled.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
-def test_compare_measures_every_kind_of_model(data: Labelled) -> None:
+def test_compare_measures_every_kind_of_model(
+    data: Labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each kind gets one line of plausible figures from 150 records, the network included."""
     rows = np.concatenate([np.flatnonzero(data.y == label)[:30] for label in range(1, 6)])
+    monkeypatch.setattr(comparison, "SEARCH_FOLDS", 2)
     found = compare(data.X[rows], data.y[rows], SEED)
     assert [row.name for row in found] == [
         "Decision Tree",
