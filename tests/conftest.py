@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,13 +40,15 @@ settings.register_profile("explore", settings.get_profile("steady"), derandomize
 settings.load_profile("steady")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-xdist keep our order of files; its own begins with those of the most tests."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Number tests of one id, as those of schemathesis are: pytest-xdist runs an id only once."""
-    counts: Counter[str] = Counter()
-    for item in items:
-        counts[item.nodeid] += 1
-        if counts[item.nodeid] > 1:
-            item._nodeid = f"{item.nodeid}[{counts[item.nodeid]}]"
+    """Begin with the files that take longest, so that none of them is left over at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,16 +30,18 @@ from scripts.sbom.document import document
 from segmentation.runtime import Model
 from tests.support.load import Load
 from tests.support.records import ORDERS
+from tests.support.servers import free_port
 from tests.support.shipped import PACKAGES
+from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.container
+pytestmark = [pytest.mark.long, pytest.mark.container]
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = Path(os.environ.get("CONTAINER_TOOL", ROOT / "../shared/tools/container"))
 TAGS = {"full": "segmentation-test", "serve": "segmentation-test-serve"}
 LIMITS = {"full": 450, "serve": 150}
 SECONDS_TO_BUILD = 1800
-SECONDS_TO_START = 60
+SECONDS_TO_START = 2 * PATIENCE  # without a cache of pages, on a busy machine
 SECONDS_TO_STOP = 25
 
 # What the image says about itself from within.
@@ -106,7 +107,7 @@ class Container:
 
     def call(self, path: str, body: Any = None) -> tuple[int, Any]:
         """Send a request; return status and decoded JSON."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
             if body is None:
                 connection.request("GET", path)
             else:
@@ -117,7 +118,7 @@ class Container:
 
     def read(self, path: str) -> bytes:
         """Return what is at a path; it must be there."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
             connection.request("GET", path)
             response = connection.getresponse()
             assert response.status == 200, path
@@ -274,13 +275,6 @@ def _end(done: subprocess.CompletedProcess[str]) -> str:
     return (done.stdout + done.stderr)[-3000:] or f"exit status {done.returncode}"
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def _instruction(name: str) -> str:
     """Return what the Dockerfile says after the last `name`, its lines joined."""
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
@@ -312,7 +306,7 @@ def start(engine: Docker | StandIn, tmp_path_factory: pytest.TempPathFactory) ->
     started: list[Container] = []
 
     def start(*environment: str, target: str = "full") -> Container:
-        name, port = f"{TAGS[target]}-{uuid4().hex[:8]}", _free_port()
+        name, port = f"{TAGS[target]}-{uuid4().hex[:8]}", free_port()
         log = tmp_path_factory.mktemp("container") / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -383,7 +377,7 @@ def test_scores_a_file(either: Container) -> None:
     header, *rows = (ROOT / "data/mobile.csv").read_text().splitlines()
     n_times = 2_000_000 // len("\n".join(rows))
     body = "\n".join([header, *rows * n_times]).encode()
-    with closing(HTTPConnection("127.0.0.1", either.port, timeout=120)) as connection:
+    with closing(HTTPConnection("127.0.0.1", either.port, timeout=PATIENCE)) as connection:
         connection.request("POST", "/predict/file", body, {"Content-Type": "text/csv"})
         response = connection.getresponse()
         assert response.status == 200
@@ -447,7 +441,7 @@ def test_the_serve_image_says_what_it_lacks(serve: Container) -> None:
         status, content = serve.call(path, body)
         assert status == 501
         assert "The full image has them" in content["detail"]
-    with closing(HTTPConnection("127.0.0.1", serve.port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", serve.port, timeout=PATIENCE)) as connection:
         connection.request("GET", "/")
         assert connection.getresponse().headers["Location"] == "docs"
 
@@ -574,7 +568,7 @@ def test_stops_when_told_to(start: Start) -> None:
     """SIGTERM ends the image with exit status 0, though a client keeps a connection open."""
     container = start()
     container.wait_until("/readyz")
-    with closing(HTTPConnection("127.0.0.1", container.port, timeout=10)) as idle:
+    with closing(HTTPConnection("127.0.0.1", container.port, timeout=PATIENCE)) as idle:
         idle.request("GET", "/livez")
         idle.getresponse().read()
         container.process.send_signal(signal.SIGTERM)
@@ -584,6 +578,7 @@ def test_stops_when_told_to(start: Start) -> None:
 def test_logs_nothing_but_json(service: Container) -> None:
     """Every line that the image writes is a JSON object, also what libraries have to say."""
     service.call("/livez")
-    lines = service.log.read_text().splitlines()
+    whole, _, _ = service.log.read_text().rpartition("\n")
+    lines = whole.splitlines()
     assert lines
     assert all(isinstance(json.loads(line), dict) for line in lines)

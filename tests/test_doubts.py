@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import Baseline, NumberBaseline, NumberProfile
+from segmentation.artifact.manifest import Baseline, Figure, NumberBaseline, NumberProfile
 from segmentation.runtime import Model
 from segmentation.runtime.doubts import Doubts
 
@@ -107,3 +107,36 @@ def test_only_a_record_without_any_defining_answer_is_indirect(model: Model) -> 
     numbers = [None] * len(model.manifest.record.numbers)
     assert [doubt["code"] for doubt in doubts.find({}, numbers, 0, 5)] == ["indirect"]
     assert doubts.find({}, numbers, 0, 4) == []
+
+
+@pytest.mark.parametrize("limit", [-90, 120])
+def test_a_limit_is_inside_whatever_else_is_outside(model: Model, limit: float) -> None:
+    """Of two answers only the one beyond its range is named."""
+    manifest = learned(model.manifest, AGE, (20, 30), (60, 70))
+    numbers_of_both = {AGE: TRAINED, APPS: TRAINED}
+    baseline = manifest.baseline.model_copy(update={"numbers": numbers_of_both})
+    doubts = Doubts(manifest.model_copy(update={"baseline": baseline}))
+    answers = {AGE: limit, APPS: 1e6}
+    numbers = [answers.get(column.name) for column in manifest.record.numbers]
+    (doubt,) = doubts.find({}, numbers, 0, 0)
+    assert (doubt["field"], doubt["code"]) == (APPS, "outside_training")
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["accuracy, indirect", "accuracy, largest class"], "right for 75% of held-out records"),
+        (["accuracy, indirect"], "rests on none of the answers that define the segments"),
+        (["accuracy, largest class"], "rests on none of the answers that define the segments"),
+    ],
+)
+def test_how_often_indirect_answers_are_right_is_said_where_it_was_measured(
+    model: Model, names: list[str], says: str
+) -> None:
+    """Both shares or neither: one of them alone says nothing."""
+    figures = [Figure(name=name, value=0.75, on="", inputs="", circular=False) for name in names]
+    doubts = Doubts(model.manifest.model_copy(update={"figures": figures}))
+    numbers = [None] * len(model.manifest.record.numbers)
+    (doubt,) = doubts.find({}, numbers, 0, 5)
+    assert says in doubt["message"]
+    assert ("%" in doubt["message"]) == (len(names) == 2)

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
@@ -37,7 +37,10 @@ BLOCKS = re.findall(r"(?:^`([^`\n]+)`\n\n)?^```(\w+)\n(.*?)^```", GUIDE, re.MULT
 STUDY, GOAL_STUDY = "segmentation/studies/gym.py", "segmentation/studies/gym_goal.py"
 COPIED = ("segmentation", "train.py", "predict.py", "gunicorn.conf.py")
 
-pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed"),
+]
 
 Rows = list[list[str]]
 
@@ -292,21 +295,50 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("study", "change", "message"), REFUSED)
+# All of them in one process: importing what trains takes longer than refusing.
+TRAIN_EACH = """
+import contextlib, io, json, sys
+from segmentation.training import cli
+for arguments in json.load(sys.stdin):
+    complaint = io.StringIO()
+    with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(io.StringIO()):
+        status = cli.main(arguments)
+    print(json.dumps([status, complaint.getvalue()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def refusals(followed: Followed, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
+    """Exit status and complaint of the guide's command for each table with a mistake."""
+    folder = tmp_path_factory.mktemp("refused")
+    commands = []
+    for number, (study, change, _) in enumerate(REFUSED):
+        table = followed.folder / ("gym.csv" if study == "gym" else "goals.csv")
+        rows = [line.split(",") for line in table.read_text().splitlines()]
+        wrong = folder / f"{number}.csv"
+        wrong.write_text("\n".join(map(",".join, change(rows))))
+        output = str(wrong.with_suffix(".bin"))
+        commands.append(["--study", study, "--data", str(wrong), "--output", output])
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN_EACH], cwd=followed.folder, input=json.dumps(commands),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert list(folder.glob("*.bin")) == []
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [(number, message) for number, (*_, message) in enumerate(REFUSED)]
+)
 def test_refusals_read_as_the_guide_says(
-    study: str, change: Callable[[Rows], Rows], message: str, followed: Followed, tmp_path: Path
+    number: int, message: str, refusals: list[tuple[int, str]]
 ) -> None:
     """A table with a mistake is refused with the sentence of the guide, and nothing is written."""
-    table = followed.folder / ("gym.csv" if study == "gym" else "goals.csv")
-    rows = [line.split(",") for line in table.read_text().splitlines()]
-    (tmp_path / "wrong.csv").write_text("\n".join(map(",".join, change(rows))))
-    output = tmp_path / "out.bin"
-    command = f"python train.py --study {study} --data {tmp_path}/wrong.csv --output {output}"
-    done = run(command, followed.folder)
-    assert done.returncode == 1
-    assert message in done.stderr
+    status, complaint = refusals[number]
+    assert status == 1
+    assert message in complaint
     assert f"`{message}`" in GUIDE
-    assert not output.exists()
 
 
 def test_every_field_is_explained() -> None:

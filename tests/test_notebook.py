@@ -15,6 +15,8 @@ from nbclient import NotebookClient
 
 from segmentation.studies.mobile import SCHEMA
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebook.ipynb"
 LARGEST = 600_000

@@ -10,53 +10,72 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import Phase, settings
 from jsonschema import Draft202012Validator
+from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from segmentation.service.app import create_app
 from tests.support.records import COMPLETE, HEADERS, LOWER_CASE
 from tests.support.shipped import SHIPPED, STUDIES
 
-SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", create_app(SHIPPED))
+pytestmark = pytest.mark.long
+
+# When tests are run and not when they are collected: each worker collects all of them, and working
+# out the requests takes longer than importing everything else.
+SCHEMA = schemathesis.pytest.from_fixture("described")
 OF_STUDIES = "^/studies/"
 # JSON Schema can't say that a date exists, that no purchase is later than the reference, or that
 # all are one customer's. Everything else is checked there, too.
 WITH_TRANSACTIONS = "^/studies/retail/(predict|explain)$"
 # 46 columns in five spellings: schemathesis works out 15,000 requests before it draws any. They
-# are sent to predict; explaining 11,000 of them takes a minute and a half.
-WIDE = "^/studies/household/explain$"
+# are sent to predict, and those of the default study at the root; what reads the same records gets
+# drawn ones alone.
+READ_ALIKE = "^/studies/((household|credit_card|mobile)/explain|mobile/predict)$"
 # JSON Schema can't say what a CSV file is.
 FILES = "/predict/file(/preview)?$"
-SPECIAL = f"{WITH_TRANSACTIONS}|{WIDE}|{FILES}"
+SPECIAL = f"{WITH_TRANSACTIONS}|{READ_ALIKE}|{FILES}"
 
 
+@pytest.fixture(scope="module")
+def schema() -> BaseSchema:
+    """The document, as schemathesis reads it from the service."""
+    return schemathesis.openapi.from_wsgi("/openapi.json", create_app(SHIPPED))
+
+
+@pytest.fixture
+def described(schema: BaseSchema, request: pytest.FixtureRequest) -> BaseSchema:
+    """The same; pytest 9.2 has renamed what schemathesis 4.32 reads a test's id from."""
+    request.node._nodeid = request.node.nodeid
+    return schema
+
+
+@settings(max_examples=200)
 @SCHEMA.exclude(path_regex=f"{OF_STUDIES}|{FILES}").parametrize()
-@settings(max_examples=1000)
 def test_every_request_is_answered_as_documented(case: schemathesis.Case) -> None:
     """Valid ones are accepted, others refused, and all answers are of the documented shape."""
     case.call_and_validate()
 
 
+@settings(max_examples=40)
 @SCHEMA.include(path_regex=OF_STUDIES).exclude(path_regex=SPECIAL).parametrize()
-@settings(max_examples=150)
 def test_every_request_to_a_study_is_answered_as_documented(case: schemathesis.Case) -> None:
     """The routes are the same; what differs is what a record of the study may hold."""
     case.call_and_validate()
 
 
-@SCHEMA.include(path_regex=WIDE).parametrize()
 @settings(
-    max_examples=150,
+    max_examples=40,
     phases=[Phase.generate, Phase.shrink],
 )
-def test_every_request_to_explain_many_columns_is_answered_as_documented(
+@SCHEMA.include(path_regex=READ_ALIKE).parametrize()
+def test_every_request_with_the_same_records_is_answered_as_documented(
     case: schemathesis.Case,
 ) -> None:
-    """As those to other studies; drawn ones only."""
+    """As those that were worked out; drawn ones only."""
     case.call_and_validate()
 
 
+@settings(max_examples=40)
 @SCHEMA.include(path_regex=WITH_TRANSACTIONS).parametrize()
-@settings(max_examples=150)
 def test_every_request_with_transactions_is_answered_as_documented(
     case: schemathesis.Case,
 ) -> None:
@@ -64,8 +83,8 @@ def test_every_request_with_transactions_is_answered_as_documented(
     case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
 
+@settings(max_examples=40)
 @SCHEMA.include(path_regex=FILES).parametrize()
-@settings(max_examples=150)
 def test_every_file_is_answered_as_documented(case: schemathesis.Case) -> None:
     """Whatever text it holds."""
     case.call_and_validate(excluded_checks=[positive_data_acceptance])

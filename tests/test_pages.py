@@ -26,6 +26,8 @@ from tests.support.servers import Server, serving
 from tests.support.shipped import ROOT, STUDIES
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 PLACES = [
     "/pages/",
     "/pages/household/segments",

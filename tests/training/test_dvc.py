@@ -16,6 +16,8 @@ import yaml
 from tests.support.shipped import ROOT
 from tests.support.shop import SAMPLE
 
+pytestmark = pytest.mark.long
+
 NEEDED = ("segmentation", "data", "train.py", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore")
 OUTPUTS = ("transactions.csv", "clean.parquet", "features.parquet")
 

@@ -174,6 +174,12 @@ def test_calibration_bins_hold_their_upper_edge() -> None:
     assert found == pytest.approx((abs(0.55 - 0.5) + 0.45) / 3)
 
 
+def test_the_lowest_calibration_bin_ends_at_a_tenth() -> None:
+    """A right answer of 0.05 is 0.95 too little, a wrong one of 0.15 that much too much."""
+    found = calibration_error(np.array([0.05, 0.15]), np.array([1, 0]))
+    assert found == pytest.approx((0.95 + 0.15) / 2)
+
+
 def test_baselines_learn_from_the_training_labels_alone() -> None:
     """The largest class is that of the training records; the dummy draws with their shares."""
     found = baselines(["a", "a", "a", "b"], ["a", "b", "b", "b"], 0)

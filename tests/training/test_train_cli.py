@@ -45,6 +45,8 @@ from tests.support.tables import (
     without,
 )
 
+pytestmark = pytest.mark.long
+
 
 def train(*arguments: object) -> int:
     """Run ``train.py`` in this process."""
