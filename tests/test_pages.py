@@ -279,6 +279,7 @@ def test_typed_text_is_text(server: Server, browser: Browser) -> None:
         page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
         page.locator("details summary").click()
         question(page, "apps_installed").fill("40")
+        wait_for_answer(page, server.post({"apps_installed": 40}).json())
         question(page, "device_model").fill(hostile)
         page.wait_for_selector("#details .warning")
         assert not dialogs
