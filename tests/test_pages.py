@@ -60,9 +60,9 @@ def wait_for_answer(page: Page, answer: Any) -> None:
         " `${row.querySelector('th').innerText} ${row.querySelector('td').innerText}`).join()",
         arg=rows,
     )
-    headline = page.locator("#headline").inner_text()
-    assert answer["segment"]["name"] in headline
-    assert f": {said(answer['confidence'])}." in headline
+    headline = page.locator("#headline")
+    expect(headline).to_contain_text(answer["segment"]["name"])
+    expect(headline).to_contain_text(f": {said(answer['confidence'])}.")
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -205,7 +205,7 @@ def test_differences_are_ranked(server: Server, browser: Browser) -> None:
         page.get_by_role("option", name=other["name"]).click()
         row = page.locator("table.comparison").first.locator("tbody tr").first
         page.wait_for_selector(f"table.comparison th:has-text('{other['name']}')")
-        assert row.locator("td").nth(2).inner_text() == f"{index[largest]:,.0f}"
+        expect(row.locator("td").nth(2)).to_have_text(f"{index[largest]:,.0f}")
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -230,11 +230,8 @@ def test_score_one_answers_as_predict_does(server: Server, browser: Browser, stu
         details = page.locator("#details").inner_text()
         assert answer["segment"]["action"] in details
         expect(page.locator("#details .warning")).to_have_count(len(answer["warnings"]))
-        page.wait_for_selector("#why table")
-        assert (
-            explanation["explanation"]["sentence"].split(". ")[0]
-            in page.locator("#why").inner_text()
-        )
+        sentence = explanation["explanation"]["sentence"].split(". ")[0]
+        expect(page.locator("#why")).to_contain_text(sentence)
 
 
 def test_a_slider_moves_the_answer(server: Server, browser: Browser) -> None:
@@ -265,10 +262,10 @@ def test_errors_stand_beside_the_question(server: Server, browser: Browser) -> N
             f"It {refused['errors'][0]['detail']}."
         )
         assert box.get_attribute("aria-invalid") == "true"
-        assert "No answer" in page.locator("#headline").inner_text()
+        expect(page.locator("#headline")).to_contain_text("No answer")
         box.fill("40")
         wait_for_answer(page, server.post({"apps_installed": 40}).json())
-        assert page.locator(".question .mantine-InputWrapper-error").count() == 0
+        expect(page.locator(".question .mantine-InputWrapper-error")).to_have_count(0)
 
 
 def test_typed_text_is_text(server: Server, browser: Browser) -> None:
@@ -279,6 +276,7 @@ def test_typed_text_is_text(server: Server, browser: Browser) -> None:
         page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
         page.locator("details summary").click()
         question(page, "apps_installed").fill("40")
+        wait_for_answer(page, server.post({"apps_installed": 40}).json())
         question(page, "device_model").fill(hostile)
         page.wait_for_selector("#details .warning")
         assert not dialogs
