@@ -38,6 +38,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from segmentation.service import problems
 from segmentation.service.environment import Environment
+from segmentation.service.last_connections import begin_no_more, is_held_elsewhere
 from segmentation.service.observe import new_request_id
 from segmentation.service.settings import Settings
 
@@ -134,6 +135,8 @@ class PatientWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is 
         self._cut_in_time()
         deadline = time.monotonic() + _LAST_WAIT
         for listener in self.sockets:
+            if not is_held_elsewhere(listener.sock, self.ppid):
+                begin_no_more(listener.sock)
             while select.select([listener], [], [], 0)[0] and time.monotonic() < deadline:
                 self.accept(listener)
             listener.close()
