@@ -20,8 +20,9 @@ BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 ARGS ?=
 STUDY ?= all
-# Test files that run at a time; 0 is one after the other, with what they print.
-JOBS ?= 2
+# Test files that run at a time, one more than two cores as tests wait for servers; 0: one after the
+# other, with what they print.
+JOBS ?= 3
 
 .PHONY: help serve train test test-install lint deploy-check bench data repro lock sbom clean
 
