@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
+import sys
 from collections.abc import Sequence
 
 
@@ -18,5 +20,15 @@ def would(step: str | Sequence[str]) -> None:
 
 
 def _print(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # gone, closed, or not made for such letters
+    try:
         print(line, flush=True)  # noqa: T201  # the program's own output
+    except BrokenPipeError:
+        _discard_output()
+    except (OSError, ValueError):  # closed, or not made for such letters
+        pass
+
+
+def _discard_output() -> None:
+    """Send what is still to be printed nowhere: Python complains of it at its end otherwise."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
