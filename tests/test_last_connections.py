@@ -67,6 +67,13 @@ def test_workers_of_another_master_hold_it(listener: socket.socket) -> None:
     assert not is_held_elsewhere(listener, os.getppid())
 
 
+def test_a_master_of_which_nothing_can_be_seen_may_hold_it(listener: socket.socket) -> None:
+    """It is not taken for one that has closed it."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert is_held_elsewhere(listener, ended.pid)
+
+
 def test_a_socket_that_systemd_listens_on_is_held(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,21 @@ def test_every_request_that_was_accepted_is_answered(tmp_path: Path) -> None:
     assert load.ends["refused"] == 18
 
 
+def test_new_workers_take_over_and_nobody_is_kept_out(tmp_path: Path) -> None:
+    """At SIGHUP the old workers end as at SIGTERM, but others go on with their socket."""
+    with serving(tmp_path, GRACEFUL_TIMEOUT=NEVER) as server:
+        load = Load(server.port)
+        with load.running():
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: server.log.read_text().count("Worker exiting") == 2)
+            n_answered = load.ends["answered"]
+            wait_until(lambda: load.ends["answered"] > n_answered + 100)
+            assert "refused" not in load.ends
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(PATIENCE) == 0
+    assert set(load.ends) == {"answered", "refused"}
+
+
 def test_silent_clients_do_not_hold_up_the_end(tmp_path: Path) -> None:
     """Connections on which nothing was ever sent are closed after a second."""
     with serving(tmp_path, GRACEFUL_TIMEOUT=NEVER) as server:

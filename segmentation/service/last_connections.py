@@ -42,13 +42,17 @@ def is_held_elsewhere(listener: socket.socket, master: int) -> bool:
     Returns
     -------
     bool
-        True as well where it can't be found out: without ``/proc``, or where systemd listens.
+        True as well where it can't be found out, as in a ``/proc`` that shows nothing of the
+        master, and where systemd listens.
     """
     if "LISTEN_FDS" in os.environ:
         return True
     name = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
+    files_of_master = _open_files(Path(f"/proc/{master}"))
+    if not files_of_master or name in files_of_master:
+        return True
     processes = [path for path in Path("/proc").glob("[0-9]*") if name in _open_files(path)]
-    return not processes or any(_parent(path) not in {master, None} for path in processes)
+    return any(_parent(path) not in {master, None} for path in processes)
 
 
 def _open_files(process: Path) -> set[str]:
