@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browsing import SIZES, opened
 from tests.support.servers import Server, serving
@@ -198,6 +198,23 @@ def test_files_as_spreadsheets_save_them(
     assert [row["segment"] for row in rows_of(content, separator)] == [
         one["segment"]["id"] for one in answers["predictions"]
     ]
+
+
+def test_a_table_that_comes_later_than_the_answers_has_them(
+    server: Server, browser: Browser
+) -> None:
+    """Its library is large and a file may be small: rows wait for it on a slow line."""
+    with opened(browser, f"{server.url}/pages/mobile/segments") as page:
+        held: list[Route] = []
+        page.route("**/dash_ag_grid.min.js*", lambda route: held.append(route))  # noqa: PLW0108  # no built-in
+        page.goto(f"{server.url}/pages/mobile/file")
+        choose(page, b"apps_installed\n64\n70\n")
+        score(page)
+        assert held
+        assert page.locator("#file-rows").count() == 0
+        for route in held:
+            route.continue_()
+        assert [row["first"] for row in in_grid(page)] == ["64", "70"]
 
 
 def test_the_mapping_that_is_corrected_is_scored(server: Server, browser: Browser) -> None:

@@ -446,6 +446,7 @@
   }
 
   async function fill(done) {
+    await library(spec.library).catch(() => null); // a small file may be scored before it is there
     const grid = await (window.dash_ag_grid ? window.dash_ag_grid.getApiAsync("file-rows") : null);
     if (!grid) return;
     grid.setFilterModel(null);
