@@ -13,7 +13,7 @@ for _library in ("OMP", "OPENBLAS"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 from segmentation.errors import SegmentationError  # noqa: E402
-from segmentation.service.logs import JsonLogger  # noqa: E402
+from segmentation.service.observability.logs import JsonLogger  # noqa: E402
 from segmentation.service.settings import Settings  # noqa: E402
 
 try:
@@ -58,7 +58,7 @@ if hasattr(_libc, "mallopt"):  # glibc
 wsgi_app = "predict:app"
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "segmentation.service.worker.PatientWorker"
+worker_class = "segmentation.service.server.gunicorn_worker.PatientWorker"
 threads = _settings.threads
 keepalive = _settings.keep_alive
 graceful_timeout = _settings.graceful_timeout

@@ -2,7 +2,7 @@
 
 import sys
 
-from segmentation.training.cli import main
+from segmentation.training.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

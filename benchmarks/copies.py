@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 
 from segmentation.datasets import read_table
 from segmentation.studies.mobile import MOBILE
-from segmentation.training.labelled import cross_validate, labelled
+from segmentation.training.fitting.supervised import cross_validate, labelled
 
 FOREST = "classifier__estimator__forest__"
 SHOWN = ("1 missing", "2 missing", "3 missing", "4 missing", "10 % noise", "20 % noise")

@@ -13,9 +13,9 @@ import numpy as np
 
 from segmentation.datasets import read_table
 from segmentation.estimators import Floats, with_noise
-from segmentation.runtime import Model, doubts
+from segmentation.runtime import Model, record_warnings
 from segmentation.studies.mobile import MOBILE
-from segmentation.training.labelled import labelled
+from segmentation.training.fitting.supervised import labelled
 
 NAMES = [column.name for column in MOBILE.schema.features]
 
@@ -26,7 +26,7 @@ def contradicted(model: Model, X: Floats) -> float:
     rows = np.minimum(X, limits).tolist()
     records = [dict(zip(NAMES, row, strict=True)) for row in rows]
     flags = [
-        any(doubt["code"] == doubts.CONTRADICTION for doubt in answer["warnings"])
+        any(doubt["code"] == record_warnings.CONTRADICTION for doubt in answer["warnings"])
         for answer in model.predict(records)
     ]
     return float(np.mean(flags))
@@ -48,7 +48,7 @@ def main() -> None:
     }
     print(f"{path.name}: share of records with a contradiction, by widening")
     for widening in (1.0, 1.25, 1.5, 2.0):
-        doubts.WIDENING = widening
+        record_warnings.WIDENING = widening
         model = Model.load(Path("model.bin"))
         found = ", ".join(f"{kind} {contradicted(model, copy):.4f}" for kind, copy in kinds.items())
         print(f"  {widening}: {found}")

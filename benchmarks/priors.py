@@ -22,10 +22,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from segmentation.estimators import Floats
 from segmentation.studies.household import HOUSEHOLD
-from segmentation.training.discovered import refitted
-from segmentation.training.quality import classification_figures
-from segmentation.training.samples import matrix
-from segmentation.training.source import read_source
+from segmentation.training.fitting.clustering import refitted
+from segmentation.training.labelled_records import matrix
+from segmentation.training.measuring.quality import classification_figures
+from segmentation.training.training_data import read_source
 
 SEEDS = range(5)
 # Codes of which 0 means that nothing was specified, and those of them that have no order.

@@ -14,9 +14,9 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from segmentation.studies import STUDIES
-from segmentation.training.discovered import N_BOOTSTRAPS, discover, refitted
-from segmentation.training.samples import matrix
-from segmentation.training.source import read_source
+from segmentation.training.fitting.clustering import N_BOOTSTRAPS, discover, refitted
+from segmentation.training.labelled_records import matrix
+from segmentation.training.training_data import read_source
 
 
 def agreements(study_name: str, path: str, seed: int) -> list[float]:

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from segmentation.datasets.transactions import validate
 from segmentation.runtime import Model
-from segmentation.runtime.gathering import MOST_REFERENCES, MOST_TRANSACTIONS
+from segmentation.runtime.transactions import MOST_REFERENCES, MOST_TRANSACTIONS
 from segmentation.schema import Record
 from segmentation.studies.retail import TRANSACTION
 from tests.support.problems import problem

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from segmentation.service.progress import cause_of
+from segmentation.service.observability.open_responses import cause_of
 from tests.support.records import COMPLETE
 from tests.support.servers import Server, serving
 from tests.support.waiting import wait_until

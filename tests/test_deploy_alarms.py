@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from segmentation.runtime import doubts
+from segmentation.runtime import record_warnings
 from tests.support.cloudformation import Stack, read_template
 from tests.support.stacks import PLAIN, REVISIONS, STACKS, TEMPLATES
 
@@ -137,10 +137,10 @@ def test_the_dashboard_shows_every_alarm_that_there_is() -> None:
 def test_the_dashboard_shows_every_metric_that_is_made_of_the_log() -> None:
     """And each is made: one for every code of a warning, besides all and unsure answers."""
     codes = {
-        doubts.OUTSIDE_TRAINING,
-        doubts.UNKNOWN_CATEGORY,
-        doubts.CONTRADICTION,
-        doubts.INDIRECT,
+        record_warnings.OUTSIDE_TRAINING,
+        record_warnings.UNKNOWN_CATEGORY,
+        record_warnings.CONTRADICTION,
+        record_warnings.INDIRECT,
     }
     stack = STACKS["ecs, plain"]
     made = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import Baseline, Figure, NumberBaseline, NumberProfile
+from segmentation.artifact.manifest import Baseline, Metric, NumberBaseline, NumberProfile
 from segmentation.runtime import Model
-from segmentation.runtime.doubts import Doubts
+from segmentation.runtime.record_warnings import WarningFinder
 
 APPS, AGE = "apps_installed", "age"
 TRAINED = NumberBaseline(minimum=-90, maximum=120, mean=0, deciles=[0.0] * 9, missing=0)
@@ -30,7 +30,7 @@ def learned(manifest: Manifest, column: str, *ranges: tuple[float, float]) -> Ma
 def doubted(manifest: Manifest, column: str, value: float, segment: int) -> list[tuple[str, str]]:
     """Return fields and codes of the warnings about one answer, in a record of a segment."""
     numbers = [value if one.name == column else None for one in manifest.record.numbers]
-    found = Doubts(manifest).find({}, numbers, segment, 0)
+    found = WarningFinder(manifest).find({}, numbers, segment, 0)
     return [(str(doubt["field"]), doubt["code"]) for doubt in found]
 
 
@@ -82,7 +82,7 @@ def test_an_answer_that_fits_the_segment_is_not_the_one_that_contradicts(model: 
     answers = {APPS: 70.0, "battery_drain_mah_per_day": 5.0}
     numbers = [answers.get(column.name) for column in manifest.record.numbers]
     for segment, field in ((0, APPS), (1, "battery_drain_mah_per_day")):
-        (doubt,) = Doubts(manifest).find({}, numbers, segment, 0)
+        (doubt,) = WarningFinder(manifest).find({}, numbers, segment, 0)
         assert (doubt["field"], doubt["code"]) == (field, "contradiction")
 
 
@@ -103,7 +103,7 @@ def test_what_was_never_answered_in_training_is_not_outside(model: Model) -> Non
 
 def test_only_a_record_without_any_defining_answer_is_indirect(model: Model) -> None:
     """With one of the five it rests on something."""
-    doubts = Doubts(model.manifest)
+    doubts = WarningFinder(model.manifest)
     numbers = [None] * len(model.manifest.record.numbers)
     assert [doubt["code"] for doubt in doubts.find({}, numbers, 0, 5)] == ["indirect"]
     assert doubts.find({}, numbers, 0, 4) == []
@@ -115,7 +115,7 @@ def test_a_limit_is_inside_whatever_else_is_outside(model: Model, limit: float) 
     manifest = learned(model.manifest, AGE, (20, 30), (60, 70))
     numbers_of_both = {AGE: TRAINED, APPS: TRAINED}
     baseline = manifest.baseline.model_copy(update={"numbers": numbers_of_both})
-    doubts = Doubts(manifest.model_copy(update={"baseline": baseline}))
+    doubts = WarningFinder(manifest.model_copy(update={"baseline": baseline}))
     answers = {AGE: limit, APPS: 1e6}
     numbers = [answers.get(column.name) for column in manifest.record.numbers]
     (doubt,) = doubts.find({}, numbers, 0, 0)
@@ -134,8 +134,8 @@ def test_how_often_indirect_answers_are_right_is_said_where_it_was_measured(
     model: Model, names: list[str], says: str
 ) -> None:
     """Both shares or neither: one of them alone says nothing."""
-    figures = [Figure(name=name, value=0.75, on="", inputs="", circular=False) for name in names]
-    doubts = Doubts(model.manifest.model_copy(update={"figures": figures}))
+    figures = [Metric(name=name, value=0.75, on="", inputs="", circular=False) for name in names]
+    doubts = WarningFinder(model.manifest.model_copy(update={"figures": figures}))
     numbers = [None] * len(model.manifest.record.numbers)
     (doubt,) = doubts.find({}, numbers, 0, 5)
     assert says in doubt["message"]

@@ -16,7 +16,7 @@ from shap import TreeExplainer
 from segmentation.artifact.manifest import NumberBaseline
 from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer
-from segmentation.runtime.changes import Change
+from segmentation.runtime.counterfactuals import Counterfactual
 from segmentation.schema import Column, Record
 from segmentation.service.app import create_app
 from tests.support.explaining import (
@@ -210,7 +210,7 @@ def between(start: float, end: float, described: NumberBaseline, column: Column)
     return [one for one in answers if (one - start) * (one - end) < 0]
 
 
-def check_change(model: Model, record: Record, answer: Answer, change: Change) -> None:
+def check_change(model: Model, record: Record, answer: Answer, change: Counterfactual) -> None:
     """Check that a change is possible, works, and is the smallest in its direction."""
     column = model.manifest.record.by_name[change["field"]]
     described = model.manifest.baseline.numbers[column.name]

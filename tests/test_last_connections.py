@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from segmentation.service.last_connections import begin_no_more, is_held_elsewhere
+from segmentation.service.server.last_connections import begin_no_more, is_held_elsewhere
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux does it in the kernel")
 

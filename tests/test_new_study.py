@@ -26,8 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from segmentation.artifact import read_package
 from segmentation.estimators import NearestCentroid, Take, with_noise
 from segmentation.schema import Alias, Column
-from segmentation.study import Pick, Reading, Segment, Study
-from segmentation.training.pack import _in_steps
+from segmentation.study import FeatureSet, NamingRule, Segment, Study
+from segmentation.training.packing.pack import _in_steps
 from tests.support.servers import Server, serving
 from tests.support.shipped import ROOT
 
@@ -345,7 +345,7 @@ def test_every_field_is_explained() -> None:
     """A field that is new in the package needs a line in the guide."""
     explained = set(re.findall(r"`([a-z_]+)`", GUIDE[GUIDE.index("## 9. ") :]))
     explained |= set(re.findall(r"`(?:Pick|Reading)\.([a-z_]+)`", GUIDE))
-    for about in (Column, Segment, Pick, Reading, Study):
+    for about in (Column, Segment, NamingRule, FeatureSet, Study):
         names = {one.name for one in dataclasses.fields(about)}
         assert names <= explained, about
     assert "Alias(title, unit, divisor)" in GUIDE

@@ -17,8 +17,8 @@ from dash import html
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 
-from segmentation.dashboard.confusions import mistakes
-from segmentation.dashboard.segment_map import map_panel
+from segmentation.dashboard.panels.confusion_tables import mistakes
+from segmentation.dashboard.panels.segment_map import map_panel
 from segmentation.runtime import Manifest, Model
 from tests.support.browsing import opened
 from tests.support.records import COMPLETE

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema import Alias, Column, RecordValidator, Schema, underscored
-from segmentation.schema.documents import record_schemas
-from segmentation.schema.values import parse_text
+from segmentation.schema.column_values import parse_text
+from segmentation.schema.json_schema import record_schemas
 from segmentation.studies.mobile import SCHEMA
 from tests.support.records import COMPLETE, HEADERS, LOWER_CASE
 

@@ -19,8 +19,8 @@ from werkzeug.test import TestResponse
 from segmentation.errors import SegmentationError
 from segmentation.runtime import Model
 from segmentation.service.app import create_app
-from segmentation.service.logs import JsonFormatter
-from segmentation.service.problems import pointer
+from segmentation.service.observability.logs import JsonFormatter
+from segmentation.service.problem_details import pointer
 from segmentation.service.settings import Settings
 from tests.support.problems import problem
 from tests.support.records import COMPLETE, HEADERS, LOWER_CASE

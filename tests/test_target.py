@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentation.service.target import is_canonical
+from segmentation.service.request_target import is_canonical
 from tests.support.records import COMPLETE
 from tests.support.servers import Server
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentation.service.trace import trace
+from segmentation.service.observability.trace_context import trace
 from tests.support.records import COMPLETE
 from tests.support.servers import Server, serving
 from tests.support.waiting import wait_until

@@ -5,7 +5,7 @@ made it and ``session`` how its ONNX part is run. Nothing here fits or answers.
 """
 
 from segmentation.artifact.manifest import Manifest
+from segmentation.artifact.onnx_session import open_session
 from segmentation.artifact.package import Package, read_package, write_package
-from segmentation.artifact.session import open_session
 
 __all__ = ["Manifest", "Package", "open_session", "read_package", "write_package"]

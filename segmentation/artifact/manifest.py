@@ -116,7 +116,7 @@ class Golden(_Part):
     probabilities: list[float]
 
 
-class Scorer(_Part):
+class ScorerInterface(_Part):
     """How to call the ONNX part: one float32 input with a column per feature, NaN where missing.
 
     `outlook` names the output with the probabilities of a later day, where there is one.
@@ -149,7 +149,7 @@ class Training(_Part):
     libraries: dict[str, str]
 
 
-class Figure(_Part):
+class Metric(_Part):
     """One measured number: what it is, on which records, and from which inputs.
 
     `circular` is whether those inputs include columns that define the segments: the figure then
@@ -321,7 +321,7 @@ class Lineage(_Part):
     conflicts: tuple[str, ...]
 
 
-class Aggregation(_Part):
+class PackedAggregation(_Part):
     """How a customer's transactions become a record; see ``segmentation.aggregation``."""
 
     transactions: Schema
@@ -330,7 +330,7 @@ class Aggregation(_Part):
     reference: str
 
 
-class Outlook(_Part):
+class PackedOutlook(_Part):
     """The answer about a later day is about so many days after the record's."""
 
     days: int
@@ -347,7 +347,7 @@ class Manifest(_Part):
     created: str
     pipeline: Digest
     onnx: Digest
-    scorer: Scorer
+    scorer: ScorerInterface
     record: Schema
     segments: list[PackedSegment]
     baseline: Baseline
@@ -355,10 +355,10 @@ class Manifest(_Part):
     conformal: Conformal
     clusters: ClusterReport | None = None
     lineage: Lineage | None = None
-    aggregation: Aggregation | None = None
-    outlook: Outlook | None = None
+    aggregation: PackedAggregation | None = None
+    outlook: PackedOutlook | None = None
     golden: list[Golden]
-    figures: list[Figure]
+    figures: list[Metric]
     confusions: list[Confusion] = []
     caveats: list[str]
     training: Training

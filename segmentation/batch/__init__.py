@@ -6,10 +6,10 @@ them together again. ``template`` is a file to begin with. No HTTP: the API and 
 is here.
 """
 
-from segmentation.batch.lines import write_lines
-from segmentation.batch.opening import RecordFile, preview
-from segmentation.batch.scoring import ScoredRow, score
+from segmentation.batch.csv_writing import write
+from segmentation.batch.file_scoring import ScoredRow, score
+from segmentation.batch.json_lines import write_lines
+from segmentation.batch.record_file import RecordFile, preview
 from segmentation.batch.template import template
-from segmentation.batch.writing import write
 
 __all__ = ["RecordFile", "ScoredRow", "preview", "score", "template", "write", "write_lines"]

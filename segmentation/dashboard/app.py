@@ -10,8 +10,9 @@ from dash.exceptions import DependencyException
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import NotFound
 
-from segmentation.dashboard import file, model_card, score, segments, shell
-from segmentation.dashboard.places import ROOT, Place, Studies, found
+from segmentation.dashboard import page_shell
+from segmentation.dashboard.addresses import ROOT, PageAddress, ServedStudies, found
+from segmentation.dashboard.pages import file_page, model_page, score_page, segments_page
 from segmentation.errors import NotReadyError, UnknownStudyError
 
 Children = list[Component]
@@ -19,12 +20,12 @@ Children = list[Component]
 _CALLBACK = f"{ROOT}_dash-update-component"
 
 
-def create_pages(studies: Studies, longest_file: int) -> Flask:
+def create_pages(studies: ServedStudies, longest_file: int) -> Flask:
     """Make the app. It takes a second: do it when the first page is asked for.
 
     Parameters
     ----------
-    studies : Studies
+    studies : ServedStudies
         The studies that are shown, those that the API serves.
     longest_file : int
         Bytes that a file to be scored may have.
@@ -38,18 +39,18 @@ def create_pages(studies: Studies, longest_file: int) -> Flask:
         serve_locally=True,
         enable_mcp=False,
         suppress_callback_exceptions=True,  # pages come and go with their questions
-        index_string=shell.DOCUMENT,
-        title=shell.NAME,
+        index_string=page_shell.DOCUMENT,
+        title=page_shell.NAME,
         update_title="",
         add_log_handler=False,
     )
-    app.layout = shell.layout()
+    app.layout = page_shell.layout()
     _register(app, studies, longest_file)
     _harden(app, server)
     return server
 
 
-def _register(app: Dash, studies: Studies, longest_file: int) -> None:
+def _register(app: Dash, studies: ServedStudies, longest_file: int) -> None:
     @app.callback(
         Output("main", "children"),
         Output("pages", "children"),
@@ -58,31 +59,33 @@ def _register(app: Dash, studies: Studies, longest_file: int) -> None:
     )
     def show(path: str) -> tuple[Children, Children, Children]:
         content, place = shown(studies, path or ROOT, longest_file)
-        pages = shell.page_links(place, studies.default)
-        return content, pages, shell.study_links(studies, place)
+        pages = page_shell.page_links(place, studies.default)
+        return content, pages, page_shell.study_links(studies, place)
 
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("pages", "arrive"), Output("arrived", "title"), Input("main", "children")
     )
-    segments.register(app, studies)
-    score.register(app, studies)
-    file.register(app)
+    segments_page.register(app, studies)
+    score_page.register(app, studies)
+    file_page.register(app)
 
 
-def shown(studies: Studies, path: str, longest_file: int) -> tuple[Children, Place | None]:
+def shown(
+    studies: ServedStudies, path: str, longest_file: int
+) -> tuple[Children, PageAddress | None]:
     """Return what is at a path, or why it can't be shown, and which place it is, if it is one."""
     place = None
     try:
         place = found(path, studies.default)
         model = studies.slot(place.study).get()
     except (UnknownStudyError, NotReadyError) as error:
-        return shell.missing(str(error), studies), place
+        return page_shell.missing(str(error), studies), place
     if place.segment:
-        content = segments.one_page(model, place.segment)
-        return content or shell.missing("There is no such segment.", studies), place
+        content = segments_page.one_page(model, place.segment)
+        return content or page_shell.missing("There is no such segment.", studies), place
     if place.page == "file":
-        return file.page(model, longest_file), place
-    pages = {"segments": segments.page, "score": score.page, "model": model_card.page}
+        return file_page.page(model, longest_file), place
+    pages = {"segments": segments_page.page, "score": score_page.page, "model": model_page.page}
     return pages[place.page](model), place
 
 

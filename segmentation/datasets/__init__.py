@@ -4,16 +4,16 @@
 ``sources`` says where files are and what they hold. Nothing here fits or answers.
 """
 
-from segmentation.datasets.history import History, Snapshot, read_history
-from segmentation.datasets.sources import read_categories
-from segmentation.datasets.tables import MOST_REASONS, Table, read_table
+from segmentation.datasets.record_tables import MOST_REASONS, RecordTable, read_table
+from segmentation.datasets.snapshots import History, Snapshot, read_history
+from segmentation.datasets.table_files import read_categories
 from segmentation.datasets.transactions import Validation
 
 __all__ = [
     "MOST_REASONS",
     "History",
+    "RecordTable",
     "Snapshot",
-    "Table",
     "Validation",
     "read_categories",
     "read_history",

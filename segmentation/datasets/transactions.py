@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from segmentation.aggregation import MEMORY_LIMIT
 from segmentation.datasets.addresses import local
-from segmentation.datasets.sources import check_headers, file_digest, scan
+from segmentation.datasets.table_files import check_headers, file_digest, scan
 from segmentation.errors import DataError
 from segmentation.schema import Column, Schema
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT

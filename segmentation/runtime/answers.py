@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
 from segmentation.runtime.basis import Basis, bases
-from segmentation.runtime.doubts import Doubt
-from segmentation.runtime.explained import Explanation
+from segmentation.runtime.explanation import Explanation
+from segmentation.runtime.record_warnings import RecordWarning
 
 # Probabilities have six decimals: a tenth of what packing lets ONNX and the pipeline differ.
 # Arithmetic, because round() goes through text and takes three times as long.
@@ -57,7 +57,7 @@ class Answer(TypedDict):
     plausible: list[str]
     unsure: bool
     basis: Basis
-    warnings: list[Doubt]
+    warnings: list[RecordWarning]
     id: int | str | None
     outlook: NotRequired[LaterSegment]
     explanation: NotRequired[Explanation]
@@ -107,7 +107,7 @@ class AnswerWriter:
         probabilities: Sequence[float],
         segment: int,
         n_missing: int,
-        warnings: list[Doubt],
+        warnings: list[RecordWarning],
         identifier: int | str | None,
     ) -> Answer:
         """Return the answer to one record.

@@ -17,10 +17,10 @@ from segmentation.artifact import Manifest, Package, read_package
 from segmentation.errors import InvalidRecordsError, NotReadyError, PackageError
 from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
 from segmentation.runtime.basis import counter_of_missing
-from segmentation.runtime.doubts import Doubts
-from segmentation.runtime.explanations import Explainer
-from segmentation.runtime.gathering import Gathering
+from segmentation.runtime.explainer import Explainer
+from segmentation.runtime.record_warnings import WarningFinder
 from segmentation.runtime.scorer import Scorer
+from segmentation.runtime.transactions import TransactionFeatures
 from segmentation.schema import Record, RecordValidator
 
 # What packing allows between ONNX and the pipeline, plus the rounding of answers.
@@ -51,7 +51,7 @@ class Model:
         self._n_features = len(schema.features)
         self._identifier = schema.identifier.name if schema.identifier else ""
         self._missing = counter_of_missing(schema)
-        self._gathering = Gathering(self.manifest)
+        self._gathering = TransactionFeatures(self.manifest)
         try:
             self._scorer = Scorer(package)
         except Exception as error:  # noqa: BLE001  # ONNX Runtime's have no common base
@@ -59,7 +59,7 @@ class Model:
                 f"has a scorer that cannot be loaded: {type(error).__name__}"
             ) from None
         self._explainer = Explainer(package, lambda features: self._scorer.scores(features)[0])
-        self._doubts = Doubts(self.manifest)
+        self._doubts = WarningFinder(self.manifest)
         self._writer = AnswerWriter(self.manifest)
 
     @classmethod

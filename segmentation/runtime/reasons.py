@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import NumberBaseline
 from segmentation.runtime.answers import Answer
-from segmentation.runtime.wording import level
+from segmentation.runtime.explanation_wording import level
 from segmentation.schema import Record
 
 _MOST_REASONS = 3

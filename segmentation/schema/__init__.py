@@ -14,7 +14,7 @@ from segmentation.schema.columns import (
     Spelling,
     underscored,
 )
-from segmentation.schema.records import RecordValidator
+from segmentation.schema.record_validation import RecordValidator
 
 __all__ = [
     "Alias",

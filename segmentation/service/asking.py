@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from segmentation.errors import InvalidRecordsError, Problem
-from segmentation.service.problems import RequestError
+from segmentation.service.problem_details import RequestError
 
 EXPLAIN = "explain"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from segmentation.errors import UnknownStudyError
 from segmentation.runtime.answers import ModelName
+from segmentation.service.served_models import ServedModel
 from segmentation.service.settings import Settings
-from segmentation.service.slot import ModelSlot
 
 SUFFIX = ".bin"
 
 
-class Catalogue:
+class ServedModels:
     """The slots of all studies.
 
     Parameters
@@ -40,15 +40,15 @@ class Catalogue:
     ) -> None:
         self.default = default
         self._slots = {
-            study: ModelSlot(study, path, public_key, on_load) for study, path in packages.items()
+            study: ServedModel(study, path, public_key, on_load) for study, path in packages.items()
         }
 
-    def __iter__(self) -> Iterator[ModelSlot]:
+    def __iter__(self) -> Iterator[ServedModel]:
         """Yield the slots, the default study's first."""
         yield self._slots[self.default]
         yield from (slot for name, slot in self._slots.items() if name != self.default)
 
-    def slot(self, study: str | None = None) -> ModelSlot:
+    def slot(self, study: str | None = None) -> ServedModel:
         """Return the slot of a study, or of the default one.
 
         Raises

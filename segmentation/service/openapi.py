@@ -16,15 +16,15 @@ from typing_extensions import TypedDict
 from werkzeug.http import HTTP_STATUS_CODES
 
 import segmentation
-from segmentation.batch.lines import FirstLine, RowsLine
-from segmentation.batch.opening import SHOWN_ROWS, Preview
+from segmentation.batch.json_lines import FirstLine, RowsLine
+from segmentation.batch.record_file import SHOWN_ROWS, Preview
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
 from segmentation.schema import Schema
-from segmentation.schema.documents import record_schemas
-from segmentation.service.files import COMMAS, CSV, CUT, LINES, MAP, PREVIEW_BYTES, TYPES
-from segmentation.service.problems import MEDIA_TYPE
+from segmentation.schema.json_schema import record_schemas
+from segmentation.service.file_routes import COMMAS, CSV, CUT, LINES, MAP, PREVIEW_BYTES, TYPES
+from segmentation.service.problem_details import MEDIA_TYPE
 from segmentation.service.settings import Settings
 
 Document = dict[str, Any]
@@ -64,13 +64,13 @@ _EXPLAIN = {
 }
 
 
-class Studies(TypedDict):
+class StudyList(TypedDict):
     """The studies that are served, the default one first."""
 
     studies: list[StudyCard]
 
 
-class ProblemError(TypedDict):
+class ProblemDetail(TypedDict):
     """One thing that is wrong with the records that were sent."""
 
     pointer: str
@@ -86,10 +86,10 @@ class _ProblemBase(TypedDict):
     request_id: str | None
 
 
-class Problem(_ProblemBase, total=False):
+class ProblemDetails(_ProblemBase, total=False):
     """An error, as RFC 9457 has it."""
 
-    errors: list[ProblemError]
+    errors: list[ProblemDetail]
 
 
 class Live(TypedDict):
@@ -116,8 +116,8 @@ def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
         Its limits are documented.
     """
     schemas: Document = {}
-    for model in (Prediction, Predictions, SegmentCards, SchemaCard, Studies, Manifest,
-                  Preview, FirstLine, RowsLine, Live, Ready, Problem):  # fmt: skip
+    for model in (Prediction, Predictions, SegmentCards, SchemaCard, StudyList, Manifest,
+                  Preview, FirstLine, RowsLine, Live, Ready, ProblemDetails):  # fmt: skip
         _add(schemas, model)
     first = manifests[0]
     paths: Document = _operations()
@@ -325,7 +325,7 @@ def _rows(manifest: Manifest) -> str:
 
 def _operations() -> Document:
     return {
-        "/studies": _get("The studies that are served", "service", "Studies", {}),
+        "/studies": _get("The studies that are served", "service", "StudyList", {}),
         "/metrics": {"get": _metrics()},
         "/livez": _get("Whether the process answers", "service", "Live", {}),
         "/readyz": _get("Whether the default model answers correctly", "service", "Ready"),
@@ -366,7 +366,7 @@ def _get(summary: str, tag: str, schema: str, errors: dict[int, str] | None = No
 
 
 def _operation(summary: str, tag: str, errors: dict[int, str]) -> Document:
-    problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
+    problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}}}
     responses = {
         str(status): {
             "description": f"{HTTP_STATUS_CODES[status]}. {why}",

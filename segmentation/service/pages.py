@@ -16,10 +16,10 @@ from flask import Blueprint, redirect
 from werkzeug.wrappers import Response
 
 from segmentation.errors import UnavailableError
-from segmentation.service import problems
-from segmentation.service.catalogue import Catalogue
-from segmentation.service.environment import Environment
+from segmentation.service import problem_details
+from segmentation.service.catalogue import ServedModels
 from segmentation.service.settings import Settings
+from segmentation.service.wsgi_environment import Environment
 
 PAGES = "/pages/"
 LIBRARIES = ("dash", "dash_ag_grid", "dash_mantine_components")
@@ -61,11 +61,11 @@ class Pages:
     ----------
     app : callable
         The WSGI app of Flask.
-    catalogue : Catalogue
+    catalogue : ServedModels
     settings : Settings
     """
 
-    def __init__(self, app: WsgiApp, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(self, app: WsgiApp, catalogue: ServedModels, settings: Settings) -> None:
         self._app = app
         self._catalogue = catalogue
         self._most_bytes = settings.max_body_bytes
@@ -88,7 +88,7 @@ class Pages:
 
                 pages = create_pages(self._catalogue, self._longest_file)
                 pages.config["MAX_CONTENT_LENGTH"] = self._most_bytes
-                problems.register(pages)
+                problem_details.register(pages)
                 # Dash gives out only scripts that a document of its own has named, and with
                 # several workers a document and its scripts come from different ones.
                 pages.test_client().get(PAGES)

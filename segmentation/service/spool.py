@@ -13,10 +13,10 @@ from typing import IO
 
 from werkzeug.http import parse_options_header
 
-from segmentation.service.body import check_identity, pieces
-from segmentation.service.environment import Environment
-from segmentation.service.problems import RequestError
+from segmentation.service.problem_details import RequestError
+from segmentation.service.request_body import check_identity, pieces
 from segmentation.service.settings import MEBIBYTE
+from segmentation.service.wsgi_environment import Environment
 
 
 @contextmanager

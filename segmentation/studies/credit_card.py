@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from segmentation.estimators import Clip, Fill
 from segmentation.schema import Column, Schema
-from segmentation.study import Pick, Segment, Study, centroids, record_matrix
+from segmentation.study import NamingRule, Segment, Study, centroids, record_matrix
 
 
 def _amount(title: str, label: str, description: str) -> Column:
@@ -223,9 +223,9 @@ CREDIT_CARD = Study(
     pipeline=pipeline,
     grids={"quick": {}},
     naming=(
-        Pick("vip", "highest", _TURNOVER),
-        Pick("plus", "highest", _TURNOVER),
-        Pick("mid", "highest", _TURNOVER),
+        NamingRule("vip", "highest", _TURNOVER),
+        NamingRule("plus", "highest", _TURNOVER),
+        NamingRule("mid", "highest", _TURNOVER),
     ),
     noise=(),
     caveats=(

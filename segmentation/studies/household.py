@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from segmentation.estimators import Take
 from segmentation.schema import Alias, Column, Derived, Schema
-from segmentation.study import Pick, Reading, Segment, Study, centroids, record_matrix
+from segmentation.study import FeatureSet, NamingRule, Segment, Study, centroids, record_matrix
 
 
 def _code(name: str, title: str, minimum: int, maximum: int, description: str) -> Column:
@@ -353,13 +353,13 @@ HOUSEHOLD = Study(
     pipeline=pipeline,
     grids={"quick": {}},
     naming=(
-        Pick("promo_shoppers", "lowest", ("no_promotion_share",)),
-        Pick("variety_seekers", "highest", ("brands",)),
+        NamingRule("promo_shoppers", "lowest", ("no_promotion_share",)),
+        NamingRule("variety_seekers", "highest", ("brands",)),
     ),
     readings=(
-        Reading("demographics only", tuple(column.name for column in _DEMOGRAPHICS)),
-        Reading("12 features (the published way)", _TWELVE),
-        Reading("all features", tuple(column.name for column in SCHEMA.features)),
+        FeatureSet("demographics only", tuple(column.name for column in _DEMOGRAPHICS)),
+        FeatureSet("12 features (the published way)", _TWELVE),
+        FeatureSet("all features", tuple(column.name for column in SCHEMA.features)),
     ),
     noise=(),
     caveats=(

@@ -16,9 +16,9 @@ from segmentation.errors import DataError
 from segmentation.estimators import Clip, Fill, Log1p
 from segmentation.schema import Alias, Column, Schema
 from segmentation.study import (
-    Outlook,
-    Pick,
-    Reading,
+    FeatureSet,
+    NamingRule,
+    OutlookModel,
     Segment,
     Study,
     Transactions,
@@ -240,9 +240,9 @@ SEGMENTS = (
 )
 
 NAMING = (
-    Pick("champions", "highest", ("frequency",)),
-    Pick("big_baskets", "highest", ("average_transaction_value",)),
-    Pick("active_small_baskets", "lowest", ("recency_days",)),
+    NamingRule("champions", "highest", ("frequency",)),
+    NamingRule("big_baskets", "highest", ("average_transaction_value",)),
+    NamingRule("active_small_baskets", "lowest", ("recency_days",)),
 )
 
 
@@ -359,11 +359,11 @@ def retail(categories: tuple[str, ...]) -> Study:
         grids={},
         naming=NAMING,
         readings=(
-            Reading("category shares only", shares),
-            Reading("everything", tuple(column.name for column in customer.features)),
+            FeatureSet("category shares only", shares),
+            FeatureSet("everything", tuple(column.name for column in customer.features)),
         ),
         transactions=Transactions(TRANSACTION, sql(categories), "retail_categories.csv", retail),
-        outlook=Outlook(91, outlook_classifier),
+        outlook=OutlookModel(91, outlook_classifier),
         noise=(),
         caveats=CAVEATS,
     )

@@ -9,11 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.datasets import Table
+from segmentation.datasets import RecordTable
 from segmentation.estimators import Fill, Floats, Take
 from segmentation.schema import Column, Record, Schema
-from segmentation.study import Pick, Reading, Segment, Study, centroids, record_matrix
-from segmentation.training.source import Source
+from segmentation.study import FeatureSet, NamingRule, Segment, Study, centroids, record_matrix
+from segmentation.training.training_data import TrainingData
 
 NAMES = ("spend", "visits", "age", "children")
 SPEND, VISITS, AGE, CHILDREN = range(4)
@@ -74,10 +74,10 @@ STUDY = Study(
     ),
     pipeline=pipeline,
     grids={},
-    naming=(Pick("high", "highest", ("spend",)), Pick("low", "lowest", ("spend",))),
+    naming=(NamingRule("high", "highest", ("spend",)), NamingRule("low", "lowest", ("spend",))),
     readings=(
-        Reading("demographics only", ("age", "children")),
-        Reading("spend and age", ("spend", "age")),
+        FeatureSet("demographics only", ("age", "children")),
+        FeatureSet("spend and age", ("spend", "age")),
     ),
 )
 
@@ -103,6 +103,6 @@ def records(X: Floats) -> list[Record]:
     ]
 
 
-def source(X: Floats, *, synthetic: bool = False) -> Source:
+def source(X: Floats, *, synthetic: bool = False) -> TrainingData:
     """Return a source that holds these records."""
-    return Source(Table("planted.csv", "0" * 64, records(X)), synthetic)
+    return TrainingData(RecordTable("planted.csv", "0" * 64, records(X)), synthetic)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentation.datasets import read_categories
-from segmentation.datasets.history import aggregation_of
+from segmentation.datasets.snapshots import aggregation_of
 from segmentation.studies.retail import RETAIL, TRANSACTION
 from tests.support.shipped import ROOT
 

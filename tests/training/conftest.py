@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from segmentation.datasets import Table, read_table
+from segmentation.datasets import RecordTable, read_table
 from segmentation.studies.mobile import MOBILE, SCHEMA
-from segmentation.training import cli
-from segmentation.training.labelled import Fitted, cross_validate, labelled, search
-from segmentation.training.samples import Labelled
-from segmentation.training.tracking import URI
+from segmentation.training import command_line
+from segmentation.training.fitting.supervised import Fitted, cross_validate, labelled, search
+from segmentation.training.labelled_records import LabelledRecords
+from segmentation.training.mlflow_tracking import URI
 from tests.support.tables import (
     ONE_CANDIDATE,
     SAMPLE,
@@ -33,25 +33,25 @@ def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def sample() -> Table:
+def sample() -> RecordTable:
     """The shipped sample."""
     return read_table(SAMPLE, SCHEMA)
 
 
 @pytest.fixture(scope="session")
-def data(sample: Table) -> Labelled:
+def data(sample: RecordTable) -> LabelledRecords:
     """The shipped sample as numbers."""
     return labelled(MOBILE, sample)
 
 
 @pytest.fixture(scope="session")
-def fitted(data: Labelled) -> Fitted:
+def fitted(data: LabelledRecords) -> Fitted:
     """A model of the shipped sample, of the parameters that the quick grid chooses."""
     return search(MOBILE, data, ONE_CANDIDATE, SEED, [])
 
 
 @pytest.fixture(scope="session")
-def figures(data: Labelled, fitted: Fitted) -> dict[str, float]:
+def figures(data: LabelledRecords, fitted: Fitted) -> dict[str, float]:
     """Its five-fold figures."""
     return cross_validate(MOBILE, data, fitted.params, SEED)
 
@@ -67,7 +67,9 @@ def small(tmp_path: Path) -> Path:
 @pytest.fixture
 def one_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command line search a grid of one candidate."""
-    monkeypatch.setitem(cli.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE}))
+    monkeypatch.setitem(
+        command_line.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE})
+    )
 
 
 @pytest.fixture

@@ -14,19 +14,19 @@ import pytest
 
 from segmentation.artifact import read_package, write_package
 from segmentation.errors import TrainingError
-from segmentation.training import cli
-from segmentation.training.identity import Before
+from segmentation.training import command_line
+from segmentation.training.identity.predecessor import Predecessor
 from tests.support.keys import key_pair
 from tests.support.shipped import MODELS_DIR, PACKAGES, ROOT
 
 SHIPPED = MODELS_DIR / "household.bin"
 VERSION = read_package(SHIPPED).manifest.version
-Continued = list[Before | None]
+Continued = list[Predecessor | None]
 
 
 def train(*arguments: object) -> int:
     """Train households on their sample."""
-    return cli.main(["--study", "household", *map(str, arguments)])
+    return command_line.main(["--study", "household", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def continued(monkeypatch: pytest.MonkeyPatch) -> Continued:
     """The models that would have been continued, of trainings that stop where the work begins."""
     models: Continued = []
 
-    def learn(*_arguments: object, before: Before | None, **_options: object) -> None:
+    def learn(*_arguments: object, before: Predecessor | None, **_options: object) -> None:
         models.append(before)
         raise TrainingError("far enough")
 
-    monkeypatch.setattr(cli, "learn", learn)
+    monkeypatch.setattr(command_line, "learn", learn)
     return models
 
 
@@ -123,7 +123,7 @@ def test_segments_that_come_with_the_data_have_nothing_before_them(
 ) -> None:
     """Mobile's are the survey's."""
     arguments = ["--before", str(PACKAGES["mobile"]), "--output", str(tmp_path / "new.bin")]
-    assert cli.main(["--study", "mobile", *arguments]) == 1
+    assert command_line.main(["--study", "mobile", *arguments]) == 1
     assert "the segments of mobile come with its data" in complaint(capsys)
 
 

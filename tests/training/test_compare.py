@@ -20,18 +20,18 @@ from xgboost import XGBClassifier
 from segmentation.datasets import read_table
 from segmentation.estimators import Floats
 from segmentation.studies.household import HOUSEHOLD
-from segmentation.training import compare as comparison
-from segmentation.training import report
-from segmentation.training.compare import (
-    Compared,
-    ReadingCompared,
+from segmentation.training import terminal_report
+from segmentation.training.comparison import model_comparison as comparison
+from segmentation.training.comparison.contiguous_labels import ContiguousLabels
+from segmentation.training.comparison.model_comparison import (
+    FeatureSetScores,
+    ModelScores,
     compare,
     compare_readings,
     shap_values,
 )
-from segmentation.training.discovered import refitted
-from segmentation.training.labels import ContiguousLabels
-from segmentation.training.samples import Labelled, matrix
+from segmentation.training.fitting.clustering import refitted
+from segmentation.training.labelled_records import LabelledRecords, matrix
 from tests.support.shipped import ROOT
 from tests.support.tables import SEED
 
@@ -50,7 +50,7 @@ pytestmark = [
 # Keras's variables don't know NumPy 2's "copy" yet; that shows when the network is pickled.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 def test_compare_measures_every_kind_of_model(
-    data: Labelled, monkeypatch: pytest.MonkeyPatch
+    data: LabelledRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each kind gets one line of plausible figures from 150 records, the network included."""
     rows = np.concatenate([np.flatnonzero(data.y == label)[:30] for label in range(1, 6)])
@@ -82,7 +82,9 @@ def test_the_comparison_is_printed_whole_in_80_columns(
     """No figure is cut where output is not a terminal."""
     monkeypatch.setenv("COLUMNS", "80")
     name = "Gradient Boosted Trees"
-    report.comparison([Compared(name, 0.9881, 0.9882, 0.9883, 0.9884, 12.34, 1_234_567, 56.78)])
+    terminal_report.comparison(
+        [ModelScores(name, 0.9881, 0.9882, 0.9883, 0.9884, 12.34, 1_234_567, 56.78)]
+    )
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     for text in (name, "0.9881", "0.9882", "0.9883", "0.9884", "12.3", "1,235", "56.78"):
@@ -97,12 +99,12 @@ def households() -> Floats:
 
 
 @pytest.fixture(scope="module")
-def read(households: Floats) -> list[ReadingCompared]:
+def read(households: Floats) -> list[FeatureSetScores]:
     """What three kinds of model make of the three readings of the sample."""
     return compare_readings(HOUSEHOLD, households, SEED)
 
 
-def test_each_reading_is_given_to_three_kinds_of_model(read: list[ReadingCompared]) -> None:
+def test_each_reading_is_given_to_three_kinds_of_model(read: list[FeatureSetScores]) -> None:
     """Lines come in the order of the study's readings; those with defining columns say so."""
     assert [(row.reading, row.model) for row in read] == [
         (reading.name, kind) for reading in HOUSEHOLD.readings for kind in KINDS
@@ -111,7 +113,7 @@ def test_each_reading_is_given_to_three_kinds_of_model(read: list[ReadingCompare
 
 
 def test_what_defines_the_segments_tells_them_and_demographics_hardly_do(
-    read: list[ReadingCompared],
+    read: list[FeatureSetScores],
 ) -> None:
     """The more of the defining columns are read, the better is the agreement, in every figure."""
     demographics, some, everything = read[:3], read[3:6], read[6:]
@@ -124,7 +126,7 @@ def test_what_defines_the_segments_tells_them_and_demographics_hardly_do(
 
 
 def test_the_clusters_are_found_again_in_each_fold(
-    households: Floats, read: list[ReadingCompared]
+    households: Floats, read: list[FeatureSetScores]
 ) -> None:
     """The accuracy is that of a plain loop whose truth is what each fold's own clusters say."""
     right = []
@@ -141,7 +143,7 @@ def test_the_clusters_are_found_again_in_each_fold(
     assert read[3].accuracy == pytest.approx(np.mean(right), abs=1e-9)
 
 
-def test_a_line_names_the_five_columns_that_weigh_most(read: list[ReadingCompared]) -> None:
+def test_a_line_names_the_five_columns_that_weigh_most(read: list[FeatureSetScores]) -> None:
     """They are columns of the reading, the heaviest first."""
     columns = {reading.name: reading.columns for reading in HOUSEHOLD.readings}
     for row in read:
@@ -153,7 +155,7 @@ def test_a_line_names_the_five_columns_that_weigh_most(read: list[ReadingCompare
 
 
 def test_of_many_records_some_are_explained(
-    households: Floats, read: list[ReadingCompared], monkeypatch: pytest.MonkeyPatch
+    households: Floats, read: list[FeatureSetScores], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A third of the records says nearly the same about what weighs as all of them do."""
     monkeypatch.setattr(comparison, "MOST_EXPLAINED", 200)
@@ -214,11 +216,11 @@ def test_the_readings_are_printed_whole_in_80_columns(
     weights = (("first", 0.5), ("second", 0.25))
     figures = (0.9881, 0.9882, 0.9883, 0.9884, 1.2345)
     name = "a reading whose name is a long one, in parentheses (so to say)"
-    report.readings(
+    terminal_report.readings(
         [
-            ReadingCompared("some", KINDS[0], False, *figures, weights),
-            ReadingCompared("some", KINDS[1], False, *figures, weights),
-            ReadingCompared(name, KINDS[0], True, *figures, weights),
+            FeatureSetScores("some", KINDS[0], False, *figures, weights),
+            FeatureSetScores("some", KINDS[1], False, *figures, weights),
+            FeatureSetScores(name, KINDS[0], True, *figures, weights),
         ]
     )
     lines = capsys.readouterr().out.splitlines()

@@ -9,7 +9,9 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from segmentation.artifact.manifest import Conformal
-from segmentation.training.conditions import (
+from segmentation.training.fitting.conformal_calibration import calibrate, coverage
+from segmentation.training.labelled_records import LabelledRecords
+from segmentation.training.measuring.conditions import (
     COMPLETE,
     IMPRECISE,
     INCOMPLETE,
@@ -19,8 +21,6 @@ from segmentation.training.conditions import (
     conditions,
     robust_accuracy,
 )
-from segmentation.training.conformal import calibrate, coverage
-from segmentation.training.samples import Labelled
 
 
 class ByGaps(BaseEstimator):  # type: ignore[misc]
@@ -43,10 +43,10 @@ class ByGaps(BaseEstimator):  # type: ignore[misc]
         return np.column_stack([first, 1 - first])
 
 
-def numbered(n: int) -> Labelled:
+def numbered(n: int) -> LabelledRecords:
     """Return records 1 to n for ``ByGaps``, all of class 1."""
     X = np.column_stack([np.arange(1, n + 1), np.ones(n)]).astype(np.float32)
-    return Labelled(X, np.ones(n, dtype=np.int64))
+    return LabelledRecords(X, np.ones(n, dtype=np.int64))
 
 
 def test_conditions_are_complete_incomplete_in_every_way_and_imprecise() -> None:

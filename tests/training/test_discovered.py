@@ -13,21 +13,21 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.manifest import Figure
+from segmentation.artifact.manifest import Metric
 from segmentation.errors import TrainingError
 from segmentation.estimators import Fill, Take
 from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.retail import RETAIL
 from segmentation.study import Study, centroids, record_matrix
-from segmentation.training import discovered
-from segmentation.training.conditions import INDIRECT, conditions
-from segmentation.training.discovered import N_BOOTSTRAPS, N_COVERAGE, discover, refitted
-from segmentation.training.foresight import FOLDS, cross_validated
-from segmentation.training.learn import learn
-from segmentation.training.learned import Learned
-from segmentation.training.samples import matrix
-from segmentation.training.source import read_source
+from segmentation.training.fitting import clustering
+from segmentation.training.fitting.clustering import N_BOOTSTRAPS, N_COVERAGE, discover, refitted
+from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.labelled_records import matrix
+from segmentation.training.measuring.conditions import INDIRECT, conditions
+from segmentation.training.measuring.cross_validation import FOLDS, cross_validated
+from segmentation.training.training_data import read_source
 from tests.support.planted import (
     AGE,
     CHILDREN,
@@ -48,7 +48,7 @@ BLURRED, _ = draw(seed=3, n=40, spread=16.0)
 
 
 @pytest.fixture(scope="module")
-def learned() -> Learned:
+def learned() -> FittedModel:
     """A model of well separated groups."""
     return learn(STUDY, source(X), "quick", SEED)
 
@@ -127,7 +127,7 @@ def test_rules_of_naming_need_centroids() -> None:
 
 
 def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
-    learned: Learned,
+    learned: FittedModel,
 ) -> None:
     """Columns, dimensions, a curve over k that prefers three, agreement 1, a reason for each."""
     assert learned.clusters is not None
@@ -140,7 +140,7 @@ def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
     assert [reason.split(":")[0] for reason in report.naming] == ["high", "low", "mid"]
 
 
-def test_thresholds_grow_with_what_is_missing(learned: Learned) -> None:
+def test_thresholds_grow_with_what_is_missing(learned: FittedModel) -> None:
     """None for complete records of planted groups, more for one gap, most for both."""
     none, one, both = learned.conformal.thresholds
     assert none < 0.001 < one < both < 1
@@ -160,7 +160,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
         found.append((X, model))
         return model
 
-    monkeypatch.setattr(discovered, "refitted", remembering)
+    monkeypatch.setattr(clustering, "refitted", remembering)
     return found
 
 
@@ -200,8 +200,8 @@ def test_a_group_only_among_held_out_records_is_unknown_to_the_fold(fits: Fits) 
     far[strangers, SPEND], far[strangers, VISITS] = 900, 5
     assert (discover(STUDY, far, SEED).ids == "high").sum() == 9
     fits.clear()
-    again = partial(discovered.refitted, STUDY)
-    data = discovered.Labelled(far, learned.y)
+    again = partial(clustering.refitted, STUDY)
+    data = clustering.Labelled(far, learned.y)
     cross_validated(STUDY, again, data, SEED, "here")
     seen, model = fits[0]
     np.testing.assert_array_equal(seen, far[inside])
@@ -241,7 +241,7 @@ def test_indirect_figures_are_of_the_demographics_alone() -> None:
     np.testing.assert_allclose(model.predict_proba(one), prior.predict_proba(X))
 
 
-def circles(figures: tuple[Figure, ...]) -> dict[str, bool]:
+def circles(figures: tuple[Metric, ...]) -> dict[str, bool]:
     """Return, for each set of inputs, whether its figures are agreement with a definition."""
     found: dict[str, set[bool]] = {}
     for figure in figures:
@@ -250,7 +250,7 @@ def circles(figures: tuple[Figure, ...]) -> dict[str, bool]:
     return {inputs: one.pop() for inputs, one in found.items()}
 
 
-def test_figures_say_whether_their_inputs_define_the_segments(learned: Learned) -> None:
+def test_figures_say_whether_their_inputs_define_the_segments(learned: FittedModel) -> None:
     """Spend defines, so a reading with it is agreement; ages and no inputs at all predict."""
     assert circles(learned.figures) == {
         "complete and incomplete records": True,
@@ -262,7 +262,7 @@ def test_figures_say_whether_their_inputs_define_the_segments(learned: Learned) 
     }
 
 
-def test_figures_are_named_by_their_inputs(learned: Learned) -> None:
+def test_figures_are_named_by_their_inputs(learned: FittedModel) -> None:
     """Each stands for itself; no two of one name."""
     names = [figure.name for figure in learned.figures]
     assert len(set(names)) == len(names)
@@ -307,9 +307,9 @@ def test_each_study_says_which_of_its_figures_are_predictions(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On its sample; so is what is told from the ten demographics, or from shares alone."""
-    monkeypatch.setattr(discovered, "N_BOOTSTRAPS", 2)
-    monkeypatch.setattr(discovered, "N_COVERAGE", 1)
-    monkeypatch.setattr(discovered, "CURVE", range(2, 4))
+    monkeypatch.setattr(clustering, "N_BOOTSTRAPS", 2)
+    monkeypatch.setattr(clustering, "N_COVERAGE", 1)
+    monkeypatch.setattr(clustering, "CURVE", range(2, 4))
     study, found = read_source(study)
     told = circles(learn(study, found, "quick", SEED).figures)
     assert told == READINGS[study.name]

@@ -42,7 +42,7 @@ from segmentation.estimators.trees import shap_values
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.mobile import SCHEMA
 from segmentation.study import record_matrix
-from segmentation.training.labels import ContiguousLabels
+from segmentation.training.comparison.contiguous_labels import ContiguousLabels
 from tests.support.tables import (
     FEATURES,
 )

@@ -28,7 +28,7 @@ from segmentation.estimators import (
     TrainedOnCopies,
     WithOutlook,
 )
-from segmentation.training.graph import INPUT, OUTLOOK, OUTPUT, complete
+from segmentation.training.packing.onnx_graph import INPUT, OUTLOOK, OUTPUT, complete
 
 N_FEATURES = 6
 TOLERANCE = 1e-6

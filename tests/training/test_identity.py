@@ -12,35 +12,35 @@ import pytest
 from segmentation.artifact import Package, write_package
 from segmentation.schema import Schema
 from segmentation.study import Study, record_matrix
-from segmentation.training.discovered import discover, refitted
-from segmentation.training.identity import Before, read_before
-from segmentation.training.learn import learn
-from segmentation.training.learned import Learned
-from segmentation.training.pack import Run, pack
+from segmentation.training.fitting.clustering import discover, refitted
+from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.identity.predecessor import Predecessor, read_before
+from segmentation.training.packing.pack import Run, pack
 from tests.support.planted import CENTRES, IDS, SPEND, STUDY, draw, source
 
 SEED = 0
 X, GROUP = draw()
 
 
-def trained(records: Any, before: Before | None = None, seed: int = SEED) -> Learned:
+def trained(records: Any, before: Predecessor | None = None, seed: int = SEED) -> FittedModel:
     """Return what is learned from records."""
     return learn(STUDY, source(records), "quick", seed, before=before)
 
 
-def packed(learned: Learned, *, synthetic: bool = False) -> Package:
+def packed(learned: FittedModel, *, synthetic: bool = False) -> Package:
     """Return the package of what was learned."""
     return pack(Run(STUDY, source(learned.X, synthetic=synthetic), learned, "quick", SEED))
 
 
 @pytest.fixture(scope="module")
-def learned() -> Learned:
+def learned() -> FittedModel:
     """A model of the planted groups."""
     return trained(X)
 
 
 @pytest.fixture(scope="module")
-def before(learned: Learned, tmp_path_factory: pytest.TempPathFactory) -> Before:
+def before(learned: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Predecessor:
     """That model, as the next training finds it."""
     path = tmp_path_factory.mktemp("before") / "planted.bin"
     write_package(path, packed(learned), None)
@@ -50,13 +50,13 @@ def before(learned: Learned, tmp_path_factory: pytest.TempPathFactory) -> Before
     return found
 
 
-def names(learned: Learned) -> list[str]:
+def names(learned: FittedModel) -> list[str]:
     """Return the segment of each record."""
     return [IDS[label] for label in learned.y]
 
 
 def test_the_package_says_where_the_model_before_puts_records(
-    learned: Learned, before: Before
+    learned: FittedModel, before: Predecessor
 ) -> None:
     """Its scorer answers for it, in the order of its segments; nothing is unpickled."""
     assert [before.ids[position] for position in before.label(X)] == names(learned)
@@ -64,7 +64,7 @@ def test_the_package_says_where_the_model_before_puts_records(
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_retraining_on_the_same_data_keeps_everything(
-    learned: Learned, before: Before, seed: int
+    learned: FittedModel, before: Predecessor, seed: int
 ) -> None:
     """Whatever the seed: each segment kept, nobody moved, no conflict."""
     again = trained(X, before, seed)
@@ -82,7 +82,7 @@ def test_retraining_on_the_same_data_keeps_everything(
     ]
 
 
-def test_without_a_model_before_there_is_no_lineage(learned: Learned) -> None:
+def test_without_a_model_before_there_is_no_lineage(learned: FittedModel) -> None:
     """Names are then those of the rules."""
     assert learned.lineage is None
 
@@ -93,7 +93,7 @@ def test_nothing_is_continued_where_there_is_nothing(tmp_path: Path) -> None:
     assert found == (None, "there is no model before it")
 
 
-def test_a_damaged_package_is_not_continued(learned: Learned, tmp_path: Path) -> None:
+def test_a_damaged_package_is_not_continued(learned: FittedModel, tmp_path: Path) -> None:
     """The reason says that it can't be read, and why."""
     path = tmp_path / "planted.bin"
     write_package(path, packed(learned), None)
@@ -116,7 +116,7 @@ def wider_study() -> Study:
 
 @pytest.mark.parametrize("study", [renamed_study(), wider_study()], ids=["study", "schema"])
 def test_a_package_of_another_study_or_schema_is_not_continued(
-    study: Study, learned: Learned, tmp_path: Path
+    study: Study, learned: FittedModel, tmp_path: Path
 ) -> None:
     """Its scorer could not be asked about these records, or its answers would mean nothing."""
     path = tmp_path / "planted.bin"
@@ -131,7 +131,7 @@ def test_a_package_of_another_study_or_schema_is_not_continued(
     [(True, False, False), (True, True, True), (False, True, True), (False, False, True)],
 )
 def test_real_segments_do_not_continue_made_up_ones(
-    was: bool, will_be: bool, continued: bool, learned: Learned, tmp_path: Path
+    was: bool, will_be: bool, continued: bool, learned: FittedModel, tmp_path: Path
 ) -> None:
     """Only a model of the synthetic sample before one of real records is left behind."""
     path = tmp_path / "planted.bin"
@@ -153,13 +153,13 @@ def moved() -> tuple[Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def after(moved: tuple[Any, Any], before: Before) -> Learned:
+def after(moved: tuple[Any, Any], before: Predecessor) -> FittedModel:
     """A model of the moved groups that goes on from the one before."""
     return trained(moved[0], before)
 
 
 def test_a_segment_keeps_its_name_against_the_rules(
-    moved: tuple[Any, Any], before: Before, after: Learned
+    moved: tuple[Any, Any], before: Predecessor, after: FittedModel
 ) -> None:
     """What continues mid stays mid, though it spends the most; the conflict is reported."""
     records, group = moved
@@ -178,7 +178,9 @@ def test_a_segment_keeps_its_name_against_the_rules(
     assert after.clusters.naming == list(by_rules.named.reasons)
 
 
-def test_refits_carry_the_names_that_identity_gave(moved: tuple[Any, Any], after: Learned) -> None:
+def test_refits_carry_the_names_that_identity_gave(
+    moved: tuple[Any, Any], after: FittedModel
+) -> None:
     """Models of bootstrap samples and folds call segments as the model does.
 
     If they used the rules' names, every held-out mid would count as high: the threshold of
@@ -193,7 +195,7 @@ def test_refits_carry_the_names_that_identity_gave(moved: tuple[Any, Any], after
 
 
 def test_identity_and_retraining_agree_on_the_second_time(
-    moved: tuple[Any, Any], after: Learned, tmp_path: Path
+    moved: tuple[Any, Any], after: FittedModel, tmp_path: Path
 ) -> None:
     """From the package of a model with swapped names the next one goes on with them."""
     path = tmp_path / "planted.bin"
@@ -203,7 +205,7 @@ def test_identity_and_retraining_agree_on_the_second_time(
 
 
 @pytest.fixture(scope="module")
-def without_high(before: Before) -> Learned:
+def without_high(before: Predecessor) -> FittedModel:
     """A model of records among which nobody spends much and the low ones are of two kinds."""
     centres = np.array([[5.0, 2.0, 30.0], [50.0, 25.0, 45.0], [22.0, 8.0, 30.0]])
     records, _ = draw(seed=2, spread=1.0, centres=centres)
@@ -211,7 +213,7 @@ def without_high(before: Before) -> Learned:
     return trained(records, before)
 
 
-def test_a_segment_that_vanished_is_listed(without_high: Learned) -> None:
+def test_a_segment_that_vanished_is_listed(without_high: FittedModel) -> None:
     """The old model puts nobody there: no members, no successor, nothing that stayed."""
     assert without_high.lineage is not None
     found = without_high.lineage.transitions
@@ -222,7 +224,7 @@ def test_a_segment_that_vanished_is_listed(without_high: Learned) -> None:
     assert sum(one.members for one in found.old) == found.records
 
 
-def test_every_name_is_used_after_a_segment_vanished(without_high: Learned) -> None:
+def test_every_name_is_used_after_a_segment_vanished(without_high: FittedModel) -> None:
     """Mid goes on; what low was split into shares the names that are left."""
     assert sorted(set(names(without_high))) == sorted(IDS)
     assert without_high.lineage is not None

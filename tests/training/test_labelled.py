@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segmentation.datasets import Table, read_table
+from segmentation.datasets import RecordTable, read_table
 from segmentation.studies.mobile import MOBILE, SCHEMA
-from segmentation.training.labelled import Fitted, cross_validate, labelled
-from segmentation.training.samples import Labelled
+from segmentation.training.fitting.supervised import Fitted, cross_validate, labelled
+from segmentation.training.labelled_records import LabelledRecords
 from tests.support.shipped import ROOT
 from tests.support.tables import FEATURES, FOREST, ONE_CANDIDATE, REAL_FLOORS, SAMPLE_FLOORS, SEED
 
 
-def test_labelled_gives_numbers_in_the_order_of_the_features(sample: Table, data: Labelled) -> None:
+def test_labelled_gives_numbers_in_the_order_of_the_features(
+    sample: RecordTable, data: LabelledRecords
+) -> None:
     """The matrix of the sample has 700 rows of five answers, and the labels beside them."""
     assert data.X.shape == (700, 5)
     assert np.bincount(data.y).tolist() == [0, 136, 146, 143, 139, 136]

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 
 from segmentation.artifact.manifest import Fate, Origin, Transitions
 from segmentation.errors import TrainingError
-from segmentation.training.lineage import Names, Pair, match, rename, transitions
+from segmentation.training.identity.lineage import Pair, RenamedClusters, match, rename, transitions
 
 
 def on_a_line(*positions: float) -> NDArray[np.float64]:
@@ -126,14 +126,16 @@ def test_match_refuses_centroids_that_cannot_be_compared(old: Any, new: Any, mes
 def test_rename_lets_the_rules_name_what_continues_nothing() -> None:
     """Without accepted pairs, or where both agree, the rules' names stay, without a conflict."""
     rejected = [Pair(0, 0, 9.0, 0.9, accepted=False)]
-    assert rename(["low", "vip"], rejected, ["vip", "low"]) == Names(("low", "vip"), ())
-    assert rename(["low", "vip"], accepted((0, 1)), ["vip", "low"]) == Names(("low", "vip"), ())
+    assert rename(["low", "vip"], rejected, ["vip", "low"]) == RenamedClusters(("low", "vip"), ())
+    assert rename(["low", "vip"], accepted((0, 1)), ["vip", "low"]) == RenamedClusters(
+        ("low", "vip"), ()
+    )
 
 
 def test_rename_lets_identity_win_and_reports_each_conflict() -> None:
     """Two clusters that the rules would swap keep their names."""
     found = rename(["low", "mid", "vip"], accepted((0, 0), (1, 1), (2, 2)), ["mid", "low", "vip"])
-    assert found == Names(
+    assert found == RenamedClusters(
         ("mid", "low", "vip"),
         (
             "the rules call low what continues mid; it stays mid",
@@ -145,7 +147,7 @@ def test_rename_lets_identity_win_and_reports_each_conflict() -> None:
 def test_rename_gives_what_is_left_to_a_cluster_whose_name_is_taken() -> None:
     """Mid goes on in the first cluster, so the second gets the name that the first gave up."""
     found = rename(["low", "mid", "vip"], accepted((0, 0), (1, 2)), ["mid", "vip"])
-    assert found == Names(
+    assert found == RenamedClusters(
         ("mid", "low", "vip"),
         (
             "the rules call low what continues mid; it stays mid",
@@ -158,7 +160,7 @@ def test_rename_gives_what_is_left_to_a_cluster_whose_name_is_taken() -> None:
 def test_rename_does_not_keep_a_name_that_the_study_gave_up() -> None:
     """The texts of a segment come from the study; without them there is no such segment."""
     found = rename(["low", "high"], accepted((0, 0), (1, 1)), ["low", "vip"])
-    assert found == Names(
+    assert found == RenamedClusters(
         ("low", "high"), ("the rules know no vip; what continues it is now high",)
     )
 

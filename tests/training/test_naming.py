@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmentation.study import Pick, Study
-from segmentation.training.naming import name_clusters
+from segmentation.study import NamingRule, Study
+from segmentation.training.identity.cluster_naming import name_clusters
 from tests.support.planted import IDS, STUDY
 
 # Two records of each of three clusters; means of spend 2, 20 and 30, of visits 9, 5 and 1.
@@ -23,7 +23,7 @@ X = np.array(
 CLUSTERS = np.array([0, 0, 1, 1, 2, 2], dtype=np.int32)
 
 
-def ruled(*picks: Pick) -> Study:
+def ruled(*picks: NamingRule) -> Study:
     """Return the planted study with other rules."""
     return replace(STUDY, naming=picks)
 
@@ -42,13 +42,15 @@ def ruled(*picks: Pick) -> Study:
 )
 def test_rules_name_the_extreme_of_what_has_no_name(picks: Any, expected: str) -> None:
     """By the mean of one column, or the sum of several; what is left gets the last name."""
-    study = ruled(*(Pick(*pick) for pick in picks))
+    study = ruled(*(NamingRule(*pick) for pick in picks))
     assert name_clusters(study, X, CLUSTERS).ids == tuple(expected.split())
 
 
 def test_reasons_name_columns_and_means() -> None:
     """One sentence for each rule, with the titles of its columns, and one for what is left."""
-    study = ruled(Pick("high", "highest", ("spend", "visits")), Pick("low", "lowest", ("visits",)))
+    study = ruled(
+        NamingRule("high", "highest", ("spend", "visits")), NamingRule("low", "lowest", ("visits",))
+    )
     assert name_clusters(study, X, CLUSTERS).reasons == (
         "high: highest mean of Spend + Visits among the clusters without a name"
         " (31; the others 25, 11)",

@@ -13,14 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.manifest import Figure
+from segmentation.artifact.manifest import Metric
 from segmentation.datasets import History, Snapshot
 from segmentation.errors import TrainingError
 from segmentation.estimators import Fill, WithOutlook
 from segmentation.schema import Schema
-from segmentation.study import Outlook, Study
-from segmentation.training.learn import learn
-from segmentation.training.outlook import rehearse
+from segmentation.study import OutlookModel, Study
+from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.outlook import rehearse
 from tests.support.planted import CENTRES, IDS, SPEND, STUDY, VISITS, draw, records, source
 
 SEED = 0
@@ -60,9 +60,9 @@ SNAPSHOTS = of(NOW, THEN, BEFORE)
 
 def forecast(
     snapshots: tuple[Snapshot, ...], make: Callable[[int], Any] = classifier
-) -> dict[str, Figure]:
+) -> dict[str, Metric]:
     """Return the figures of a rehearsal by their names."""
-    found, _ = rehearse(STUDY, Outlook(DAYS, make), snapshots, SEED, "planted.csv")
+    found, _ = rehearse(STUDY, OutlookModel(DAYS, make), snapshots, SEED, "planted.csv")
     assert len({figure.name for figure in found}) == len(found)
     return {figure.name: figure for figure in found}
 
@@ -157,7 +157,7 @@ def history(snapshots: tuple[Snapshot, ...]) -> History:
     return History("planted.csv", "0" * 64, snapshots)
 
 
-WITH_OUTLOOK = replace(STUDY, outlook=Outlook(DAYS, classifier))
+WITH_OUTLOOK = replace(STUDY, outlook=OutlookModel(DAYS, classifier))
 
 
 def learned(snapshots: tuple[Snapshot, ...], study: Study = WITH_OUTLOOK) -> Any:
@@ -169,7 +169,7 @@ def learned(snapshots: tuple[Snapshot, ...], study: Study = WITH_OUTLOOK) -> Any
 def test_the_model_learns_from_all_pairs_of_dates() -> None:
     """Two pairs of 60 customers, with today's segments of the later date as the truth."""
     made = Remembered()
-    found = learned(SNAPSHOTS, replace(STUDY, outlook=Outlook(DAYS, made)))
+    found = learned(SNAPSHOTS, replace(STUDY, outlook=OutlookModel(DAYS, made)))
     last = found.pipeline[-1]
     assert isinstance(last, WithOutlook)
     packed, rehearsed = made.models
@@ -218,7 +218,7 @@ def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
 
 def test_mistakes_ahead_are_counted() -> None:
     """Rows are the segments of the latest date: 14 low, 20 mid, 26 high ones."""
-    figures, found = rehearse(STUDY, Outlook(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
+    figures, found = rehearse(STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
     accuracy = next(one for one in figures if one.name == "accuracy, 91 days ahead")
     assert [sum(row) for row in found.counts] == [14, 20, 26]
     assert sum(found.counts[i][i] for i in range(3)) / 60 == pytest.approx(accuracy.value, abs=1e-6)

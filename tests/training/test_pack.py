@@ -9,32 +9,35 @@ import pytest
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from segmentation.datasets import Table
+from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
 from segmentation.schema import Column, Schema
 from segmentation.studies.mobile import MOBILE, SCHEMA
 from segmentation.study import Segment, record_matrix
-from segmentation.training import explore, pack
-from segmentation.training.describe import baseline, profiles
-from segmentation.training.labelled import Fitted
-from segmentation.training.learned import Learned
-from segmentation.training.onnx import check_agreement, random_matrix, to_onnx
-from segmentation.training.samples import Labelled
-from segmentation.training.source import Source
+from segmentation.training import exploration
+from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.fitting.supervised import Fitted
+from segmentation.training.labelled_records import LabelledRecords
+from segmentation.training.measuring.profiles import baseline, profiles
+from segmentation.training.packing import pack
+from segmentation.training.packing.onnx_conversion import check_agreement, random_matrix, to_onnx
+from segmentation.training.training_data import TrainingData
 from tests.support.tables import (
     FEATURES,
     SEED,
 )
 
 
-def test_the_onnx_model_answers_as_the_pipeline_does(data: Labelled, fitted: Fitted) -> None:
+def test_the_onnx_model_answers_as_the_pipeline_does(data: LabelledRecords, fitted: Fitted) -> None:
     """Training records and made-up ones with gaps get the same answers from both."""
     onnx, scorer = to_onnx(fitted.pipeline, FEATURES)
     assert scorer.features == FEATURES
     check_agreement(fitted.pipeline, onnx, data.X, random_matrix(data.X, SEED))
 
 
-def test_an_onnx_model_of_another_pipeline_is_refused(data: Labelled, fitted: Fitted) -> None:
+def test_an_onnx_model_of_another_pipeline_is_refused(
+    data: LabelledRecords, fitted: Fitted
+) -> None:
     """Disagreement stops the training and says by how much."""
     other = MOBILE.pipeline(SEED).set_params(**fitted.params).fit(data.X, np.roll(data.y, 1))
     onnx, _ = to_onnx(other, FEATURES)
@@ -88,11 +91,11 @@ def test_random_records_have_an_answer_each_and_gaps_among_them() -> None:
 
 
 def test_golden_records_are_no_toss_up(
-    sample: Table, data: Labelled, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+    sample: RecordTable, data: LabelledRecords, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records whose segment leads by too little to be the same everywhere are not packed."""
     monkeypatch.setattr(pack, "SMALLEST_LEAD", 0.9)
-    learned = Learned(
+    learned = FittedModel(
         pipeline=fitted.pipeline,
         conformal=fitted.conformal,
         X=data.X,
@@ -100,7 +103,7 @@ def test_golden_records_are_no_toss_up(
         n_train=fitted.n_train,
         figures=(),
     )
-    run = pack.Run(MOBILE, Source(sample, synthetic=True), learned, "quick", SEED)
+    run = pack.Run(MOBILE, TrainingData(sample, synthetic=True), learned, "quick", SEED)
     golden = pack.pack(run).manifest.golden
     assert 0 < len(golden) < 10
     for answer in golden:
@@ -162,7 +165,7 @@ def test_profiles_compare_each_segment_with_everyone() -> None:
     assert second.categories["colour"][0].index == 300
 
 
-SIX = Table(
+SIX = RecordTable(
     "six.csv",
     "",
     [
@@ -179,7 +182,7 @@ SIX = Table(
 
 def test_summary_counts_gaps_and_says_where_the_answers_lie() -> None:
     """Every column has its gaps and distinct answers, and what its kind allows."""
-    found = explore.summary(Table("four.csv", "", FOUR), SHOPS)
+    found = exploration.summary(RecordTable("four.csv", "", FOUR), SHOPS)
     assert found["missing"].to_dict() == {"shop_id": 0, "visits": 1, "colour": 1, "group": 0}
     assert found["distinct"].to_dict() == {"shop_id": 4, "visits": 3, "colour": 2, "group": 2}
     assert found.loc["visits", "minimum":"maximum"].tolist() == [1, 2, 3, 5.5, 8]
@@ -189,7 +192,7 @@ def test_summary_counts_gaps_and_says_where_the_answers_lie() -> None:
 
 def test_associations_are_complete_where_classes_are_apart() -> None:
     """Ranks 1 2 3 against 4 5 6 give H = 27/7, epsilon-squared 27/35; own colours V = 1."""
-    found = explore.associations(SIX, SHOPS)
+    found = exploration.associations(SIX, SHOPS)
     assert found.index.tolist() == ["colour", "visits"]
     assert found["statistic"].tolist() == pytest.approx([6, 27 / 7])
     assert found["effect"].tolist() == pytest.approx([1, 27 / 35])
@@ -199,17 +202,17 @@ def test_associations_are_complete_where_classes_are_apart() -> None:
 def test_one_answer_is_associated_with_nothing() -> None:
     """A column in which everyone says the same has no test; without a target there is none."""
     same = [record | {"visits": 5, "colour": None} for record in SIX.records]
-    assert explore.associations(Table("same.csv", "", same), SHOPS)["effect"].isna().all()
+    assert exploration.associations(RecordTable("same.csv", "", same), SHOPS)["effect"].isna().all()
     with pytest.raises(ValueError, match="no target"):
-        explore.associations(SIX, Schema(SHOPS.columns[:-1]))
+        exploration.associations(SIX, Schema(SHOPS.columns[:-1]))
 
 
 def test_importances_are_what_shuffling_costs() -> None:
     """A tree that reads only the first of two answers loses by it and not by the other."""
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 25, dtype=np.float32)
-    known = Labelled(X, X[:, 0].astype(np.int64))
+    known = LabelledRecords(X, X[:, 0].astype(np.int64))
     tree = DecisionTreeClassifier(max_depth=1, random_state=0).fit(known.X, known.y)
-    found = explore.importances(tree, known, ["read", "ignored"], "accuracy")
+    found = exploration.importances(tree, known, ["read", "ignored"], "accuracy")
     assert found.index.tolist() == ["read", "ignored"]
     assert found.loc["read", "loss"] == pytest.approx(0.5, abs=0.1)
     assert found.loc["ignored"].tolist() == [0, 0]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from segmentation.errors import TrainingError
-from segmentation.training import quality
-from segmentation.training.quality import (
+from segmentation.training.measuring import quality
+from segmentation.training.measuring.quality import (
     baselines,
     calibration_error,
     classification_figures,

@@ -17,11 +17,11 @@ from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.retail import RETAIL
 from segmentation.study import Study
-from segmentation.training.discovered import discover
-from segmentation.training.learn import learn
-from segmentation.training.learned import Learned
-from segmentation.training.samples import matrix
-from segmentation.training.source import Source, read_source
+from segmentation.training.fitting.clustering import discover
+from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.labelled_records import matrix
+from segmentation.training.training_data import TrainingData, read_source
 from tests.support.shipped import ROOT
 from tests.support.tables import SEED
 
@@ -35,7 +35,7 @@ FILES = {
 }
 
 
-def real(study: Study) -> Source:
+def real(study: Study) -> TrainingData:
     """Return the original records of a study, if they are there."""
     default = ROOT.parent / "shared" / "data"
     path = Path(os.environ.get("SEGMENTATION_REAL_DATA", default)) / FILES[study.name]
@@ -45,42 +45,42 @@ def real(study: Study) -> Source:
 
 
 @pytest.fixture(scope="module")
-def households() -> Source:
+def households() -> TrainingData:
     """The original household panel."""
     return real(HOUSEHOLD)
 
 
 @pytest.fixture(scope="module")
-def holders() -> Source:
+def holders() -> TrainingData:
     """The original credit card holders."""
     return real(CREDIT_CARD)
 
 
 @pytest.fixture(scope="module")
-def customers() -> Source:
+def customers() -> TrainingData:
     """The customers of the original shop, at several dates."""
     return real(RETAIL)
 
 
 @pytest.fixture(scope="module")
-def household(households: Source) -> Learned:
+def household(households: TrainingData) -> FittedModel:
     """What ``train.py`` learns about households."""
     return learn(HOUSEHOLD, households, "quick", SEED)
 
 
 @pytest.fixture(scope="module")
-def credit_card(holders: Source) -> Learned:
+def credit_card(holders: TrainingData) -> FittedModel:
     """What ``train.py`` learns about card holders."""
     return learn(CREDIT_CARD, holders, "quick", SEED)
 
 
 @pytest.fixture(scope="module")
-def retail(customers: Source) -> Learned:
+def retail(customers: TrainingData) -> FittedModel:
     """What ``train.py`` learns about customers, today and 91 days later."""
     return learn(RETAIL, customers, "quick", SEED)
 
 
-def sizes(study: Study, source: Source, seed: int) -> Counter[str]:
+def sizes(study: Study, source: TrainingData, seed: int) -> Counter[str]:
     """Return how many records each named segment has, with K-Means from one seed."""
     found = discover(study, matrix(study, source.table.records), seed)
     assert found.complete.all()
@@ -88,7 +88,7 @@ def sizes(study: Study, source: Source, seed: int) -> Counter[str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_households_are_named_right_whatever_the_seed(seed: int, households: Source) -> None:
+def test_households_are_named_right_whatever_the_seed(seed: int, households: TrainingData) -> None:
     """65 Promo Shoppers, 314 Loyalists and 221 Variety Seekers, give or take 3."""
     found = sizes(HOUSEHOLD, households, seed)
     expected = {"promo_shoppers": 65, "loyalists": 314, "variety_seekers": 221}
@@ -96,14 +96,14 @@ def test_households_are_named_right_whatever_the_seed(seed: int, households: Sou
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_card_holders_are_named_right_whatever_the_seed(seed: int, holders: Source) -> None:
+def test_card_holders_are_named_right_whatever_the_seed(seed: int, holders: TrainingData) -> None:
     """709, 1,281, 3,087 and 3,873 holders, give or take 1.5 %."""
     found = sizes(CREDIT_CARD, holders, seed)
     assert found == pytest.approx({"vip": 709, "plus": 1281, "mid": 3087, "low": 3873}, rel=0.015)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_customers_are_named_right_whatever_the_seed(seed: int, customers: Source) -> None:
+def test_customers_are_named_right_whatever_the_seed(seed: int, customers: TrainingData) -> None:
     """At the latest date 533, 963, 842 and 979 customers, give or take 3 %."""
     found = sizes(RETAIL, customers, seed)
     expected = {
@@ -115,13 +115,13 @@ def test_customers_are_named_right_whatever_the_seed(seed: int, customers: Sourc
     assert found == pytest.approx(expected, rel=0.03)
 
 
-def quality(learned: Learned, name: str) -> float:
+def quality(learned: FittedModel, name: str) -> float:
     """Return a measure of the clusters."""
     assert learned.clusters is not None
     return learned.clusters.quality[name]
 
 
-def test_clusters_of_households_are_there(household: Learned) -> None:
+def test_clusters_of_households_are_there(household: FittedModel) -> None:
     """Measured before: 0.223 in the clustered space, which is that of the scaled columns."""
     assert quality(household, "silhouette, clustered space") >= 0.22
     assert quality(household, "silhouette, scaled columns") == pytest.approx(
@@ -129,7 +129,7 @@ def test_clusters_of_households_are_there(household: Learned) -> None:
     )
 
 
-def test_demographics_alone_say_little_about_a_household(household: Learned) -> None:
+def test_demographics_alone_say_little_about_a_household(household: FittedModel) -> None:
     """Barely more than the largest segment, of 0.52: a prediction, and the only one.
 
     As the model answers it, and as a logistic regression of the same ten columns.
@@ -140,7 +140,7 @@ def test_demographics_alone_say_little_about_a_household(household: Learned) -> 
         assert household.figure(f"macro AUC, {inputs}") >= 0.65
 
 
-def test_the_published_way_is_agreement(household: Learned) -> None:
+def test_the_published_way_is_agreement(household: FittedModel) -> None:
     """Twelve features, of which seven define the segments: 0.84 to 0.90, and marked as such."""
     (figure,) = (
         one for one in household.figures if one.name == "accuracy, 12 features (the published way)"
@@ -149,14 +149,14 @@ def test_the_published_way_is_agreement(household: Learned) -> None:
     assert figure.circular
 
 
-def test_only_figures_of_demographics_are_predictions(household: Learned) -> None:
+def test_only_figures_of_demographics_are_predictions(household: FittedModel) -> None:
     """All others read columns that define the segments, or none."""
     predicting = {figure.inputs for figure in household.figures if not figure.circular}
     others = [one.title.strip() for one in HOUSEHOLD.schema.features if not one.defines]
     assert predicting == {"demographics only", f"only {', '.join(others)}", "none"}
 
 
-def test_clusters_of_card_holders_are_there(credit_card: Learned) -> None:
+def test_clusters_of_card_holders_are_there(credit_card: FittedModel) -> None:
     """Measured before: 0.218 in nine dimensions; in the scaled columns it is lower."""
     assert quality(credit_card, "silhouette, clustered space") >= 0.215
     assert quality(credit_card, "silhouette, scaled columns") >= 0.18
@@ -165,7 +165,7 @@ def test_clusters_of_card_holders_are_there(credit_card: Learned) -> None:
     assert credit_card.clusters.n_dimensions == 9
 
 
-def test_clusters_of_card_holders_are_stable(credit_card: Learned) -> None:
+def test_clusters_of_card_holders_are_stable(credit_card: FittedModel) -> None:
     """The pipeline refitted on 20 bootstrap samples finds nearly the same tiers.
 
     0.97 on average and 0.94 at worst were hoped for. Over different sets of 20 samples means from
@@ -179,12 +179,12 @@ def test_clusters_of_card_holders_are_stable(credit_card: Learned) -> None:
     assert stability.worst >= 0.90
 
 
-def test_no_figure_of_card_holders_is_a_prediction(credit_card: Learned) -> None:
+def test_no_figure_of_card_holders_is_a_prediction(credit_card: FittedModel) -> None:
     """Every column defines the tiers; only the baselines read none."""
     assert {one.inputs for one in credit_card.figures if not one.circular} == {"none"}
 
 
-def test_values_of_the_original_are_accepted(holders: Source) -> None:
+def test_values_of_the_original_are_accepted(holders: TrainingData) -> None:
     """A frequency of cash advances of 1.5 is there, though documented as at most 1."""
     frequencies = holders.table.column("cash_advance_frequency")
     assert max(frequencies) == 1.5
@@ -196,13 +196,13 @@ def test_values_of_the_original_are_accepted(holders: Source) -> None:
 @pytest.mark.parametrize("name", ["household", "credit_card", "retail"])
 def test_sets_cover_held_out_records(name: str, request: pytest.FixtureRequest) -> None:
     """Of records that neither the model nor the thresholds have seen, about 95 % or more."""
-    learned: Learned = request.getfixturevalue(name)
+    learned: FittedModel = request.getfixturevalue(name)
     covered = [one for one in learned.figures if one.name.startswith("coverage, ")]
     assert {one.name.removeprefix("coverage, ") for one in covered} >= {"complete", "incomplete"}
     assert all(one.value >= 0.93 for one in covered)
 
 
-def test_the_forecast_beats_staying(retail: Learned) -> None:
+def test_the_forecast_beats_staying(retail: FittedModel) -> None:
     """Forward in time: accuracy 0.73 against 0.68, macro F1 0.68 against 0.65."""
     for measure in ("accuracy", "macro F1"):
         told = retail.figure(f"{measure}, 91 days ahead")
@@ -210,7 +210,7 @@ def test_the_forecast_beats_staying(retail: Learned) -> None:
     assert retail.figure("accuracy, 91 days ahead") > 0.70
 
 
-def test_forecasts_are_predictions_and_the_rest_is_not(retail: Learned) -> None:
+def test_forecasts_are_predictions_and_the_rest_is_not(retail: FittedModel) -> None:
     """What reads recency, orders and amounts of the same day re-derives the definition."""
     circular = {one.inputs for one in retail.figures if one.circular}
     assert circular == {
@@ -224,6 +224,6 @@ def test_forecasts_are_predictions_and_the_rest_is_not(retail: Learned) -> None:
     assert np.isfinite([one.value for one in ahead]).all()
 
 
-def test_clusters_of_customers_are_there(retail: Learned) -> None:
+def test_clusters_of_customers_are_there(retail: FittedModel) -> None:
     """Measured before: 0.289 in the clustered space."""
     assert quality(retail, "silhouette, clustered space") >= 0.28

@@ -10,8 +10,8 @@ import pytest
 from segmentation.artifact import read_package
 from segmentation.artifact.manifest import SegmentMap
 from segmentation.studies import STUDIES
-from segmentation.training.segment_map import FEWEST, hexagons, project, segment_map
-from segmentation.training.source import read_source
+from segmentation.training.measuring.segment_map import FEWEST, hexagons, project, segment_map
+from segmentation.training.training_data import read_source
 from tests.support.shipped import PACKAGES
 
 RANDOM = np.random.default_rng(5)

@@ -12,8 +12,8 @@ from segmentation.schema import Schema
 from segmentation.studies import STUDIES
 from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.mobile import MOBILE
-from segmentation.study import Pick, Reading, Study
-from segmentation.training.sound import check_study
+from segmentation.study import FeatureSet, NamingRule, Study
+from segmentation.study.check import check_study
 
 
 def columns_with(study: Study, column_name: str, /, **changes: Any) -> Study:
@@ -43,11 +43,11 @@ FIRST, *REST = CREDIT_CARD.naming
         (columns_with(MOBILE, "age", name="gender"), "the column gender stands there 2 times"),
         (columns_with(MOBILE, "age", title="Gender"), "the header Gender stands there 2 times"),
         (replace(MOBILE, segments=(MOBILE.segments[0],) * 2), "the label 1 stands there 2 times"),
-        (replace(MOBILE, readings=(Reading("x", ("agee",)),)), "there is no column agee"),
+        (replace(MOBILE, readings=(FeatureSet("x", ("agee",)),)), "there is no column agee"),
         (replace(CREDIT_CARD, naming=(FIRST,)), "4 segments need 3 rules of naming, not 1"),
         (replace(CREDIT_CARD, naming=(FIRST, FIRST, FIRST)), "the rule vip stands there 3 times"),
         (
-            replace(CREDIT_CARD, naming=(Pick("vi", "highest", ("tenure",)), *REST)),
+            replace(CREDIT_CARD, naming=(NamingRule("vi", "highest", ("tenure",)), *REST)),
             "there is no segment vi",
         ),
     ],

@@ -17,12 +17,12 @@ from segmentation.artifact import Manifest, read_package
 from segmentation.artifact.manifest import (
     ClusterReport,
     CurvePoint,
-    Figure,
     Lineage,
+    Metric,
     Stability,
     Transitions,
 )
-from segmentation.training.tracking import clean_names, track
+from segmentation.training.mlflow_tracking import clean_names, track
 from tests.support.servers import free_port
 from tests.support.shipped import MODEL, ROOT
 
@@ -137,8 +137,8 @@ def test_figures_of_one_name_are_told_apart_by_their_inputs(
 ) -> None:
     """The same measure from other columns is another metric, and the note says from which."""
     figures = [
-        Figure(name="accuracy", value=0.5, on="held out", inputs="demographics", circular=False),
-        Figure(name="accuracy", value=0.9, on="held out", inputs="everything", circular=True),
+        Metric(name="accuracy", value=0.5, on="held out", inputs="demographics", circular=False),
+        Metric(name="accuracy", value=0.9, on="held out", inputs="everything", circular=True),
     ]
     assert track(manifest.model_copy(update={"figures": figures}), MODEL, {}) is None
     (run,) = runs(store, "mobile")
@@ -164,7 +164,7 @@ def test_names_are_cleaned_and_never_collide(
     """Names that MLflow refuses are replaced; those that would be the same get a number."""
     assert clean_names(names) == expected
     figures = [
-        Figure(name=name, value=i, on="", inputs=str(i), circular=False)
+        Metric(name=name, value=i, on="", inputs=str(i), circular=False)
         for i, name in enumerate(dict.fromkeys(names))
     ]
     assert track(manifest.model_copy(update={"figures": figures}), MODEL, {}) is None
@@ -254,7 +254,7 @@ PROGRAM = """
 import os, socket, sys
 from pathlib import Path
 from segmentation.artifact import read_package
-from segmentation.training.tracking import track
+from segmentation.training.mlflow_tracking import track
 
 def refuse(*arguments, **options):
     raise AssertionError("something asked for a name")

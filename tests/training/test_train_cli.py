@@ -26,8 +26,9 @@ from segmentation.errors import PackageError, TrainingError
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.mobile import MOBILE
 from segmentation.study import Study
-from segmentation.training import cli, compare
-from segmentation.training.samples import Labelled
+from segmentation.training import command_line
+from segmentation.training.comparison import model_comparison
+from segmentation.training.labelled_records import LabelledRecords
 from tests.support.keys import key_pair
 from tests.support.shipped import ROOT
 from tests.support.tables import (
@@ -50,7 +51,7 @@ pytestmark = pytest.mark.long
 
 def train(*arguments: object) -> int:
     """Run ``train.py`` in this process."""
-    return cli.main([str(argument) for argument in arguments])
+    return command_line.main([str(argument) for argument in arguments])
 
 
 def complaint(capsys: pytest.CaptureFixture[str]) -> str:
@@ -76,13 +77,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("trained")
     (folder / "small.csv").write_text(as_csv(SMALL), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(cli.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE}))
+        patch.setitem(
+            command_line.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE})
+        )
         for name in ("first.bin", "second.bin"):
             assert train("--data", folder / "small.csv", "--output", folder / name) == 0
     return Trained(read_package(folder / "first.bin"), read_package(folder / "second.bin"))
 
 
-def test_one_seed_makes_one_model(trained: Trained, data: Labelled) -> None:
+def test_one_seed_makes_one_model(trained: Trained, data: LabelledRecords) -> None:
     """Training twice gives the same version, the same scorer and the same answers."""
     first, second = trained.first, trained.second
     assert first.manifest.version == second.manifest.version
@@ -361,7 +364,7 @@ def test_a_folder_without_permission_is_refused_before_training(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit status 1 and one line where the user may not write the package."""
-    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(command_line, "read_source", lambda *_: pytest.fail("it went on"))
     with public_folder() as folder:
         folder.chmod(0o555)
         output = folder / "m.bin"
@@ -383,7 +386,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nobody waits for a model that has no place to go."""
-    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(command_line, "read_source", lambda *_: pytest.fail("it went on"))
     assert train("--output", tmp_path / output) == 1
     assert expected in complaint(capsys)
 
@@ -420,7 +423,7 @@ def test_the_old_package_stays_when_training_fails(
     """Whatever breaks and whenever, the file that is there is left byte for byte alone."""
     output = small.with_name("model.bin")
     output.write_bytes(b"the old package")
-    monkeypatch.setattr(cli, step, raising(error))
+    monkeypatch.setattr(command_line, step, raising(error))
     assert train("--data", small, "--output", output) == status
     assert output.read_bytes() == b"the old package"
     assert expected in complaint(capsys)
@@ -459,7 +462,7 @@ def test_a_bad_argument_is_a_usage_error(
 ) -> None:
     """Exit status 2 and the usage."""
     with pytest.raises(SystemExit) as exit_:
-        cli.main(arguments)
+        command_line.main(arguments)
     assert exit_.value.code == 2
     found = capsys.readouterr().err
     assert "usage: train.py" in found
@@ -513,8 +516,8 @@ def test_other_studies_go_to_the_folder_models(households: Retrained) -> None:
     """The package is models/NAME.bin, where the service looks for it; model.bin is mobile's."""
     found = [path.relative_to(households.folder) for path in households.folder.rglob("*.*")]
     assert found == [Path("models/household.bin")]
-    assert cli.default_output(HOUSEHOLD) == found[0]
-    assert cli.default_output(MOBILE) == Path("model.bin")
+    assert command_line.default_output(HOUSEHOLD) == found[0]
+    assert command_line.default_output(MOBILE) == Path("model.bin")
 
 
 def test_segments_go_on_from_the_package_that_is_replaced(households: Retrained) -> None:
@@ -561,7 +564,7 @@ def test_why_names_begin_anew_is_said(
         output.write_bytes(before)
     elif before:
         shutil.copy(households.folder / "models" / "household.bin", output)
-    monkeypatch.setattr(cli, "learn", raising(TrainingError("far enough")))
+    monkeypatch.setattr(command_line, "learn", raising(TrainingError("far enough")))
     lines = (ROOT / "data" / "household.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     data = tmp_path / "panel.csv"
     data.write_text("".join(lines[:-1]), encoding="utf-8")
@@ -573,7 +576,7 @@ def test_a_study_without_the_grid_is_refused_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A grid that only another study has costs one line."""
-    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(command_line, "read_source", lambda *_: pytest.fail("it went on"))
     output = tmp_path / "m.bin"
     assert train("--study", "household", "--grid", "full", "--output", output) == 1
     assert complaint(capsys) == "train.py: the study household has no grid full\n"
@@ -583,7 +586,7 @@ def test_without_the_folder_models_nothing_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the default package of a study has no place to go, one line says so."""
-    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(command_line, "read_source", lambda *_: pytest.fail("it went on"))
     monkeypatch.chdir(tmp_path)
     assert train("--study", "household") == 1
     assert "there is no folder models" in complaint(capsys)
@@ -601,16 +604,16 @@ def test_of_all_studies_one_that_fails_does_not_stop_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``--study all`` trains what it can and ends with status 1, naming what went wrong."""
-    for name in cli.STUDIES.keys() - {"mobile", "household"}:
-        monkeypatch.delitem(cli.STUDIES, name)
-    real = cli.learn
+    for name in command_line.STUDIES.keys() - {"mobile", "household"}:
+        monkeypatch.delitem(command_line.STUDIES, name)
+    real = command_line.learn
 
     def learn(study: Study, *arguments: Any, **options: Any) -> Any:
         if study.name == "mobile":
             raise TrainingError("no model")
         return real(study, *arguments, **options)
 
-    monkeypatch.setattr(cli, "learn", learn)
+    monkeypatch.setattr(command_line, "learn", learn)
     monkeypatch.chdir(tmp_path)
     Path("models").mkdir()
     assert train("--study", "all") == 1
@@ -622,9 +625,11 @@ def test_compare_prints_other_kinds_of_model(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where segments are given, ``--compare`` adds a line for each kind; here there is one."""
-    first = next(compare.candidates())
-    monkeypatch.setattr(compare, "candidates", lambda: iter([first]))
-    monkeypatch.setitem(cli.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE}))
+    first = next(model_comparison.candidates())
+    monkeypatch.setattr(model_comparison, "candidates", lambda: iter([first]))
+    monkeypatch.setitem(
+        command_line.STUDIES, "mobile", replace(MOBILE, grids={"quick": ONE_CANDIDATE})
+    )
     output = small.with_name("m.bin")
     assert train("--data", small, "--output", output, "--compare") == 0
     found = capsys.readouterr().out
@@ -638,7 +643,7 @@ def test_compare_prints_what_each_reading_is_worth(
 ) -> None:
     """Where segments are discovered, it fits three kinds of model on each set of features."""
     readings = HOUSEHOLD.readings[:1]
-    monkeypatch.setitem(cli.STUDIES, "household", replace(HOUSEHOLD, readings=readings))
+    monkeypatch.setitem(command_line.STUDIES, "household", replace(HOUSEHOLD, readings=readings))
     assert train("--study", "household", "--output", tmp_path / "m.bin", "--compare") == 0
     found = capsys.readouterr().out
     assert "Prediction, from demographics only; clusters refitted in each fold" in found
@@ -675,7 +680,7 @@ def test_a_signing_key_that_cannot_be_used_is_refused_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No key, no PEM and a key of another kind each cost one line and no training."""
-    monkeypatch.setattr(cli, "read_source", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(command_line, "read_source", lambda *_: pytest.fail("it went on"))
     (tmp_path / "text.pem").write_text("not a key")
     (tmp_path / "other.pem").write_bytes(
         X25519PrivateKey.generate().private_bytes(

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from segmentation.aggregation import aggregate, aggregate_file
 from segmentation.datasets import History, read_categories, read_history
-from segmentation.datasets.history import write_history
+from segmentation.datasets.snapshots import write_history
 from segmentation.datasets.transactions import REASONS, validate
 from segmentation.errors import DataError, InvalidRecordsError
 from segmentation.schema import RecordValidator
 from segmentation.studies.retail import RETAIL, TRANSACTION
-from segmentation.training import prepare
-from segmentation.training.source import read_source
+from segmentation.training import prepare_transactions
+from segmentation.training.training_data import read_source
 from tests.support.shipped import ROOT
 from tests.support.shop import (
     AGGREGATION,
@@ -408,12 +408,15 @@ def test_the_command_line_validates_and_makes_features(
 ) -> None:
     """Two commands from raw lines to features, and a report in JSON whose counts add up."""
     clean, features, report = (tmp_path / n for n in ("c.parquet", "f.parquet", "r.json"))
-    assert prepare.main(["validate", str(SAMPLE), str(clean), "--report", str(report)]) == 0
+    assert (
+        prepare_transactions.main(["validate", str(SAMPLE), str(clean), "--report", str(report)])
+        == 0
+    )
     counts = json.loads(report.read_text())
     assert counts["rows_read"] == counts["rows_kept"] + sum(counts["dropped"].values())
-    assert prepare.main(["features", str(clean), str(features)]) == 0
+    assert prepare_transactions.main(["features", str(clean), str(features)]) == 0
     assert "2024-12-14T16:37:00: 710 customers" in capsys.readouterr().out
-    assert prepare.main(["features", str(tmp_path / "none.csv"), str(features)]) == 1
+    assert prepare_transactions.main(["features", str(tmp_path / "none.csv"), str(features)]) == 1
     assert "there is no such file" in capsys.readouterr().err
 
 

@@ -1,0 +1,141 @@
+"""From scored rows to the CSV file that goes out: what came in, and the answers beside it.
+
+Spreadsheets run cells that look like formulas; here they get an apostrophe in front.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+
+from segmentation.batch.file_scoring import ScoredRow
+from segmentation.batch.record_file import RecordFile
+from segmentation.runtime.reasons import runner_up
+from segmentation.runtime.record_warnings import RecordWarning
+
+COLUMNS = (
+    "segment",
+    "segment_name",
+    "confidence",
+    "runner_up",
+    "plausible",
+    "unsure",
+    "basis",
+    "warnings",
+    "reasons",
+    "problem",
+)
+_NO_ANSWER = [""] * (len(COLUMNS) - 1)
+# The last four are the full-width forms, which spreadsheets take for the others.
+_STARTERS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # cell[:1] of none is in no set
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+class CsvWriter:
+    """Writes the rows of a file with their answers, in the file's own way.
+
+    The separator is the file's, and so is the decimal mark of the confidence.
+
+    Parameters
+    ----------
+    file : RecordFile
+    """
+
+    def __init__(self, file: RecordFile) -> None:
+        self._file = file
+        self._buffer = StringIO(newline="")
+        self._writer = csv.writer(self._buffer, delimiter=file.separator, lineterminator="\r\n")
+        self._comma = file.decimals.mark == ","
+
+    def header(self) -> str:
+        """Return the header, behind a byte order mark unless the file came as UTF-8 without one.
+
+        A spreadsheet that saves in another encoding expects it.
+        """
+        header = self._file.header
+        self._writer.writerow([*map(neutral, header), *added_columns(header)])
+        return ("" if self._file.plain else "\ufeff") + self._taken()
+
+    def rows(self, rows: Iterable[ScoredRow]) -> str:
+        """Return rows."""
+        width = len(self._file.header)
+        for row in rows:
+            cells = [neutral(cell) if cell[:1] in _STARTERS else cell for cell in row.cells]
+            self._writer.writerow([*_fitted(cells, width), *_added(row, comma=self._comma)])
+        return self._taken()
+
+    def _taken(self) -> str:
+        """Return what was written, and forget it."""
+        content = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return content
+
+
+def write(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iterator[bytes]:
+    """Write a file with its answers, piece by piece, in UTF-8.
+
+    Parameters
+    ----------
+    file : RecordFile
+    scored : iterable of sequence of ScoredRow
+        All of its rows, in order.
+    """
+    writer = CsvWriter(file)
+    yield writer.header().encode()
+    for rows in scored:
+        yield writer.rows(rows).encode()
+
+
+def added_columns(header: Sequence[str]) -> list[str]:
+    """Return the names of the columns that are added, all with a number if one is taken."""
+    taken = {name.strip().casefold() for name in header}
+    number, names = 1, list(COLUMNS)
+    while not taken.isdisjoint(names):
+        number += 1
+        names = [f"{name}_{number}" for name in COLUMNS]
+    return names
+
+
+def neutral(cell: str) -> str:
+    """Return a cell as it is, or with an apostrophe in front if a spreadsheet would run it."""
+    if cell[:1] in _STARTERS and not _NUMBER.fullmatch(cell):
+        return "'" + cell
+    return cell
+
+
+def _fitted(cells: list[str], width: int) -> list[str]:
+    """Return as many cells as the header has, so that the answers stand in their columns."""
+    return cells if len(cells) == width else cells[:width] + [""] * (width - len(cells))
+
+
+def _added(row: ScoredRow, *, comma: bool) -> list[str]:
+    if row.answer is None:
+        return [*_NO_ANSWER, _in_words(row)]
+    answer = row.answer
+    confidence = f"{answer['confidence']:.6f}"
+    return [
+        answer["segment"]["id"],
+        answer["segment"]["name"],
+        confidence.replace(".", ",") if comma else confidence,
+        runner_up(answer),
+        "|".join(answer["plausible"]),
+        "true" if answer["unsure"] else "false",
+        answer["basis"],
+        "|".join(map(_warning, answer["warnings"])),
+        "|".join(f"{reason['field']}: {reason['level']}" for reason in row.reasons),
+        "",
+    ]
+
+
+def _warning(doubt: RecordWarning) -> str:
+    return f"{doubt['field']}: {doubt['code']}" if doubt["field"] else doubt["code"]
+
+
+def _in_words(row: ScoredRow) -> str:
+    """Say what is wrong with a row; the message never holds a value."""
+    reasons = [f"{one.field}: {one.message}" if one.field else one.message for one in row.problems]
+    place = f"line {row.line}" + (", " if row.problems[0].field else ": ")
+    return place + "; ".join(reasons)

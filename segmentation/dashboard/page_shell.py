@@ -1,0 +1,112 @@
+"""What surrounds every page: the document, the bar with the pages, the studies, and errors."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from segmentation.dashboard.addresses import PAGES, ROOT, PageAddress, ServedStudies
+from segmentation.dashboard.html_elements import aria, link, notice
+from segmentation.runtime.cards import StudyCard
+
+DOCUMENT = """<!doctype html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>
+{%favicon%}
+{%css%}
+</head>
+<body>
+<noscript>These pages need JavaScript. The API at /docs does not.</noscript>
+{%app_entry%}
+{%config%}
+{%scripts%}
+{%renderer%}
+</body>
+</html>
+"""
+NAME = "Segmentation"
+
+
+def layout() -> Component:
+    """Return the frame that stays while pages change in it."""
+    frame: Component = dmc.MantineProvider(
+        [
+            dcc.Location(id="url", refresh="callback-nav"),
+            html.A("Skip to the content", href="#main", className="skip"),
+            html.Header(_bar(), className="top"),
+            html.Nav(id="studies", className="studies", **aria(label="ServedStudies")),
+            html.Main(html.P("Loading …", className="loading"), id="main", tabIndex="-1"),
+            html.Footer(_footer()),
+            html.Div(id="arrived", hidden=True),
+        ],
+        defaultColorScheme="auto",
+        theme={"primaryColor": "blue", "primaryShade": {"light": 8, "dark": 5}},
+    )
+    return frame
+
+
+def _bar() -> list[Component]:
+    toggle = dmc.ColorSchemeToggle(
+        lightIcon=html.Span(className="half-moon"),
+        darkIcon=html.Span(className="half-moon"),
+        variant="subtle",
+        color="gray",
+        size="lg",
+        **aria(label="Switch between light and dark"),
+    )
+    return [
+        link(NAME, ROOT, kind="brand"),
+        html.Nav(id="pages", **aria(label="Pages")),
+        toggle,
+    ]
+
+
+def _footer() -> list[Component | str]:
+    return ["The same answers for programs: ", html.A("the API", href="/docs"), "."]
+
+
+def page_links(place: PageAddress | None, default: str) -> list[Component]:
+    """Return the links to the pages of the study at hand."""
+    study = place.study if place else default
+    return [
+        link(
+            title,
+            PageAddress(study, page).address,
+            current=place is not None and place.page == page,
+        )
+        for page, title in PAGES.items()
+    ]
+
+
+def study_links(studies: ServedStudies, place: PageAddress | None) -> list[Component]:
+    """Return the links to the same page of every study."""
+    page = place.page if place else next(iter(PAGES))
+    cards = [slot.card(studies.default) for slot in studies]
+    return [
+        link(
+            [study_title(card), *([] if card["ready"] else [html.Small(" not available")])],
+            PageAddress(card["name"], page).address,
+            current=place is not None and place.study == card["name"],
+        )
+        for card in cards
+    ]
+
+
+def study_title(card: StudyCard) -> str:
+    """Return what a study is called; its name, where its model can't say."""
+    return card.get("title") or card["name"].replace("_", " ").capitalize()
+
+
+def missing(reason: str, studies: ServedStudies) -> list[Component]:
+    """Return the page instead of one that can't be shown."""
+    ready = [card for slot in studies if (card := slot.card(studies.default))["ready"]]
+    links = [link(study_title(card), PageAddress(card["name"]).address) for card in ready]
+    return [
+        html.H1("This page can't be shown", tabIndex="-1"),
+        notice("error", html.P(reason)),
+        html.P("These studies can be looked at:") if links else html.P("No study is available."),
+        html.Ul([html.Li(link) for link in links]),
+    ]

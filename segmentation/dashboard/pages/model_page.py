@@ -1,0 +1,123 @@
+"""The page Model: the model card for people. What was measured, and what that doesn't say."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from segmentation.dashboard import wording
+from segmentation.dashboard.html_elements import facts, folded, panel, share_bar, swatch, table
+from segmentation.dashboard.pages.segments_page import synthetic
+from segmentation.dashboard.panels import cluster_quality
+from segmentation.dashboard.panels.confusion_tables import mistakes
+from segmentation.dashboard.panels.metrics_panel import figures_panel
+from segmentation.runtime import Manifest, Model
+from segmentation.runtime.cards import segment_cards
+
+
+def page(model: Model) -> list[Component]:
+    """Return the page of a study."""
+    manifest = model.manifest
+    return [
+        html.H1("Model", tabIndex="-1"),
+        html.P(manifest.description, className="lead"),
+        *synthetic(manifest),
+        panel("What it can't tell", html.Ul([html.Li(one) for one in manifest.caveats])),
+        figures_panel(
+            manifest,
+            "Predictions",
+            "From answers that do not define the segments, or about a later date: real foresight. "
+            "Compare with the lines about the largest segment and chance, which need no model.",
+            circular=False,
+        ),
+        figures_panel(
+            manifest,
+            "Agreement with the definition",
+            "These read the very answers from which the segments were made. They say that the "
+            "definition is applied faithfully, also with gaps and noise, and not that it predicts.",
+            circular=True,
+        ),
+        *mistakes(manifest),
+        _sizes(manifest),
+        *cluster_quality.firmness(manifest),
+        _lineage(manifest),
+        _data(manifest),
+        _versions(manifest),
+    ]
+
+
+def _sizes(manifest: Manifest) -> Component:
+    rows = [
+        [
+            [swatch(position), one["name"]],
+            html.Td(f"{one['size']:,}", className="figure"),
+            html.Td(wording.percent(one["share"]), className="figure"),
+            html.Td(share_bar(one["share"], position), className="wide"),
+        ]
+        for position, one in enumerate(segment_cards(manifest)["segments"])
+    ]
+    return panel("Sizes", table("Sizes of the segments", ["Segment", "Records", "Share", ""], rows))
+
+
+def _lineage(manifest: Manifest) -> Component:
+    lineage = manifest.lineage
+    if lineage is None:
+        return panel("Names since the model before", html.P("This is the first model of its kind."))
+    names = {one.id: one.name for one in manifest.segments}
+    rows = [
+        [
+            names.get(one.segment, one.segment),
+            one.origin,
+            wording.listed([names.get(source, source) for source in one.sources] or [wording.NONE]),
+        ]
+        for one in lineage.transitions.new
+    ]
+    unchanged = wording.percent(lineage.transitions.unchanged)
+    lead = f"{unchanged} of the records are in the segment that continues their old one."
+    conflicts = [html.Ul([html.Li(one) for one in lineage.conflicts])] if lineage.conflicts else []
+    body = table("Where each segment comes from", ["Segment", "It is", "Made of"], rows)
+    about = html.P(f"The model before was {lineage.previous}.")
+    return panel("Names since the model before", body, about, *conflicts, lead=lead)
+
+
+def _data(manifest: Manifest) -> Component:
+    training, data = manifest.training, manifest.training.data
+    missing = {name: one.missing for name, one in manifest.baseline.numbers.items() if one.missing}
+    columns = manifest.record.by_name
+    gaps = [
+        f"{wording.label(columns[name])}: {wording.percent(one)}" for name, one in missing.items()
+    ]
+    return panel(
+        "Data",
+        facts(
+            [
+                ("Table", f"{data.name}{', made up' * training.synthetic}"),
+                ("Records", f"{data.rows:,}"),
+                ("For fitting", f"{training.n_train:,}"),
+                ("For calibrating", f"{training.n_calibration:,}"),
+                ("Questions", f"{len(manifest.record.sendable)}"),
+                ("Answers missing", wording.listed(gaps) if gaps else "none"),
+                ("Coverage aimed at", wording.percent(manifest.conformal.coverage)),
+                ("What is covered", manifest.conformal.truth),
+                ("SHA-256 of the table", html.Code(data.sha256)),
+            ]
+        ),
+    )
+
+
+def _versions(manifest: Manifest) -> Component:
+    training = manifest.training
+    params = [(name, html.Code(str(value))) for name, value in training.params.items()]
+    return panel(
+        "Versions",
+        facts(
+            [
+                ("Version", html.Code(manifest.version)),
+                ("Trained", manifest.created[:16].replace("T", " ")),
+                ("Grid", training.grid),
+                ("Random state", str(training.random_state)),
+                *[(name, version) for name, version in training.libraries.items()],
+            ]
+        ),
+        *([folded("Parameters that were chosen", facts(params))] if params else []),
+    )

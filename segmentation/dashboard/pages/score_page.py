@@ -1,0 +1,159 @@
+"""The page Score one: a form, and the answer that follows it as it is filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from segmentation.dashboard.addresses import ServedStudies
+from segmentation.dashboard.html_elements import aria, notice
+from segmentation.dashboard.panels import answer_panel, record_form
+from segmentation.errors import InvalidRecordsError, UnavailableError
+from segmentation.runtime import Model
+
+Ids = list[dict[str, str]]
+Values = list[Any]
+
+_EVERY = {"type": record_form.ANSWER, "way": ALL, "study": ALL, "field": ALL}
+_ONE = {"type": record_form.ANSWER, "way": record_form.SLIDING, "study": MATCH, "field": MATCH}
+_ITS_SLIDER = {
+    "type": record_form.SLIDER,
+    "way": record_form.SLIDING,
+    "study": MATCH,
+    "field": MATCH,
+}
+_BEGINNINGS = {"type": record_form.TYPICAL, "study": ALL, "segment": ALL}
+
+
+def page(model: Model) -> list[Component]:
+    """Return the page of a study."""
+    manifest = model.manifest
+    headline = html.Div(answer_panel.nothing(), id="headline", role="status", **aria(live="polite"))
+    return [
+        html.H1("Score one", tabIndex="-1"),
+        html.P(
+            "Fill in what is known about one customer; the answer follows. "
+            "Move a slider to see what would be different.",
+            className="lead",
+        ),
+        record_form.beginnings(manifest),
+        html.Div(
+            [
+                html.Section(
+                    record_form.form(manifest),
+                    className="panel form",
+                    **aria(label="Answers given"),
+                ),
+                html.Section(
+                    [headline, html.Div(id="details"), html.Div(id="why")],
+                    className="panel answer",
+                    tabIndex="0",  # it scrolls by itself where the form is long
+                    **aria(label="The segment"),
+                ),
+            ],
+            className="two",
+        ),
+        dcc.Store(id="settled"),
+    ]
+
+
+def register(app: Dash, studies: ServedStudies) -> None:
+    """Make the answer follow the record_form."""
+    _in_the_browser(app)
+    _beginning(app, studies)
+
+    @app.callback(
+        Output("headline", "children"),
+        Output("details", "children"),
+        Output(_EVERY, "error"),
+        Input(_EVERY, "value"),
+        State(_EVERY, "id"),
+    )
+    def answer(values: Values, ids: Ids) -> tuple[list[Component], list[Component], list[str]]:
+        return answered(*_asked(studies, values, ids))
+
+    @app.callback(
+        Output("why", "children"),
+        Input("settled", "data"),
+        State(_EVERY, "value"),
+        State(_EVERY, "id"),
+    )
+    def explain(_settled: Any, values: Values, ids: Ids) -> list[Component]:
+        return explained(*_asked(studies, values, ids))
+
+
+def _in_the_browser(app: Dash) -> None:
+    """Tie each slider to its question, and wait until nothing moves before asking why."""
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("pages", "tie"),
+        Output(_ONE, "value"),
+        Output(_ITS_SLIDER, "value"),
+        Output(_ITS_SLIDER, "className"),
+        Input(_ONE, "value"),
+        Input(_ITS_SLIDER, "value"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("pages", "settle"),
+        Output("settled", "data"),
+        Input(_EVERY, "value"),
+    )
+
+
+def _beginning(app: Dash, studies: ServedStudies) -> None:
+    @app.callback(
+        Output(_EVERY, "value", allow_duplicate=True),
+        Input(_BEGINNINGS, "n_clicks"),
+        State(_EVERY, "id"),
+        prevent_initial_call=True,
+    )
+    def begin(_clicks: list[int | None], ids: Ids) -> list[float | str]:
+        chosen = ctx.triggered_id
+        if not ids or not ctx.triggered or not ctx.triggered[0]["value"]:
+            raise PreventUpdate  # the buttons came into being; nobody pressed one
+        manifest = studies.slot(chosen["study"]).get().manifest
+        return record_form.typical(manifest, chosen["segment"], [one["field"] for one in ids])
+
+
+def _asked(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model, dict[str, Any]]:
+    if not ids:
+        raise PreventUpdate
+    given = {one["field"]: value for one, value in zip(ids, values, strict=True)}
+    return studies.slot(ids[0]["study"]).get(), given
+
+
+def answered(
+    model: Model, given: Mapping[str, Any]
+) -> tuple[list[Component], list[Component], list[str]]:
+    """Return the headline of the answer, what belongs to it, and an error for each question."""
+    record, manifest = record_form.record(model.manifest, given), model.manifest
+    if not record:
+        return answer_panel.nothing(), [], [""] * len(given)
+    try:
+        (checked,) = model.check([record])
+    except InvalidRecordsError as error:
+        return answer_panel.refused(error.problems), [], _errors(error, list(given))
+    ((answer,),) = model.answer([checked])
+    shown = answer_panel.details(manifest, checked, answer)
+    return answer_panel.headline(manifest, answer), shown, [""] * len(given)
+
+
+def explained(model: Model, given: Mapping[str, Any]) -> list[Component]:
+    """Return why the answer is what it is; nothing where there is none."""
+    try:
+        checked = model.check([record_form.record(model.manifest, given)])
+        ((answer,),) = model.answer(checked, [0])
+    except InvalidRecordsError:
+        return []
+    except UnavailableError as error:
+        return [notice("info", str(error))]
+    return answer_panel.why(model.manifest, answer["explanation"])
+
+
+def _errors(error: InvalidRecordsError, fields: Sequence[str]) -> list[str]:
+    found = {one.field: one.message for one in error.problems}
+    return [f"It {found[field]}." if field in found else "" for field in fields]

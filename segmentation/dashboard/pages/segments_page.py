@@ -1,0 +1,294 @@
+"""The page Segments: who they are, how they differ, what to do, and how firm they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dash_mantine_components as dmc
+from dash import MATCH, Dash, Input, Output, State, html
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from segmentation.dashboard import wording
+from segmentation.dashboard.addresses import PageAddress, ServedStudies
+from segmentation.dashboard.html_elements import (
+    aria,
+    color,
+    facts,
+    heat_cell,
+    link,
+    notice,
+    panel,
+    share_bar,
+    swatch,
+    table,
+)
+from segmentation.dashboard.panels import cluster_quality
+from segmentation.dashboard.panels.segment_differences import (
+    EVERYONE,
+    comparison,
+    is_leading,
+    ranked,
+)
+from segmentation.dashboard.panels.segment_map import map_panel
+from segmentation.runtime import Manifest, Model
+from segmentation.runtime.cards import SegmentCard, segment_cards
+
+_MOST_CHIPS = 3
+ALL_SEGMENTS = "all"
+
+
+def page(model: Model) -> list[Component]:
+    """Return the page of a study."""
+    manifest, cards = model.manifest, segment_cards(model.manifest)
+    segments = cards["segments"]
+    return [
+        html.H1(manifest.title, tabIndex="-1"),
+        html.P(manifest.description, className="lead"),
+        *synthetic(manifest),
+        panel(
+            "The segments",
+            _shares(segments),
+            html.Div(
+                [_card(manifest, one, i) for i, one in enumerate(segments)], className="cards"
+            ),
+            lead=f"{cards['records']:,} records fall into {len(segments)} segments.",
+        ),
+        *map_panel(manifest),
+        _compared(manifest, segments),
+        _profiles(manifest, segments),
+        *cluster_quality.firmness(manifest),
+    ]
+
+
+def synthetic(manifest: Manifest) -> list[Component]:
+    """Return the remark that a model has learned from made-up records, if it has."""
+    if not manifest.training.synthetic:
+        return []
+    text = "Learned from a made-up sample: sizes and profiles show what the pages do, not a market."
+    return [notice("info", text)]
+
+
+def _shares(segments: Sequence[SegmentCard]) -> Component:
+    """Return one bar of all segments; their names and shares are on the cards."""
+    parts = [
+        html.Span(
+            wording.percent(one["share"]),
+            style=color(position) | {"flexGrow": one["share"]},
+            title=one["name"],
+        )
+        for position, one in enumerate(segments)
+    ]
+    return html.Div(parts, className="shares", **aria(hidden="true"))
+
+
+def _card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
+    lines = [line for line in ranked(manifest, card) if line.leading][:_MOST_CHIPS]
+    chips = [f"{line.title}: {wording.against_average(line.index)}" for line in lines]
+    return html.Article(
+        [
+            html.H3([swatch(position), card["name"]]),
+            html.P(
+                [html.Strong(wording.percent(card["share"])), f" {card['size']:,} records"],
+                className="size",
+            ),
+            html.P(card["description"]),
+            html.H4("What sets them apart"),
+            html.Ul([html.Li(chip) for chip in chips], className="chips"),
+            html.H4("What to do"),
+            html.P(card["action"], className="action"),
+            link(
+                [f"{card['name']} on one page"],
+                PageAddress(manifest.study, segment=card["id"]).address,
+                kind="more",
+            ),
+        ],
+        className="card",
+        style=color(position),
+    )
+
+
+def _profiles(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
+    leading, rest = _fields(manifest, segments)
+    return panel(
+        "All profiles at a glance",
+        _heat(manifest, segments, leading, "Profiles against the average"),
+        *_background(manifest.study, ALL_SEGMENTS, ALL_SEGMENTS, len(rest), "question"),
+        lead="Average of each segment as an index: 100 is everyone, 200 twice as much, 50 half.",
+    )
+
+
+def _fields(manifest: Manifest, segments: Sequence[SegmentCard]) -> tuple[list[str], list[str]]:
+    """Return the questions that make the segments, and the others."""
+    fields = [trait["field"] for trait in segments[0]["traits"]]
+    leading = [field for field in fields if is_leading(manifest, field)]
+    return leading, [field for field in fields if field not in leading]
+
+
+def _background(study: str, segment: str, against: str, n: int, noun: str) -> list[Component]:
+    """Return what unfolds to a table of the other questions; few people look at those.
+
+    The table is made then: dozens of rows would double the time until a page is there.
+    """
+    if not n:
+        return []
+    place = {"study": study, "segment": segment, "against": against}
+    summary = html.Summary(f"Background: {wording.counted(n, noun)}")
+    table_ = html.Div(id={"type": "unfolded", **place})
+    return [html.Details([summary, table_], id={"type": "background", **place})]
+
+
+def background(
+    manifest: Manifest, segments: Sequence[SegmentCard], segment: str, against: str
+) -> Component:
+    """Return the table of the questions that do not make the segments."""
+    if segment == ALL_SEGMENTS:
+        _, rest = _fields(manifest, segments)
+        return _heat(manifest, segments, rest, "Background against the average")
+    by_id = {one["id"]: one for one in segments}
+    card, other = by_id[segment], by_id.get(against)
+    lines = [line for line in ranked(manifest, card, other) if not line.leading]
+    names = (card["name"], other["name"] if other else "Everyone")
+    return comparison(lines, f"Background of {card['name']}", names)
+
+
+def _heat(
+    manifest: Manifest, segments: Sequence[SegmentCard], fields: Sequence[str], caption: str
+) -> Component:
+    columns = manifest.record.by_name
+    traits = [{trait["field"]: trait for trait in one["traits"]} for one in segments]
+    rows = [
+        [
+            html.Span(wording.label(columns[field]), title=columns[field].description),
+            *(heat_cell(one[field]["index"], wording.index(one[field]["index"])) for one in traits),
+        ]
+        for field in fields
+    ]
+    head = ["Question", *([swatch(i), one["name"]] for i, one in enumerate(segments))]
+    return table(caption, head, rows, "heat")
+
+
+def _compared(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
+    names = [{"value": one["id"], "label": one["name"]} for one in segments]
+    study = manifest.study
+    choose = [
+        dmc.Select(
+            id={"type": "compare", "study": study},
+            label="Segment",
+            data=names,
+            value=segments[0]["id"],
+            allowDeselect=False,
+        ),
+        dmc.Select(
+            id={"type": "against", "study": study},
+            label="Compared with",
+            data=[{"value": EVERYONE, "label": "Everyone"}, *names],
+            value=EVERYONE,
+            allowDeselect=False,
+        ),
+    ]
+    return panel(
+        "What tells them apart",
+        html.Div(choose, className="choices"),
+        html.Div(
+            differences(manifest, segments, segments[0]["id"], EVERYONE),
+            id={"type": "differences", "study": study},
+            **aria(live="polite"),
+        ),
+        lead="The largest differences first. An index of 100 means no difference.",
+    )
+
+
+def differences(
+    manifest: Manifest, segments: Sequence[SegmentCard], segment: str, against: str
+) -> list[Component]:
+    """Return how a segment differs from another one, or from everyone."""
+    by_id = {one["id"]: one for one in segments}
+    if segment == against or segment not in by_id:
+        return [notice("info", "Choose two different segments.")]
+    card, other = by_id[segment], by_id.get(against)
+    names = (card["name"], other["name"] if other else "Everyone")
+    lines = ranked(manifest, card, other)
+    first = [line for line in lines if line.leading]
+    n_rest = len(lines) - len(first)
+    return [
+        comparison(first, " and ".join(names), names),
+        *_background(manifest.study, segment, against, n_rest, "line"),
+    ]
+
+
+def register(app: Dash, studies: ServedStudies) -> None:
+    """Make the comparison follow what is chosen."""
+
+    @app.callback(
+        Output({"type": "differences", "study": MATCH}, "children"),
+        Input({"type": "compare", "study": MATCH}, "value"),
+        Input({"type": "against", "study": MATCH}, "value"),
+        State({"type": "differences", "study": MATCH}, "id"),
+        prevent_initial_call=True,
+    )
+    def compare(segment: str, against: str, place: dict[str, str]) -> list[Component]:
+        manifest = studies.slot(place["study"]).get().manifest
+        segments = segment_cards(manifest)["segments"]
+        return differences(manifest, segments, segment, against)
+
+    place = {"study": MATCH, "segment": MATCH, "against": MATCH}
+
+    @app.callback(
+        Output({"type": "unfolded", **place}, "children"),
+        Input({"type": "background", **place}, "n_clicks"),
+        State({"type": "unfolded", **place}, "children"),
+        State({"type": "background", **place}, "id"),
+        prevent_initial_call=True,
+    )
+    def unfold(clicks: int | None, shown: object, asked: dict[str, str]) -> Component:
+        if not clicks or shown:
+            raise PreventUpdate
+        manifest = studies.slot(asked["study"]).get().manifest
+        segments = segment_cards(manifest)["segments"]
+        return background(manifest, segments, asked["segment"], asked["against"])
+
+
+def one_page(model: Model, segment: str) -> list[Component] | None:
+    """Return the card of one segment, to be printed; None if there is no such segment."""
+    manifest, segments = model.manifest, segment_cards(model.manifest)["segments"]
+    position = next((i for i, one in enumerate(segments) if one["id"] == segment), None)
+    if position is None:
+        return None
+    card = segments[position]
+    lines = ranked(manifest, card)
+    shown = [line for line in lines if line.leading][:10]
+    about = [
+        ("Study", manifest.title),
+        ("Size", f"{card['size']:,} of {manifest.training.data.rows:,} records"),
+        ("Data", f"{manifest.training.data.name}{', made up' * manifest.training.synthetic}"),
+        ("Model", f"{manifest.version} of {manifest.created[:10]}"),
+    ]
+    return [
+        html.Article(
+            [
+                html.H1([swatch(position), card["name"]], tabIndex="-1"),
+                html.P(
+                    [html.Strong(wording.percent(card["share"])), " of all records"],
+                    className="size",
+                ),
+                share_bar(card["share"], position),
+                html.P(card["description"], className="lead"),
+                html.H2("What to do"),
+                html.P(card["action"], className="action"),
+                html.H2("What sets them apart"),
+                comparison(shown, f"{card['name']} and everyone", ("Segment", "Everyone")),
+                html.H2("Where this comes from"),
+                facts(about),
+            ],
+            className="sheet panel",
+            style=color(position),
+        ),
+        html.Div(
+            [
+                html.Button("Print", className="button", id="print"),
+                link("All segments", PageAddress(manifest.study).address, kind="more"),
+            ],
+            className="choices unprinted",
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Parts of pages, each about one thing that the service knows."""

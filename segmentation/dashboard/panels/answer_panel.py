@@ -1,0 +1,142 @@
+"""An answer as a person would say it: the segment, how sure, why, and what would change it."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from segmentation.dashboard import wording
+from segmentation.dashboard.html_elements import (
+    balance_bar,
+    color,
+    notice,
+    share_bar,
+    swatch,
+    table,
+)
+from segmentation.errors import Problem
+from segmentation.runtime import Manifest
+from segmentation.runtime.answers import Answer, LaterSegment
+from segmentation.runtime.explanation import Contribution, Explanation
+from segmentation.runtime.record_warnings import RecordWarning
+from segmentation.schema import Record
+
+_MOST_REASONS = 8
+_WORTH_SHOWING = 0.02  # of the heaviest
+
+
+def headline(manifest: Manifest, answer: Answer) -> list[Component]:
+    """Return the answer in two lines."""
+    position = _position(manifest, answer["segment"]["id"])
+    second = sorted(answer["probabilities"], key=lambda one: -one["probability"])[1:2]
+    sure = f"{wording.certainty(answer['confidence'])}: {wording.percent(answer['confidence'])}."
+    next_best = [f" Next: {one['name']}, {wording.percent(one['probability'])}." for one in second]
+    return [
+        html.H2([swatch(position), answer["segment"]["name"]], className="segment"),
+        html.P([sure, *next_best]),
+    ]
+
+
+def nothing() -> list[Component]:
+    """Return what stands there while nothing is filled in."""
+    return [
+        html.H2("No answer yet", className="segment"),
+        html.P("Fill in what is known, or start with an average. Blank answers are fine."),
+    ]
+
+
+def refused(problems: tuple[Problem, ...]) -> list[Component]:
+    """Return what stands there while something is wrong; it is said beside each question."""
+    rest = [html.P(one.message) for one in problems if not isinstance(one.field, str)]
+    many = f"{len(problems)} answers need" if len(problems) > 1 else "One answer needs"
+    return [
+        html.H2("No answer", className="segment"),
+        html.P(f"{many} another value; see beside it."),
+        *rest,
+    ]
+
+
+def details(manifest: Manifest, record: Record, answer: Answer) -> list[Component]:
+    """Return what belongs to the answer beside its headline."""
+    schema = manifest.record
+    decisive = [schema.features[position].name for position in schema.decisive]
+    given = sum(record.get(field) is not None for field in decisive)
+    later = answer.get("outlook")
+    doubt = wording.doubt(answer, manifest.conformal.coverage)
+    tone = color(_position(manifest, answer["segment"]["id"]))
+    return [
+        _probabilities(answer),
+        html.P(doubt, className="doubt unsure" if answer["unsure"] else "doubt"),
+        html.P(wording.rests_on(answer, given, len(decisive))),
+        *[notice("warning", _warning(manifest, one)) for one in answer["warnings"]],
+        html.H3("What to do"),
+        html.P(answer["segment"]["action"], className="action", style=tone),
+        *(_later(manifest, later) if later else []),
+    ]
+
+
+def _probabilities(answer: Answer) -> Component:
+    rows = [
+        [
+            [swatch(position), one["name"]],
+            html.Td(wording.percent(one["probability"]), className="figure"),
+            html.Td(share_bar(one["probability"], position), className="wide"),
+        ]
+        for position, one in enumerate(answer["probabilities"])
+    ]
+    return table("How probable each segment is", ["Segment", "Probability", ""], rows)
+
+
+def _warning(manifest: Manifest, doubt: RecordWarning) -> str:
+    message = doubt["message"]
+    if doubt["field"] is None:
+        return f"{message[:1].upper()}{message[1:]}."
+    return f"{wording.label(manifest.record.by_name[doubt['field']])} {message}."
+
+
+def _later(manifest: Manifest, later: LaterSegment) -> list[Component]:
+    likely = next(one for one in later["probabilities"] if one["id"] == later["segment"])
+    position = _position(manifest, likely["id"])
+    text = f"{likely['name']}, {wording.percent(likely['probability'])}"
+    return [
+        html.H3(f"Expected {later['days']} days later"),
+        html.P([swatch(position), text]),
+    ]
+
+
+def why(manifest: Manifest, explanation: Explanation) -> list[Component]:
+    """Return what made the answer, and what would change it."""
+    reason, change = explanation["sentence"].split(". ", 1)
+    contributions = explanation["contributions"]
+    heaviest = max(abs(one["contribution"]) for one in contributions) or 1.0
+    shown = [one for one in contributions if abs(one["contribution"]) > heaviest * _WORTH_SHOWING][
+        :_MOST_REASONS
+    ]
+    rows = [_reason(manifest, explanation, one, heaviest) for one in shown]
+    names = {one.id: one.name for one in manifest.segments}
+    against = explanation["against"]
+    unit = f"Against {names[against]}" if against else "Probability"
+    return [
+        html.H3("Why"),
+        html.P(f"{reason}."),
+        table("What each answer contributed", ["Answer", "Given", unit, ""], rows, "reasons"),
+        html.H3("What would change it"),
+        html.P(change),
+    ]
+
+
+def _reason(
+    manifest: Manifest, explanation: Explanation, one: Contribution, heaviest: float
+) -> list[Component | str]:
+    column = manifest.record.by_name[one["field"]]
+    given = "not given" if one["value"] is None else wording.number(one["value"])
+    return [
+        wording.label(column),
+        html.Td(given, className="figure"),
+        html.Td(wording.weight(one["contribution"], explanation), className="figure"),
+        html.Td(balance_bar(one["contribution"] / heaviest), className="wide"),
+    ]
+
+
+def _position(manifest: Manifest, segment: str) -> int:
+    return [one.id for one in manifest.segments].index(segment)

@@ -1,0 +1,89 @@
+"""How firm discovered segments are: the curve over k, stability and silhouette, in words."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from segmentation.dashboard import wording
+from segmentation.dashboard.html_elements import folded, panel, share_bar, table
+from segmentation.runtime import Manifest
+
+SILHOUETTE = "silhouette, clustered space"
+
+
+def firmness(manifest: Manifest) -> list[Component]:
+    """Return what is known about discovered segments; nothing about given ones."""
+    clusters = manifest.clusters
+    if clusters is None:
+        return []
+    silhouette, stability = clusters.quality.get(SILHOUETTE), clusters.stability
+    tiles = [
+        _tile(
+            "Do they come out again?",
+            wording.percent(stability.mean),
+            "agreement, where 0% is chance",
+            f"{wording.repeatability(stability.mean, stability.n)} "
+            f"The worst sample agreed to {wording.percent(stability.worst)}.",
+        )
+    ]
+    if silhouette is not None:
+        tiles.insert(
+            0,
+            _tile(
+                "Are they apart?",
+                f"{silhouette:.2f}",
+                "silhouette, at most 1",
+                wording.separation(silhouette),
+            ),
+        )
+    return [
+        panel(
+            "How firm the segments are",
+            html.Div(tiles, className="tiles"),
+            html.H3("Why this many?"),
+            html.P(_why_so_many(manifest)),
+            _curve(manifest),
+            folded("How each got its name", html.Ul([html.Li(one) for one in clusters.naming])),
+            lead="They were found in the data rather than given: how far can they be trusted?",
+        )
+    ]
+
+
+def _tile(question: str, figure: str, unit: str, text: str) -> Component:
+    return html.Div(
+        [
+            html.H3(question),
+            html.P([html.Strong(figure), f" {unit}"], className="size"),
+            html.P(text),
+        ],
+        className="tile",
+    )
+
+
+def _why_so_many(manifest: Manifest) -> str:
+    curve = manifest.clusters.curve if manifest.clusters else []
+    best = max(curve, key=lambda point: point.silhouette)
+    used = len(manifest.segments)
+    tried = f"{curve[0].k} to {curve[-1].k} segments were tried."
+    if best.k == used:
+        return f"{tried} {used} lie farthest apart, and {used} are used."
+    return f"{tried} {best.k} lie farthest apart; {used} are used because they tell more."
+
+
+def _curve(manifest: Manifest) -> Component:
+    curve = manifest.clusters.curve if manifest.clusters else []
+    most, widest = max(one.silhouette for one in curve), max(one.inertia for one in curve)
+    rows = [
+        [
+            f"{one.k}{' (used)' if one.k == len(manifest.segments) else ''}",
+            html.Td(f"{one.silhouette:.2f}", className="figure"),
+            html.Td(share_bar(max(one.silhouette, 0.0) / (most or 1.0)), className="wide"),
+            html.Td(wording.percent(one.inertia / widest), className="figure"),
+            html.Td(share_bar(one.inertia / widest), className="wide"),
+        ]
+        for one in curve
+    ]
+    head = ["Segments", "Apart", html.Span("longer is better", className="axis"),
+            "Spread left", html.Span("shorter is better", className="axis")]  # fmt: skip
+    return table("Numbers of segments that were tried", head, rows, "curve")

@@ -1,0 +1,182 @@
+"""The form of the page Score one: a question for each column, and what was answered as a record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from segmentation.dashboard import wording
+from segmentation.dashboard.html_elements import folded, swatch
+from segmentation.runtime import Manifest
+from segmentation.schema import Column, Record
+from segmentation.schema.column_values import parse_text
+
+ANSWER, SLIDER, TYPICAL = "answer", "slider", "typical"
+SLIDING, PLAIN = "sliding", "plain"
+CLEAR = ""
+_PAUSE = 300  # milliseconds without a key before what was typed is read
+_FAR = 100  # a limit this many times what was ever answered helps nobody
+_STEPS = 100  # of a slider, at least: someone without a mouse goes through them
+
+
+def form(manifest: Manifest) -> list[Component]:
+    """Return the questions of a study: what decides first, and last what isn't read."""
+    schema = manifest.record
+    decisive = [schema.features[position] for position in schema.decisive]
+    others = [column for column in schema.features if column not in decisive]
+    rest = [column for column in schema.sendable if column.role != "feature"]
+    groups = [_group("Answers that make the segments", _questions(manifest, decisive))]
+    if others:
+        groups.append(_group("Further answers that the model reads", _questions(manifest, others)))
+    text = f"{wording.counted(len(rest), 'more question')} that the model does not read"
+    return [*groups, *([folded(text, *_questions(manifest, rest))] if rest else [])]
+
+
+def beginnings(manifest: Manifest) -> Component:
+    """Return the buttons that fill the form with a segment's averages, or empty it."""
+    buttons = [
+        html.Button(
+            [swatch(position), segment.name],
+            id={"type": TYPICAL, "study": manifest.study, "segment": segment.id},
+            className="button",
+        )
+        for position, segment in enumerate(manifest.segments)
+    ]
+    clear = html.Button(
+        "Clear all",
+        id={"type": TYPICAL, "study": manifest.study, "segment": CLEAR},
+        className="button plain",
+    )
+    return html.Div([html.Span("Start with an average"), *buttons, clear], className="beginnings")
+
+
+def typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[float | str]:
+    """Return a segment's average answers to those questions that make it; the others are blank."""
+    schema = manifest.record
+    decisive = {schema.features[position].name for position in schema.decisive}
+    numbers = next((one.numbers for one in manifest.segments if one.id == segment), {})
+    return [
+        _as_answered(numbers[field].mean, schema.by_name[field])
+        if field in decisive and field in numbers
+        else ""
+        for field in fields
+    ]
+
+
+def record(manifest: Manifest, given: Mapping[str, Any]) -> Record:
+    """Return what was filled in as a record as a table's cells would be read."""
+    columns = manifest.record.by_name
+    answers = {
+        field: parse_text(columns[field], str(value))
+        for field, value in given.items()
+        if field in columns and value is not None
+    }
+    return {field: value for field, value in answers.items() if value is not None}
+
+
+def _group(title: str, questions: Sequence[Component]) -> Component:
+    return html.Fieldset([html.Legend(title), *questions])
+
+
+def _questions(manifest: Manifest, columns: Sequence[Column]) -> list[Component]:
+    return [
+        _numeric(manifest, column) if column.numeric else _text(manifest, column)
+        for column in columns
+    ]
+
+
+def _text(manifest: Manifest, column: Column) -> Component:
+    about = {
+        "id": _id(ANSWER, manifest, column),
+        "label": wording.label(column),
+        "description": column.description,
+        "value": "",
+        "debounce": _PAUSE,
+    }
+    if column.kind == "category" and column.categories:
+        question = dmc.Autocomplete(data=list(column.categories), **about)
+    else:
+        question = dmc.TextInput(**about)
+    return html.Div(question, className="question")
+
+
+def _numeric(manifest: Manifest, column: Column) -> Component:
+    question = dmc.NumberInput(
+        id=_id(ANSWER, manifest, column),
+        label=[wording.label(column), html.Span(_unit(column), className="unit")],
+        description=_help(manifest, column),
+        value="",
+        hideControls=True,
+        clampBehavior="none",
+        allowedDecimalSeparators=[".", ","],
+        inputProps={"inputMode": "decimal"},
+        debounce=_PAUSE,
+    )
+    return html.Div([question, *_slider(manifest, column)], className="question numeric")
+
+
+def _slider(manifest: Manifest, column: Column) -> list[Component]:
+    described = manifest.baseline.numbers.get(column.name)
+    if described is None or described.minimum == described.maximum:
+        return []
+    step = _step(column, described.maximum - described.minimum)
+    return [
+        dmc.Slider(
+            id=_id(SLIDER, manifest, column),
+            min=math.floor(described.minimum / step) * step,
+            max=math.ceil(described.maximum / step) * step,
+            step=step,
+            precision=max(0, -math.floor(math.log10(step))),
+            value=round(described.mean / step) * step,
+            updatemode="drag",
+            label=None,
+            thumbLabel=f"Try other values: {wording.label(column)}",
+            className="unset",
+            size="sm",
+        )
+    ]
+
+
+def _help(manifest: Manifest, column: Column) -> str:
+    """Return what a question means, what is possible and what is usual."""
+    parts = [column.description]
+    described = manifest.baseline.numbers.get(column.name)
+    usual = described.maximum if described else math.inf
+    if column.minimum is not None and column.maximum is not None:
+        far = column.maximum > usual * _FAR
+        limit = " or more" if far else f" to {wording.number(column.maximum)}"
+        parts.append(f"Possible: {wording.number(column.minimum)}{limit}.")
+    if described:
+        low, high = described.deciles[0], described.deciles[-1]
+        parts.append(f"Most are from {wording.number(low)} to {wording.number(high)}.")
+    return " ".join(parts)
+
+
+def _unit(column: Column) -> str:
+    """Return the unit in which the question is asked, unless its heading says it."""
+    return "" if column.unit in wording.label(column).lower() else column.unit
+
+
+def _step(column: Column, span: float) -> float:
+    """Return a round step of which a slider has some hundred, or the question's own if larger."""
+    own = column.resolution or (1.0 if column.kind == "integer" else 0.0)
+    return max(own, 10.0 ** math.floor(math.log10(span / _STEPS)))
+
+
+def _as_answered(mean: float, column: Column) -> float:
+    """Return an average in the steps in which the question is answered."""
+    step = column.resolution or (1.0 if column.kind == "integer" else 0.001)
+    return round(round(mean / step) * step, 6)
+
+
+def _id(kind: str, manifest: Manifest, column: Column) -> dict[str, str]:
+    """Return the id of a question, which says whether it has a slider, or of that slider."""
+    described = manifest.baseline.numbers.get(column.name)
+    slides = column.numeric and described is not None and described.minimum < described.maximum
+    way = SLIDING if slides else PLAIN
+    return {"type": kind, "way": way, "study": manifest.study, "field": column.name}

@@ -1,0 +1,113 @@
+"""How one segment differs from everyone or from another one, the largest difference first.
+
+The figures are those of the segments' cards; here they are put side by side and in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dash import html
+from dash.development.base_component import Component
+
+from segmentation.dashboard import wording
+from segmentation.dashboard.html_elements import index_bar, table
+from segmentation.runtime import Manifest
+from segmentation.runtime.cards import SegmentCard
+
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One line of a comparison: `index` is the segment's figure, the other one's being 100."""
+
+    title: str
+    unit: str
+    own: str
+    other: str
+    index: float | None
+    weight: float
+    leading: bool
+
+
+def ranked(
+    manifest: Manifest, card: SegmentCard, other: SegmentCard | None = None
+) -> list[Difference]:
+    """Return the differences of a segment from `other`, or from everyone, the largest first."""
+    lines = [*_of_numbers(manifest, card, other), *_of_choices(manifest, card, other)]
+    return sorted(lines, key=lambda line: -abs(line.weight))
+
+
+def is_leading(manifest: Manifest, field: str) -> bool:
+    """Whether a question is one of those that make the segments: the rest is background."""
+    schema = manifest.record
+    return field in {schema.features[position].name for position in schema.decisive}
+
+
+def _of_numbers(
+    manifest: Manifest, card: SegmentCard, other: SegmentCard | None
+) -> list[Difference]:
+    columns = manifest.record.by_name
+    others = {trait["field"]: trait for trait in other["traits"]} if other else {}
+    found = []
+    for trait in card["traits"]:
+        column, against = columns[trait["field"]], others.get(trait["field"])
+        level = against["mean"] if against else trait["average"]
+        found.append(
+            Difference(
+                wording.label(column),
+                wording.unit(column),
+                wording.quantity(trait["mean"], column),
+                wording.quantity(level, column),
+                _index(trait["mean"], level) if against else trait["index"],
+                trait["difference"] - (against["difference"] if against else 0.0),
+                is_leading(manifest, column.name),
+            )
+        )
+    return found
+
+
+def _of_choices(
+    manifest: Manifest, card: SegmentCard, other: SegmentCard | None
+) -> list[Difference]:
+    columns = manifest.record.by_name
+    others = (
+        {(one["field"], one["value"]): one["share"] for one in other["choices"]} if other else {}
+    )
+    found = []
+    for choice in card["choices"]:
+        level = others.get((choice["field"], choice["value"]), 0.0) if other else choice["average"]
+        found.append(
+            Difference(
+                f"{wording.label(columns[choice['field']])}: {choice['value']}",
+                "",
+                wording.percent(choice["share"]),
+                wording.percent(level),
+                _index(choice["share"], level) if other else choice["index"],
+                choice["share"] - level,
+                leading=False,
+            )
+        )
+    return found
+
+
+def _index(own: float, level: float) -> float | None:
+    return 100 * own / level if level > 0 else None
+
+
+def comparison(lines: Sequence[Difference], caption: str, names: tuple[str, str]) -> Component:
+    """Return differences as a table with bars."""
+    rows = [
+        [
+            [line.title, html.Span(line.unit, className="unit")],
+            html.Td(line.own, className="figure"),
+            html.Td(line.other, className="figure"),
+            html.Td(wording.index(line.index), className="figure"),
+            html.Td(index_bar(line.index), className="wide"),
+        ]
+        for line in lines
+    ]
+    head = ["Question", *names, "Index", html.Span("Less ← 100 → more", className="axis")]
+    return table(caption, head, rows, "comparison")

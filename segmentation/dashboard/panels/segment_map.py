@@ -1,0 +1,276 @@
+"""The map of discovered segments: an image without words, and names, axes and sentences around it.
+
+The image is an SVG in the page, made of numbers and our own colours alone; every word stands
+beside it as text, so that it follows the colour scheme, prints and is read out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from urllib.parse import quote
+
+from dash import html
+from dash.development.base_component import Component
+
+from segmentation.dashboard import wording
+from segmentation.dashboard.html_elements import aria, color, facts, panel, tone
+from segmentation.runtime import Manifest, MapPlace, SegmentMap
+
+# The image's own units, of which a name's letters and a line take so many on a wide screen.
+_WIDTH = 1000.0
+_LETTER, _LINE = 13.0, 46.0
+# Height over width; a page has no room for more, and less looks like a line.
+_FLATTEST, _TALLEST = 0.42, 0.72
+# From which share of the fullest hexagons on one is drawn at full size.
+_FULL = 0.8
+_SMALLEST = 0.4
+# What an axis is about: answers whose rank correlation with it is at least that, at most so many.
+_RELATED, _MOST_RELATED = 0.5, 4
+# How far from the middle a place is at a side, as a share of the farthest.
+_ASIDE = 0.35
+
+_Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where the map's coordinates are in the image."""
+
+    left: float
+    top: float
+    scale: float
+    height: float
+
+    def at(self, x: float, y: float) -> _Point:
+        """Return the place in the image, whose y-axis points down."""
+        return (x - self.left) * self.scale, (self.top - y) * self.scale
+
+
+def map_panel(manifest: Manifest) -> list[Component]:
+    """Return the map of a study; nothing where its package holds none."""
+    found = manifest.clusters.map if manifest.clusters else None
+    if found is None or not found.cells:
+        return []
+    frame, names = _frame(found), _names(manifest)
+    picture = html.Img(src=_source(_svg(found, frame)), alt=description(manifest, found))
+    figure = html.Div(
+        [
+            picture,
+            *_labels(found, names, frame),
+            html.Span(className="axis-up", **aria(hidden="true")),
+            html.Span(className="axis-right", **aria(hidden="true")),
+        ],
+        className="map",
+        style={"aspectRatio": f"{_WIDTH:.0f} / {frame.height:.0f}"},
+    )
+    return [
+        panel(
+            "The segments on a map",
+            html.Div(
+                [figure, html.Div(_legend(manifest, found), className="beside")], className="mapped"
+            ),
+            lead="Customers who answer alike lie near each other. " + _kept(found),
+        )
+    ]
+
+
+def _kept(found: SegmentMap) -> str:
+    share = wording.percent(found.x.share + found.y.share)
+    return (
+        f"A flat map keeps {share} of the differences by which the segments were found: "
+        "what overlaps here may be apart in the rest."
+    )
+
+
+def _names(manifest: Manifest) -> dict[str, str]:
+    return {one.id: one.name for one in manifest.segments}
+
+
+def description(manifest: Manifest, found: SegmentMap) -> str:
+    """Say in words what the map shows."""
+    names = _names(manifest)
+    middle = _middle(found)
+    lie = [f"{names[one.segment]} {_where(one.x, one.y, middle, found)}" for one in found.places]
+    return (
+        f"Map of {found.records:,} records in {len(found.places)} segments: {wording.listed(lie)}. "
+        f"{_nearest(manifest, found)}"
+    )
+
+
+def _middle(found: SegmentMap) -> _Point:
+    xs, ys = [one.x for one in found.places], [one.y for one in found.places]
+    return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+
+
+def _where(x: float, y: float, middle: _Point, found: SegmentMap) -> str:
+    """Say in which part of the map a place is, the middle being that of the segments."""
+    reach = max(math.dist((one.x, one.y), middle) for one in found.places)
+    across, up = (x - middle[0]) / reach, (y - middle[1]) / reach
+    vertical = "top" if up > _ASIDE else "bottom" if up < -_ASIDE else ""
+    side = "right" if across > _ASIDE else "left" if across < -_ASIDE else ""
+    if vertical and side:
+        return f"at the {vertical} {side}"
+    if side:
+        return f"on the {side}"
+    return f"at the {vertical}" if vertical else "in the middle"
+
+
+def _nearest(manifest: Manifest, found: SegmentMap) -> str:
+    """Say which two segments are the nearest, and how much all of them mix."""
+    names = _names(manifest)
+    one, other = min(
+        combinations(found.places, 2),
+        key=lambda two: math.dist((two[0].x, two[0].y), (two[1].x, two[1].y)),
+    )
+    shown = sum(sum(cell.counts) for cell in found.cells)
+    apart = sum(max(cell.counts) for cell in found.cells)
+    mixed = wording.percent(1 - apart / shown)
+    return (
+        f"{names[one.segment]} and {names[other.segment]} are nearest to each other. "
+        f"{mixed} of the records shown lie where another segment is in the majority."
+    )
+
+
+def _legend(manifest: Manifest, found: SegmentMap) -> list[Component]:
+    shown = sum(sum(cell.counts) for cell in found.cells)
+    left_out = wording.percent(1 - shown / found.records)
+    key = [
+        html.Li([html.B(f"{position + 1}", style=color(position)), _names(manifest)[one.segment]])
+        for position, one in enumerate(found.places)
+    ]
+    axes = [
+        ("Further right", _pulls(manifest, found.x.loadings)),
+        ("Further up", _pulls(manifest, found.y.loadings)),
+    ]
+    return [
+        html.Ol(key, className="key"),
+        facts(axes),
+        html.P(_nearest(manifest, found)),
+        html.P(
+            "The larger a hexagon, the more customers; rings of a second colour are customers of "
+            "another segment among them. Half of each segment lies inside its outline. "
+            f"Places with fewer than {found.fewest} customers ({left_out} of all) are left out, so "
+            "that nobody can be picked out.",
+            className="small",
+        ),
+    ]
+
+
+def _pulls(manifest: Manifest, loadings: dict[str, float]) -> Component:
+    """Say which answers go with an axis, the strongest first."""
+    columns = manifest.record.by_name
+    strongest = next(iter(loadings))
+    related = [
+        (wording.label(columns[name]), loading)
+        for name, loading in loadings.items()
+        if abs(loading) >= _RELATED or name == strongest
+    ][:_MOST_RELATED]
+    more = [name for name, loading in related if loading > 0]
+    less = [name for name, loading in related if loading <= 0]
+    parts = [html.Span([html.Small(how), wording.listed(names)])
+             for how, names in (("more", more), ("less", less)) if names]  # fmt: skip
+    return html.Div(parts, className="pulls")
+
+
+def _frame(found: SegmentMap) -> _Frame:
+    """Return a frame around all hexagons and outlines, with some room."""
+    room = found.width * 0.8
+    points = [(one.x, one.y, room) for one in found.cells]
+    points += [(one.x, one.y, one.major) for one in found.places]
+    left, right = min(x - r for x, _, r in points), max(x + r for x, _, r in points)
+    bottom, top = min(y - r for _, y, r in points), max(y + r for _, y, r in points)
+    width, height = right - left, top - bottom
+    # What is missing in one direction is added on both sides.
+    wide = max(width, height / _TALLEST)
+    high = max(height, wide * _FLATTEST)
+    scale = _WIDTH / wide
+    return _Frame(left - (wide - width) / 2, top + (high - height) / 2, scale, high * scale)
+
+
+def _svg(found: SegmentMap, frame: _Frame) -> str:
+    corners = " ".join(
+        f"{math.sin(angle):.3f},{math.cos(angle):.3f}"
+        for angle in (math.radians(60 * corner) for corner in range(6))
+    )
+    return "".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:.0f} '
+            f'{frame.height:.0f}"><defs><polygon id="h" points="{corners}"/></defs>',
+            *_hexagons(found, frame),
+            *_outlines(found, frame),
+            "</svg>",
+        ]
+    )
+
+
+def _hexagons(found: SegmentMap, frame: _Frame) -> Iterator[str]:
+    """Yield a hexagon for each cell, its area by records; other segments' parts lie inside."""
+    totals = sorted(sum(cell.counts) for cell in found.cells)
+    full = totals[math.ceil(len(totals) * _FULL) - 1]
+    radius = found.width * frame.scale / math.sqrt(3) * 0.96
+    for cell in found.cells:
+        x, y = frame.at(cell.x, cell.y)
+        total = rest = sum(cell.counts)
+        size = radius * max(math.sqrt(min(total / full, 1.0)), _SMALLEST)
+        for position in sorted(range(len(cell.counts)), key=lambda one: -cell.counts[one]):
+            if not cell.counts[position]:
+                break
+            within = size * math.sqrt(rest / total)
+            yield (
+                f'<use href="#h" fill="{tone(position)}" '
+                f'transform="translate({x:.0f} {y:.0f})scale({within:.1f})"/>'
+            )
+            rest -= cell.counts[position]
+
+
+def _outlines(found: SegmentMap, frame: _Frame) -> Iterator[str]:
+    """Yield, for each segment, its outline and its middle, seen on light and dark."""
+    for position, one in enumerate(found.places):
+        x, y = frame.at(one.x, one.y)
+        shape = (
+            f'<ellipse rx="{one.major * frame.scale:.0f}" ry="{one.minor * frame.scale:.0f}" '
+            f'transform="translate({x:.0f} {y:.0f})rotate({-one.angle:.0f})" fill="none" '
+        )
+        yield f'{shape}stroke="#fff" stroke-width="7" opacity=".85"/>'
+        yield f'{shape}stroke="#333" stroke-width="5"/>'
+        yield f'{shape}stroke="{tone(position)}" stroke-width="3"/>'
+
+
+def _source(svg: str) -> str:
+    return f"data:image/svg+xml,{quote(svg, safe=' /:=,.()')}"
+
+
+def _labels(found: SegmentMap, names: dict[str, str], frame: _Frame) -> Iterator[Component]:
+    """Yield each segment's number in its middle, and its name above its outline."""
+    taken: list[tuple[float, float, float]] = []
+    for position, one in enumerate(found.places):
+        x, y = frame.at(one.x, one.y)
+        yield html.B(f"{position + 1}", style=_placed(x, y, position, frame), **aria(hidden="true"))
+        half = _LETTER * (len(names[one.segment]) + 2) / 2
+        x = min(max(x, half), _WIDTH - half)
+        y = max(y - (_rise(one) * frame.scale + _LINE / 2), _LINE / 2)
+        while any(
+            abs(x - other_x) < half + other_half and abs(y - other_y) < _LINE
+            for other_x, other_y, other_half in taken
+        ):
+            y += _LINE / 4
+        taken.append((x, y, half))
+        yield html.Span(
+            names[one.segment],
+            className="name",
+            style=_placed(x, y, position, frame),
+            **aria(hidden="true"),
+        )
+
+
+def _placed(x: float, y: float, position: int, frame: _Frame) -> dict[str, str]:
+    return color(position) | {"left": f"{x / _WIDTH:.1%}", "top": f"{y / frame.height:.1%}"}
+
+
+def _rise(one: MapPlace) -> float:
+    """Return how far an outline reaches above its middle."""
+    angle = math.radians(one.angle)
+    return math.hypot(one.major * math.sin(angle), one.minor * math.cos(angle))

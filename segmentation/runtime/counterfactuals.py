@@ -1,0 +1,203 @@
+"""The smallest realistic change of one answer that leads to another segment.
+
+Realistic: between the lowest and the highest training answer, in the steps in which the question is
+answered, of an answer that was given and that somebody can change. Small: by the share of the
+training records that lie between the old and the new answer, so that all columns compare.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypedDict
+
+from segmentation.artifact import Manifest
+from segmentation.artifact.manifest import NumberBaseline
+from segmentation.schema import Column
+
+Row = NDArray[np.float32]
+Score = Callable[[Row], Row]
+
+# Answers that are tried for each column: quantiles of the training answers.
+_N_TRIED = 41
+# Enough to come down to single steps: a range of ten billions of them has 34.
+_MOST_HALVINGS = 40
+# Answers between the old and the new one that are looked at in the end.
+_MOST_STEPS = 1000
+_LAST_BIT = 1e-9
+
+
+class Counterfactual(TypedDict):
+    """Another answer to one question and the segment to which it leads."""
+
+    field: str
+    title: str
+    unit: str
+    value: float
+    segment: str
+    name: str
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A column of which other answers are tried."""
+
+    position: int
+    column: Column
+    step: float
+    limits: tuple[int, int]
+    values: NDArray[np.float64]
+
+    def in_steps(self, value: float) -> float:
+        """Return the nearest answer that the question takes, within the training answers."""
+        low, high = self.limits
+        return round(min(max(round(value / self.step), low), high) * self.step, 9)
+
+    def cost(self, start: float, end: float) -> float:
+        """Return the share of the training records between two answers, about.
+
+        A hundredth of their distance counts as well: between equal quantiles no record lies.
+        """
+        shares = np.interp([start, end], self.values, np.linspace(0.0, 1.0, len(self.values)))
+        span = float(self.values[-1] - self.values[0]) or 1.0
+        return float(abs(shares[1] - shares[0])) + 0.01 * abs(end - start) / span
+
+
+class CounterfactualSearch:
+    """Finds changes for the records of a model.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    score : callable
+        From features (n_samples, n_features) to probabilities (n_samples, n_segments).
+    """
+
+    def __init__(self, manifest: Manifest, score: Score) -> None:
+        self._segments = manifest.segments
+        self._score = score
+        questions = [
+            _question(position, column, manifest.baseline.numbers[column.name])
+            for position, column in enumerate(manifest.record.features)
+            if not column.fixed and column.name in manifest.baseline.numbers
+        ]
+        self._questions = [one for one in questions if one.limits[0] < one.limits[1]]
+
+    def smallest(self, row: Row, segment: int) -> Counterfactual | None:
+        """Return the smallest change of one answer, or None if no single one leads elsewhere.
+
+        Parameters
+        ----------
+        row : ndarray of shape (n_features,), float32
+        segment : int
+            Position of the segment that is answered.
+        """
+        given = [one for one in self._questions if not np.isnan(row[one.position])]
+        if not given:
+            return None
+        tried = [_with(row, question.position, question.values) for question in given]
+        leads = self._segments_of(np.vstack(tried)) != segment
+        candidates = [
+            (question, value)
+            for question, elsewhere in zip(given, leads.reshape(len(given), -1), strict=True)
+            for value in _nearest(question.values, elsewhere, float(row[question.position]))
+        ]
+        if not candidates:
+            return None
+        refined = self._refined(row, segment, candidates)
+        question, value = min(
+            refined, key=lambda one: one[0].cost(float(row[one[0].position]), one[1])
+        )
+        return self._described(row, question, self._first(row, segment, question, value))
+
+    def _segments_of(self, rows: Row) -> NDArray[np.intp]:
+        return np.asarray(self._score(rows).argmax(axis=1))
+
+    def _refined(
+        self, row: Row, segment: int, candidates: list[tuple[_Question, float]]
+    ) -> list[tuple[_Question, float]]:
+        """Go back towards the answers given, all at a time, while the segment stays another."""
+        questions = [question for question, _ in candidates]
+        far = [value for _, value in candidates]
+        near = [float(row[question.position]) for question in questions]
+        for _ in range(_MOST_HALVINGS):
+            middle = [
+                question.in_steps((one + other) / 2)
+                for question, one, other in zip(questions, near, far, strict=True)
+            ]
+            if all(one in pair for one, *pair in zip(middle, near, far, strict=True)):
+                break
+            rows = np.vstack(
+                [
+                    _with(row, question.position, np.array([value]))
+                    for question, value in zip(questions, middle, strict=True)
+                ]
+            )
+            for i, elsewhere in enumerate((self._segments_of(rows) != segment).tolist()):
+                (far if elsewhere else near)[i] = middle[i]
+        return list(zip(questions, far, strict=True))
+
+    def _first(self, row: Row, segment: int, question: _Question, value: float) -> float:
+        """Return the first answer on the way to `value` that leads elsewhere.
+
+        Trees may leave a segment and enter it again between two answers that were tried.
+        """
+        start = float(row[question.position])
+        n_steps = min(math.ceil(abs(value - start) / question.step), _MOST_STEPS)
+        way = [question.in_steps(one) for one in np.linspace(start, value, n_steps + 1)[1:]]
+        leads = self._segments_of(_with(row, question.position, np.array(way))) != segment
+        return next((one for one, elsewhere in zip(way, leads, strict=True) if elsewhere), value)
+
+    def _described(self, row: Row, question: _Question, value: float) -> Counterfactual:
+        changed = _with(row, question.position, np.array([value]))
+        other = self._segments[int(self._segments_of(changed)[0])]
+        return {
+            "field": question.column.name,
+            "title": question.column.title,
+            "unit": question.column.unit,
+            "value": value,
+            "segment": other.id,
+            "name": other.name,
+        }
+
+
+def _question(position: int, column: Column, described: NumberBaseline) -> _Question:
+    """Return a column with answers that are evenly spread over the training records."""
+    known = [described.minimum, *described.deciles, described.maximum]
+    even = np.interp(np.linspace(0, len(known) - 1, _N_TRIED), np.arange(len(known)), known)
+    step = _step(column, described)
+    # A range that ends on a step must not end before it for the last bit of a division.
+    limits = (
+        math.ceil(described.minimum / step - _LAST_BIT),
+        math.floor(described.maximum / step + _LAST_BIT),
+    )
+    question = _Question(position, column, step, limits, even)
+    return replace(question, values=np.array([question.in_steps(value) for value in even]))
+
+
+def _step(column: Column, described: NumberBaseline) -> float:
+    """Return the step of a question; one without steps gets some thousand in its range."""
+    if column.resolution or column.kind == "integer":
+        return column.resolution or 1.0
+    span = described.maximum - described.minimum
+    return float(10.0 ** (math.floor(math.log10(span)) - 3)) if span > 0 else 1.0
+
+
+def _with(row: Row, position: int, values: NDArray[np.float64]) -> Row:
+    """Return copies of a row with other answers at one position."""
+    copies = np.repeat(row[np.newaxis], len(values), axis=0)
+    copies[:, position] = values
+    return copies
+
+
+def _nearest(
+    values: NDArray[np.float64], elsewhere: NDArray[np.bool_], start: float
+) -> list[float]:
+    """Return the nearest values below and above `start` that lead elsewhere."""
+    below = values[elsewhere & (values < start)]
+    above = values[elsewhere & (values > start)]
+    return [*below[-1:].tolist(), *above[:1].tolist()]

@@ -1,0 +1,206 @@
+"""Warnings about answers that are possible but unlike anything the model was trained on.
+
+Four kinds: outside the range of the training records, an unknown category, answers that contradict
+each other, and an answer that rests on none of those that define the segments. None of them changes
+the segment that is answered.
+
+Plain Python on purpose: on one record a dozen numpy calls take ten times as long, and in large
+batches nearly every record passes the first, cheap look.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from typing_extensions import TypedDict
+
+from segmentation.artifact import Manifest
+from segmentation.artifact.manifest import NumberBaseline, NumberProfile, PackedImplication
+from segmentation.schema import Record
+
+# How far beyond a segment's training range an answer still fits it: half as much again.
+# ``python -m benchmarks.doubts`` prints how many records of what kind that lets through.
+WIDENING = 1.5
+
+OUTSIDE_TRAINING = "outside_training"
+UNKNOWN_CATEGORY = "unknown_category"
+CONTRADICTION = "contradiction"
+INDIRECT = "indirect"
+
+Range = tuple[float, float]
+_EVERYTHING = (-math.inf, math.inf)
+# Senders choose the texts of categories; a hostile one must not make the memory grow.
+_MOST_COMBINATIONS = 1024
+
+
+class RecordWarning(TypedDict):
+    """One doubt about one answer, or about the whole record where there is no field."""
+
+    field: str | None
+    code: str
+    message: str
+
+
+class WarningFinder:
+    """Finds the warnings for records, by a manifest's baseline, profiles and rules.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        schema, baseline = manifest.record, manifest.baseline
+        self._numbers = schema.numbers
+        self._number_names = [column.name for column in schema.numbers]
+        self._training = [_range(baseline.numbers.get(name)) for name in self._number_names]
+        self._fitting = _fitting_ranges(manifest)
+        self._usual = [
+            [_overlap(*pair) for pair in zip(self._training, fitting, strict=True)]
+            for fitting in self._fitting
+        ]
+        self._categories = schema.categories
+        self._category_names = [column.name for column in schema.categories]
+        self._known = {name: baseline.categories[name].shares for name in self._category_names}
+        self._implications = manifest.implications
+        self._combinations: dict[tuple[str | None, ...], list[RecordWarning]] = {}
+        self._n_decisive = len(schema.decisive)
+        self._indirect = _warning(None, INDIRECT, _about_indirect(manifest))
+
+    def find(
+        self, record: Record, numbers: Sequence[float | None], segment: int, n_missing: int
+    ) -> list[RecordWarning]:
+        """Return the warnings for a record, most often none.
+
+        Parameters
+        ----------
+        record : dict
+            A canonical record.
+        numbers : sequence of float or None
+            Its numeric answers, in the order of the schema's numbers.
+        segment : int
+            Position of the segment that is answered.
+        n_missing : int
+            Missing answers among those that define segments.
+        """
+        texts = tuple(map(record.get, self._category_names))
+        about_texts = self._combinations.get(texts)
+        if about_texts is None:
+            about_texts = self._about_texts(texts)
+        if n_missing == self._n_decisive:
+            about_texts = [self._indirect, *about_texts]
+        if _within(numbers, self._usual[segment]):
+            return about_texts
+        return [*self._outside(numbers), *self._contradicting(numbers, segment), *about_texts]
+
+    def _outside(self, numbers: Sequence[float | None]) -> list[RecordWarning]:
+        found: list[RecordWarning] = []
+        for column, value, (low, high) in zip(self._numbers, numbers, self._training, strict=True):
+            if value is not None and not low <= value <= high:
+                message = (
+                    f"is outside what the model was trained on: {low:g} to {high:g} {column.unit}"
+                )
+                found.append(_warning(column.name, OUTSIDE_TRAINING, message.rstrip()))
+        return found
+
+    def _contradicting(self, numbers: Sequence[float | None], segment: int) -> list[RecordWarning]:
+        """Doubt a record whose answers fit no segment together; name those the answer ignores."""
+        if any(_within(numbers, fitting) for fitting in self._fitting):
+            return []
+        message = "does not go together with the other usage answers"
+        return [
+            _warning(name, CONTRADICTION, message)
+            for name, value, bounds in zip(
+                self._number_names, numbers, self._fitting[segment], strict=True
+            )
+            if not _within([value], [bounds])
+        ]
+
+    def _about_texts(self, texts: tuple[str | None, ...]) -> list[RecordWarning]:
+        """Return, and remember, the warnings about one combination of categories."""
+        given = {
+            column.name: column.known_category(text) or text
+            for column, text in zip(self._categories, texts, strict=True)
+            if text is not None
+        }
+        message = "is an answer that the training records do not have"
+        found = [
+            _warning(name, UNKNOWN_CATEGORY, message)
+            for name, text in given.items()
+            if text not in self._known[name]
+        ]
+        found += [
+            _warning(rule.other, CONTRADICTION, f"does not go together with {rule.column}")
+            for rule in self._implications
+            if self._breaks(rule, given)
+        ]
+        if len(self._combinations) >= _MOST_COMBINATIONS:
+            self._combinations.clear()
+        return self._combinations.setdefault(texts, found)
+
+    def _breaks(self, rule: PackedImplication, given: dict[str, str]) -> bool:
+        """Whether answers break `rule`; an unknown category may well be an exception to it."""
+        other = given.get(rule.other, rule.expected)
+        return given.get(rule.column) == rule.value and (
+            other != rule.expected and other in self._known[rule.other]
+        )
+
+
+def _within(numbers: Sequence[float | None], ranges: Sequence[Range]) -> bool:
+    """Whether every answer that is there lies in its range."""
+    for value, (low, high) in zip(numbers, ranges):  # noqa: B905  # once per record: speed
+        if value is not None and not low <= value <= high:
+            return False
+    return True
+
+
+def _range(described: NumberBaseline | NumberProfile | None) -> Range:
+    """Return the lowest and highest training answer; where there is none, nothing is outside."""
+    return (described.minimum, described.maximum) if described else _EVERYTHING
+
+
+def _overlap(one: Range, other: Range) -> Range:
+    return max(one[0], other[0]), min(one[1], other[1])
+
+
+def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
+    """Return for each segment the range of each numeric answer that fits it.
+
+    The outermost segments are open: an answer beyond all of them is unusual, not contradictory.
+    Only answers that define segments contradict each other.
+    """
+    schema = manifest.record
+    defining = {schema.features[position].name for position in schema.decisive}
+    profiles = [segment.numbers for segment in manifest.segments]
+    fitting = []
+    for numbers in profiles:
+        ranges = []
+        for column in manifest.record.numbers:
+            everyone = [_range(other.get(column.name)) for other in profiles]
+            low, high = _range(numbers.get(column.name))
+            lowest, highest = min(one[0] for one in everyone), max(one[1] for one in everyone)
+            widened = (
+                -math.inf if low == lowest else min(low / WIDENING, low * WIDENING),
+                math.inf if high == highest else max(high * WIDENING, high / WIDENING),
+            )
+            ranges.append(widened if column.name in defining else _EVERYTHING)
+        fitting.append(ranges)
+    return fitting
+
+
+def _about_indirect(manifest: Manifest) -> str:
+    """Say how often such answers are right, if that was measured."""
+    values = {figure.name: figure.value for figure in manifest.figures}
+    right, largest = values.get("accuracy, indirect"), values.get("accuracy, largest class")
+    message = "rests on none of the answers that define the segments"
+    if right is None or largest is None:
+        return message
+    return (
+        f"{message}: such answers were right for {right:.0%} of held-out records, and always"
+        f" naming the largest segment for {largest:.0%}"
+    )
+
+
+def _warning(field: str | None, code: str, message: str) -> RecordWarning:
+    return {"field": field, "code": code, "message": message}

@@ -1,0 +1,76 @@
+"""A schema written down as JSON Schema, for clients and their tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from segmentation.schema.column_values import value_type
+from segmentation.schema.columns import Alias, Column, Schema, underscored
+
+JsonSchema = dict[str, Any]
+
+
+def record_schemas(schema: Schema) -> dict[str, JsonSchema]:
+    """Return the JSON Schema of a record in each of the ways in which senders spell it.
+
+    Spellings may be mixed; that is not written down, because a schema that says so can't say
+    that one answer must not be given twice.
+
+    Returns
+    -------
+    dict of str to dict
+        By the name of the spelling: ``Record``, ``RecordByHeader``, …
+    """
+    by_name = {column.name: _value(column) for column in schema.sendable}
+    by_title = {column.title: _value(column) for column in schema.sendable}
+    found = {
+        "Record": _object(schema, by_name),
+        "RecordByHeader": _object(schema, by_title),
+        "RecordByUnderscoredHeader": _object(schema, _underscored(by_title)),
+    }
+    if any(column.aliases for column in schema.sendable):
+        by_alias = dict(_aliased(column) for column in schema.sendable)
+        found["RecordByAlias"] = _object(schema, by_alias)
+        found["RecordByUnderscoredAlias"] = _object(schema, _underscored(by_alias))
+    return found
+
+
+def _underscored(properties: Mapping[str, JsonSchema]) -> dict[str, JsonSchema]:
+    return {underscored(name): value for name, value in properties.items()}
+
+
+def _aliased(column: Column) -> tuple[str, JsonSchema]:
+    alias = next(iter(column.aliases), None)
+    return (alias.title, _value(column, alias)) if alias else (column.title, _value(column))
+
+
+def _value(column: Column, alias: Alias | None = None) -> JsonSchema:
+    """Return the schema of one answer; null means that it is missing."""
+    value = TypeAdapter(value_type(column)).json_schema()
+    divisor, unit = (alias.divisor, alias.unit) if alias else (1.0, column.unit)
+    for bound in ("minimum", "maximum"):
+        if bound in value:
+            value[bound] *= divisor
+    known = f" Known: {', '.join(column.categories)}." if column.categories else ""
+    return {
+        "anyOf": [*value.pop("anyOf", [value]), {"type": "null"}],
+        "description": f"{column.description}{known}{f' In {unit}.' if unit else ''}",
+    }
+
+
+def _object(schema: Schema, properties: dict[str, JsonSchema]) -> JsonSchema:
+    telling = {column.name for column in schema.features}
+    telling.update(name for rule in schema.derived for name in rule.largest_of)
+    features = [name for name in properties if schema.spellings[name].column.name in telling]
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        # At least one answer that the model reads.
+        "anyOf": [
+            {"required": [name], "properties": {name: {"type": "number"}}} for name in features
+        ],
+    }

@@ -1,0 +1,81 @@
+"""The API's own documentation: the OpenAPI document and Swagger UI, all files from this host."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import orjson
+from flask import Blueprint, Response, send_from_directory
+from werkzeug.exceptions import NotFound
+
+from segmentation.service.catalogue import ServedModels
+from segmentation.service.request_body import JSON
+from segmentation.service.settings import Settings
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Segmentation API</title>
+<link rel="stylesheet" href="docs/css/swagger-ui.css">
+</head>
+<body>
+<div id="ui"></div>
+<script src="docs/js/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#ui", validatorUrl: null});\n'
+# Swagger UI sets style attributes and draws its icons from data: URLs.
+_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+_ASSETS = ("css/swagger-ui.css", "js/swagger-ui-bundle.js")
+
+
+def docs_routes(catalogue: ServedModels, settings: Settings) -> Blueprint:
+    """Return the documentation's routes."""
+    docs = Blueprint("docs", __name__)
+
+    @cache
+    def document() -> bytes:
+        """Return the document; a slot never changes its model, so it is made once."""
+        from segmentation.service import openapi
+
+        first = catalogue.slot().get().manifest
+        others = [slot.manifest() for slot in catalogue if slot.study != catalogue.default]
+        served = [first, *(manifest for manifest in others if manifest)]
+        return orjson.dumps(openapi.document(served, settings))
+
+    @docs.get("/openapi.json")
+    def openapi_document() -> Response:
+        return Response(document(), content_type=JSON)
+
+    @docs.get("/docs")
+    def page() -> Response:
+        headers = {"Content-Security-Policy": _POLICY}
+        return Response(_PAGE, headers=headers, content_type="text/html; charset=utf-8")
+
+    @docs.get("/docs/start.js")
+    def start() -> Response:
+        return Response(_START, content_type="text/javascript; charset=utf-8")
+
+    @docs.get("/docs/<path:name>")
+    def asset(name: str) -> Response:
+        if name not in _ASSETS:
+            raise NotFound
+        return send_from_directory(_assets(), name, max_age=3600)
+
+    return docs
+
+
+@cache
+def _assets() -> Path:
+    """Return the folder of Swagger UI's files, without importing the package they come in."""
+    spec = find_spec("flask_openapi3_swagger")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("flask-openapi3-swagger is not installed")
+    return Path(spec.submodule_search_locations[0]) / "templates" / "swagger"

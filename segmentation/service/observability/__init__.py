@@ -1,0 +1,1 @@
+"""What operators see: logs, counters, trace contexts and how answers end."""

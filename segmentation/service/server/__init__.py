@@ -1,0 +1,1 @@
+"""What the service adds to gunicorn: its worker, and how it stops without a loss."""

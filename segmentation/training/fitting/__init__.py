@@ -1,0 +1,1 @@
+"""Fitting: from a study's records to a calibrated model. Nothing here names, packs or prints."""

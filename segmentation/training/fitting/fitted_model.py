@@ -1,0 +1,53 @@
+"""What learning gives, however the segments of a study come about, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from segmentation.artifact.manifest import ClusterReport, Conformal, Confusion, Lineage, Metric
+from segmentation.estimators import Floats
+from segmentation.training.labelled_records import Labels
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A calibrated model and what was found out about it.
+
+    Attributes
+    ----------
+    pipeline : Pipeline
+    conformal : Conformal
+    X : ndarray of shape (n_samples, n_features)
+        All records.
+    y : ndarray of shape (n_samples,)
+        Their segments' labels, given or discovered.
+    params : dict
+        The candidate that a search chose, if there was one.
+    n_train : int
+        Records that the pipeline was fitted on.
+    figures : tuple of Metric
+    confusions : tuple of Confusion
+        Of records that the models asked had not seen.
+    clusters : ClusterReport or None
+        Where segments were discovered.
+    lineage : Lineage or None
+        Where there was a model before.
+    """
+
+    pipeline: Pipeline
+    conformal: Conformal
+    X: Floats
+    y: Labels
+    n_train: int
+    figures: tuple[Metric, ...]
+    params: dict[str, Any] = field(default_factory=dict)
+    confusions: tuple[Confusion, ...] = ()
+    clusters: ClusterReport | None = None
+    lineage: Lineage | None = None
+
+    def figure(self, name: str) -> float:
+        """Return the value of the first figure with a name."""
+        return next(figure.value for figure in self.figures if figure.name == name)

@@ -1,0 +1,1 @@
+"""Identity: names for clusters, and which segment continues which of the model before."""

@@ -1,0 +1,188 @@
+"""Who the segments were before: names that go on from the package before.
+
+The package's own scorer says where the model before puts the records of today; nothing of it is
+unpickled. The matching itself is in ``lineage``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentation.artifact import Package, open_session, read_package
+from segmentation.artifact.manifest import Fate, Lineage
+from segmentation.datasets.addresses import local
+from segmentation.errors import PackageError, TrainingError
+from segmentation.estimators import Floats
+from segmentation.study import Study
+from segmentation.training.identity.cluster_naming import ClusterNames
+from segmentation.training.identity.lineage import match, rename, transitions
+
+NOTHING_BEFORE = "there is no model before it"
+
+
+@dataclass(frozen=True)
+class Predecessor:
+    """The model before.
+
+    Attributes
+    ----------
+    version : str
+    ids : tuple of str
+        Its segments, in the order of its probabilities.
+    package : Package
+    """
+
+    version: str
+    ids: tuple[str, ...]
+    package: Package
+
+    def label(self, X: Floats) -> NDArray[np.intp]:
+        """Return the position, in `ids`, of each record's segment; X is (n_samples, n_features)."""
+        scorer = self.package.manifest.scorer
+        session = open_session(self.package.scorer)
+        return np.asarray(session.run([scorer.output], {scorer.input: X})[0].argmax(axis=1))
+
+
+@dataclass(frozen=True)
+class ContinuedNames:
+    """What clusters are called in the end, and why.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Segment of each cluster, by its number.
+    reasons : tuple of str
+    renamed : mapping of str to str
+        Name by the rules to name in the end, where they differ.
+    lineage : Lineage or None
+    """
+
+    ids: tuple[str, ...]
+    reasons: tuple[str, ...]
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    lineage: Lineage | None = None
+
+
+def read_before(path: Path, study: Study, *, synthetic: bool) -> tuple[Predecessor | None, str]:
+    """Read the package that is about to be replaced.
+
+    Parameters
+    ----------
+    path : Path
+    study : Study
+    synthetic : bool
+        Whether the new model learns from the synthetic sample.
+
+    Returns
+    -------
+    Before or None
+        None if there is nothing to continue.
+    str
+        Why there is nothing to continue, in a sentence; empty where there is.
+    """
+    if not path.exists():
+        return None, NOTHING_BEFORE
+    try:
+        package = read_package(path)
+    except PackageError as error:
+        return None, f"the model before it cannot be read ({error})"
+    return continuable(package, study, synthetic=synthetic)
+
+
+def read_named(address: str, public_key: str | None) -> Package:
+    """Read the package that somebody has named as the one to continue: it has to be good.
+
+    Parameters
+    ----------
+    address : str
+        A path or an ``s3://`` address.
+    public_key : str or None
+        If given, the package must be signed with its private key.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or object, or it can't be read.
+    TrainingError
+        If it is not a package, is damaged, or not trusted.
+    """
+    with local(address) as path:
+        try:
+            return read_package(path, public_key)
+        except PackageError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            raise TrainingError(f"--before {address}: {reason}") from None
+
+
+def continuable(
+    package: Package, study: Study, *, synthetic: bool
+) -> tuple[Predecessor | None, str]:
+    """Return what a new model continues of a package, or None and why it can't; see `read_before`.
+
+    Segments of real customers do not continue those of made-up ones.
+    """
+    manifest = package.manifest
+    features = [column.name for column in study.schema.features]
+    if manifest.study != study.name or manifest.scorer.features != features:
+        return None, "the model before it is of another study or reads other columns"
+    if manifest.training.synthetic and not synthetic:
+        return None, "the model before it learned from the synthetic sample"
+    ids = tuple(segment.id for segment in manifest.segments)
+    return Predecessor(manifest.version, ids, package), ""
+
+
+def continued(
+    named: ClusterNames,
+    before: Predecessor | None,
+    X: Floats,
+    Z: NDArray[Any],
+    clusters: NDArray[np.int32],
+) -> ContinuedNames:
+    """Let clusters keep the names of the segments that they continue.
+
+    Parameters
+    ----------
+    named : ClusterNames
+        What the rules call them.
+    before : Predecessor or None
+    X : ndarray of shape (n_samples, n_features)
+        Records of today.
+    Z : ndarray of shape (n_samples, n_dimensions)
+        The same in the space of the new clusters, in which centroids are compared: that of an old
+        segment is the mean of today's records that the old model puts there.
+    clusters : ndarray of shape (n_samples,)
+    """
+    if before is None:
+        return ContinuedNames(named.ids, named.reasons)
+    old = before.label(X)
+    present = np.unique(old)
+    old_ids = [before.ids[position] for position in present]
+    old_centroids = np.vstack([Z[old == position].mean(axis=0) for position in present])
+    new_centroids = np.vstack([Z[clusters == one].mean(axis=0) for one in range(len(named.ids))])
+    pairs = match(old_centroids, new_centroids)
+    names = rename(named.ids, pairs, old_ids)
+    found = transitions(np.searchsorted(present, old), clusters, pairs, old_ids, names.ids)
+    empty = [_empty(name) for name in before.ids if name not in old_ids]
+    found = found.model_copy(update={"old": (*found.old, *empty)})
+    lineage = Lineage(previous=before.version, transitions=found, conflicts=names.conflicts)
+    renamed = {rule: name for rule, name in zip(named.ids, names.ids, strict=True) if rule != name}
+    return ContinuedNames(names.ids, named.reasons, renamed, lineage)
+
+
+def _empty(segment: str) -> Fate:
+    """Return the fate of a segment in which the old model puts none of today's records."""
+    return Fate(
+        segment=segment,
+        fate="vanished",
+        members=0,
+        successor=None,
+        stayed=None,
+        distance=None,
+        into=(),
+    )

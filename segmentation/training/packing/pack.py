@@ -1,0 +1,178 @@
+"""From a calibrated model to a package: convert, prove, describe, write."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from segmentation.artifact.manifest import (
+    DataSheet,
+    Golden,
+    Manifest,
+    PackedImplication,
+    PackedOutlook,
+    PackedSegment,
+    Training,
+)
+from segmentation.artifact.package import Package, digest
+from segmentation.errors import TrainingError
+from segmentation.schema import Column, Record
+from segmentation.study import Study
+from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.measuring.profiles import baseline, profiles
+from segmentation.training.packing.onnx_conversion import check_agreement, random_matrix, to_onnx
+from segmentation.training.training_data import TrainingData
+
+# Golden records must not be a toss-up that another machine may decide otherwise.
+SMALLEST_LEAD = 1e-4
+LIBRARIES = ("scikit-learn", "numpy", "skl2onnx", "onnx", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: what was asked for and what came out."""
+
+    study: Study
+    source: TrainingData
+    learned: FittedModel
+    grid: str
+    seed: int
+
+
+def pack(run: Run) -> Package:
+    """Return the package of a run.
+
+    Raises
+    ------
+    TrainingError
+        If the ONNX model and the pipeline don't answer alike, on training records, golden
+        records and 10,000 random ones; or the pipeline can't be pickled for others to load.
+    """
+    pipeline, X, y = run.learned.pipeline, run.learned.X, run.learned.y
+    onnx, scorer = to_onnx(pipeline, [column.name for column in run.study.schema.features])
+    segments = profiles(run.study.schema, run.study.segments, run.source.table.records, y)
+    golden = _golden(run, segments)
+    golden_matrix = pipeline[0].transform([answer.record for answer in golden])
+    check_agreement(pipeline, onnx, X, golden_matrix, random_matrix(X, run.seed))
+    content = _pickled(pipeline)
+    manifest = _manifest(
+        run,
+        pipeline=digest(content),
+        onnx=digest(onnx),
+        scorer=scorer,
+        segments=segments,
+        golden=golden,
+    )
+    return Package(manifest, onnx, content)
+
+
+def _manifest(run: Run, **parts: Any) -> Manifest:
+    """Describe a run; `parts` are the members that packing has made already."""
+    unnamed = Manifest(
+        study=run.study.name,
+        title=run.study.title,
+        description=run.study.description,
+        version="",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        record=run.study.schema,
+        baseline=baseline(run.study.schema, run.source.table.records),
+        implications=[PackedImplication(**asdict(rule)) for rule in run.study.implications],
+        conformal=run.learned.conformal,
+        clusters=run.learned.clusters,
+        lineage=run.learned.lineage,
+        aggregation=run.source.aggregation,
+        outlook=None if run.study.outlook is None else PackedOutlook(days=run.study.outlook.days),
+        figures=list(run.learned.figures),
+        confusions=list(run.learned.confusions),
+        caveats=_caveats(run),
+        training=_training(run),
+        **parts,
+    )
+    return unnamed.model_copy(update={"version": _version(unnamed)})
+
+
+def _pickled(pipeline: Any) -> bytes:
+    content = pickle.dumps(pipeline, protocol=5)
+    if b"__main__" in content:
+        raise TrainingError("the pipeline holds something defined in __main__; move it to a module")
+    return content
+
+
+def _version(manifest: Manifest) -> str:
+    """Name a model by what it answers: the same scorer, schema, texts and ranges, the same version.
+
+    The pickle is left out, which other versions of Python write in other bytes.
+    """
+    about = {"version", "created", "pipeline", "figures", "caveats", "training", "clusters"}
+    about |= {"lineage", "confusions"}
+    content = manifest.model_dump_json(exclude=about)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
+    """Make up two records for each segment, its average answers and only one of them.
+
+    Those whose two most probable segments are as good as tied are left out.
+    """
+    records: list[Record] = []
+    for segment in segments:
+        average = {
+            column.name: _in_steps(segment.numbers[column.name].mean, column)
+            for column in run.study.schema.features
+            if column.name in segment.numbers
+        }
+        first = next(iter(average))
+        records += [average, {first: average[first]}]
+    pipeline = run.learned.pipeline
+    probabilities = pipeline.predict_proba(records)
+    leads = np.diff(np.sort(probabilities, axis=1)[:, -2:]).ravel()
+    ids = {segment.label: segment.id for segment in segments}
+    golden = [
+        Golden(record=record, segment=ids[int(label)], probabilities=row)
+        for record, label, row, lead in zip(
+            records, pipeline.predict(records), probabilities.tolist(), leads, strict=True
+        )
+        if lead > SMALLEST_LEAD
+    ]
+    if not golden:
+        raise TrainingError("the model cannot tell the average records of the segments apart")
+    return golden
+
+
+def _in_steps(value: float, column: Column) -> float:
+    """Return the nearest answer that the column takes."""
+    step = column.resolution or (1.0 if column.kind == "integer" else 0.0)
+    stepped = round(round(value / step) * step, 6) if step else value
+    low, high = column.minimum, column.maximum
+    at_least = stepped if low is None else max(stepped, low)
+    return at_least if high is None else min(at_least, high)
+
+
+def _caveats(run: Run) -> list[str]:
+    sample = (
+        f"Trained on {run.source.table.name}, the synthetic sample; figures are about made-up"
+        " records."
+    )
+    return [*([sample] if run.source.synthetic else []), *run.study.caveats]
+
+
+def _training(run: Run) -> Training:
+    table = run.source.table
+    return Training(
+        data=DataSheet(name=table.name, sha256=table.sha256, rows=len(table.records)),
+        synthetic=run.source.synthetic,
+        grid=run.grid,
+        params=run.learned.params,
+        random_state=run.seed,
+        n_train=run.learned.n_train,
+        n_calibration=run.learned.conformal.n_calibration,
+        libraries={"python": platform.python_version()}
+        | {name: version(name) for name in LIBRARIES},
+    )

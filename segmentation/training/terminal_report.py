@@ -1,0 +1,188 @@
+"""Tables for the person who trains. Only prints; every figure comes in as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from segmentation.artifact.manifest import ClusterReport, Lineage, Manifest, Metric
+from segmentation.datasets.transactions import REASONS, Validation
+from segmentation.study import Study
+from segmentation.training.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from segmentation.training.comparison.model_comparison import FeatureSetScores, ModelScores
+
+# Measured and kept in the model card, but too much for a first look.
+_DETAILS = ("coverage", "unsure", "precision", "recall", "Brier")
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence."""
+    _console().print(sentence, markup=False)
+
+
+def heading(study: Study, source: TrainingData, grid: str) -> None:
+    """Say what is about to happen."""
+    table = source.table
+    searched = f", grid “{grid}”" if study.grids.get(grid) else ""
+    if source.history and source.history.validation:
+        _validation(source.history.validation)
+    say(f"{study.title}: {len(table.records)} records from {table.name}{searched}")
+
+
+def _validation(found: Validation) -> None:
+    table = _table(f"Transactions of {found.name}", "rows", "number")
+    table.add_row("read", str(found.rows_read))
+    for reason, count in found.dropped.items():
+        if count:
+            table.add_row(f"dropped: {REASONS[reason]}", str(count))
+    table.add_row(f"kept, of {found.customers} customers", str(found.rows_kept))
+    _console().print(table)
+
+
+@contextmanager
+def progress(study: Study) -> Iterator[list[Any]]:
+    """Yield the scikit-learn callbacks that draw a progress bar while a search runs."""
+    if study.naming:
+        yield []
+        return
+    from sklearn.callback import ProgressBar
+
+    yield [ProgressBar(max_propagation_depth=0)]
+
+
+def results(manifest: Manifest, output: str, size: int) -> None:
+    """Print what was found, how well it answers and where it is."""
+    if manifest.clusters:
+        _clusters(manifest, manifest.clusters)
+    if manifest.lineage:
+        _lineage(manifest.lineage)
+    by_origin: dict[tuple[str, str], list[Metric]] = {}
+    for figure in manifest.figures:
+        by_origin.setdefault((figure.on, figure.inputs), []).append(figure)
+    for (on, inputs), figures in by_origin.items():
+        _figures(on, inputs, figures)
+    _sets(manifest)
+    for name, value in manifest.training.params.items():
+        say(f"  {name.rsplit('__', 1)[-1]} = {value}")
+    for caveat in manifest.caveats:
+        say(f"Note: {caveat}")
+    say(f"{output}: model {manifest.version}, {size / 1e6:.2f} MB")
+
+
+def _table(title: str, *columns: str) -> RichTable:
+    # Without padding it fits 80 columns: where output is not a terminal, figures would be cut.
+    table = RichTable(title=title, title_justify="left", padding=(0, 1, 0, 0))
+    for position, column in enumerate(columns):
+        table.add_column(
+            column, justify="right" if position else "left", no_wrap=bool(position), overflow="fold"
+        )
+    return table
+
+
+def _figures(on: str, inputs: str, figures: Sequence[Metric]) -> None:
+    shown = [figure for figure in figures if not figure.name.startswith(_DETAILS)]
+    if not shown:
+        return
+    meaning = "Agreement with a definition" if figures[0].circular else "Prediction"
+    say(f"\n{meaning}, from {inputs}; {on}")
+    table = _table("", "measure", "mean")
+    for figure in shown:
+        table.add_row(figure.name.removesuffix(f", {inputs}"), f"{figure.value:.4f}")
+    _console().print(table)
+
+
+def _sets(manifest: Manifest) -> None:
+    values = {figure.name: figure.value for figure in manifest.figures}
+    table = _table("Prediction sets at 95 %, held-out records", "records", "cover", "unsure")
+    for name, covered in values.items():
+        if name.startswith("coverage, "):
+            kind = name.removeprefix("coverage, ")
+            table.add_row(kind, f"{covered:.4f}", f"{values[f'unsure, {kind}']:.4f}")
+    _console().print(table)
+
+
+def _clusters(manifest: Manifest, clusters: ClusterReport) -> None:
+    table = _table("Segments", "segment", "records", "share")
+    for segment in manifest.segments:
+        table.add_row(segment.name, str(segment.size), f"{segment.share:.3f}")
+    _console().print(table)
+    for reason in clusters.naming:
+        say(f"  {reason}")
+    title = f"Clusters in {clusters.n_dimensions} dimensions"
+    table = _table(title, "measure", "value")
+    for name, value in clusters.quality.items():
+        table.add_row(name, f"{value:.4f}")
+    stability = clusters.stability
+    table.add_row(f"bootstrap ARI, mean of {stability.n}", f"{stability.mean:.4f}")
+    table.add_row("bootstrap ARI, worst", f"{stability.worst:.4f}")
+    if clusters.map:
+        share = clusters.map.x.share + clusters.map.y.share
+        table.add_row("variance that the map's two axes hold", f"{share:.4f}")
+    _console().print(table)
+    table = _table("Other numbers of clusters", "k", "silhouette", "Davies-Bouldin", "inertia")
+    for point in clusters.curve:
+        table.add_row(str(point.k), f"{point.silhouette:.4f}", f"{point.davies_bouldin:.4f}",
+                      f"{point.inertia:.0f}")  # fmt: skip
+    _console().print(table)
+
+
+def _lineage(lineage: Lineage) -> None:
+    found = lineage.transitions
+    title = f"Since model {lineage.previous}, on the {found.records} records of today"
+    table = _table(title, "segment", "fate", "goes on as", "stayed")
+    for fate in found.old:
+        stayed = "" if fate.stayed is None else f"{fate.stayed:.3f}"
+        table.add_row(fate.segment, fate.fate, fate.successor or "", stayed)
+    _console().print(table)
+    for origin in found.new:
+        if origin.origin == "new":
+            say(f"  new: {origin.segment}")
+    say(f"  same segment: {found.unchanged:.4f} of records; ARI {found.agreement:.4f}")
+    for conflict in lineage.conflicts:
+        say(f"  Mind: {conflict}")
+
+
+def comparison(rows: Sequence[ModelScores]) -> None:
+    """Print one line for each kind of model: scores, fit time, pickled size, time of one answer."""
+    title = "Other kinds of model, on one held-out quarter"
+    table = RichTable(title=title, title_justify="left", padding=0)
+    table.add_column("model", no_wrap=True)
+    for column in ("accuracy", "precision", "recall", "robust", "fit s", "kB", "ms"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.name,
+            *(f"{value:.4f}" for value in (row.accuracy, row.precision, row.recall, row.robust)),
+            f"{row.fit_seconds:.1f}",
+            f"{row.size / 1e3:,.0f}",
+            f"{row.record_ms:.2f}",
+        )
+    _console().print(table)
+
+
+def readings(rows: Sequence[FeatureSetScores]) -> None:
+    """Print one table for each set of features: scores by kind of model, what weighs most in it."""
+    for reading, group in groupby(rows, key=attrgetter("reading")):
+        one = list(group)
+        meaning = "Agreement with a definition" if one[0].circular else "Prediction"
+        say(f"\n{meaning}, from {reading}; clusters refitted in each fold")
+        table = _table("", "model", "accuracy", "balanced", "F1", "AUC", "log-loss")
+        for row in one:
+            values = (row.accuracy, row.balanced_accuracy, row.macro_f1, row.auc, row.log_loss)
+            table.add_row(row.model, *(f"{value:.4f}" for value in values))
+        _console().print(table)
+        for row in one:
+            weights = ", ".join(f"{name} {value:.3f}" for name, value in row.shap)
+            say(f"  mean |SHAP|, {row.model}: {weights}")
