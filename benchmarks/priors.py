@@ -24,7 +24,7 @@ from segmentation.estimators import Floats
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.training.fitting.clustering import refitted
 from segmentation.training.labelled_records import matrix
-from segmentation.training.measuring.quality import classification_figures
+from segmentation.training.measuring.classification_metrics import classification_figures
 from segmentation.training.training_data import read_source
 
 SEEDS = range(5)

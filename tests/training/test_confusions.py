@@ -8,8 +8,8 @@ import pytest
 from segmentation.artifact import Manifest, read_package
 from segmentation.errors import TrainingError
 from segmentation.training.fitting.fit_study import learn
+from segmentation.training.measuring.classification_metrics import confusion_counts
 from segmentation.training.measuring.metric_records import confusion
-from segmentation.training.measuring.quality import confusion_counts
 from tests.support.planted import IDS, STUDY, draw, source
 from tests.support.shipped import PACKAGES
 

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from segmentation.errors import TrainingError
-from segmentation.training.measuring import quality
-from segmentation.training.measuring.quality import (
+from segmentation.training.measuring import cluster_metrics
+from segmentation.training.measuring.classification_metrics import (
     baselines,
     calibration_error,
     classification_figures,
-    cluster_quality,
-    k_curve,
 )
+from segmentation.training.measuring.cluster_metrics import cluster_quality, k_curve
 
 # Two pairs on a line, 2 wide and 10 apart.
 PAIRS = np.array([[0.0], [2.0], [10.0], [12.0]])
@@ -43,7 +42,7 @@ def test_cluster_quality_samples_silhouettes_of_many_records_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Beyond the limit a silhouette is that of a sample, the same one for the same seed."""
-    monkeypatch.setattr(quality, "MOST_ROWS_COMPARED", 50)
+    monkeypatch.setattr(cluster_metrics, "MOST_ROWS_COMPARED", 50)
     random = np.random.RandomState(0)
     labels = np.repeat([0, 1], 30)
     Z = labels[:, np.newaxis] + random.normal(0, 0.3, (60, 2))

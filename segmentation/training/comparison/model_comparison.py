@@ -29,9 +29,9 @@ from segmentation.training.comparison.contiguous_labels import ContiguousLabels
 from segmentation.training.fitting.clustering import refitted
 from segmentation.training.fitting.supervised import SEARCH_FOLDS
 from segmentation.training.labelled_records import LabelledRecords, segment_ids
+from segmentation.training.measuring.classification_metrics import classification_figures
 from segmentation.training.measuring.conditions import robust_accuracy
 from segmentation.training.measuring.cross_validation import FOLDS, reader
-from segmentation.training.measuring.quality import classification_figures
 
 HELD_OUT_SHARE = 0.25
 # Fewer noisy copies than the shipped model: kernel and boosting methods take minutes otherwise.

@@ -31,13 +31,13 @@ from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.identity.cluster_naming import name_clusters
 from segmentation.training.identity.predecessor import ContinuedNames, Predecessor, continued
 from segmentation.training.labelled_records import LabelledRecords, check_classes, matrix
-from segmentation.training.measuring.conditions import conditions
-from segmentation.training.measuring.cross_validation import Refit, cross_validated
-from segmentation.training.measuring.metric_records import figures
-from segmentation.training.measuring.quality import (
+from segmentation.training.measuring.cluster_metrics import (
     cluster_quality,
     k_curve,
 )
+from segmentation.training.measuring.conditions import conditions
+from segmentation.training.measuring.cross_validation import Refit, cross_validated
+from segmentation.training.measuring.metric_records import figures
 from segmentation.training.measuring.segment_map import segment_map
 
 N_STARTS = 50

@@ -25,8 +25,8 @@ from segmentation.study import OutlookModel, Study
 from segmentation.training.fitting.clustering import refitted
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import LabelledRecords, matrix, segment_ids
+from segmentation.training.measuring.classification_metrics import baselines, classification_figures
 from segmentation.training.measuring.metric_records import confusion, figures
-from segmentation.training.measuring.quality import baselines, classification_figures
 
 # The latest pair of dates is asked about, at least one before it is learned from.
 FEWEST_SNAPSHOTS = 3

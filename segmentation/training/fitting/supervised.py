@@ -24,13 +24,13 @@ from segmentation.training.labelled_records import (
     matrix,
     segment_ids,
 )
+from segmentation.training.measuring.classification_metrics import baselines, classification_figures
 from segmentation.training.measuring.conditions import (
     accuracy_by_condition,
     conditions,
     robust_accuracy,
 )
 from segmentation.training.measuring.metric_records import confusion, figures
-from segmentation.training.measuring.quality import baselines, classification_figures
 
 CALIBRATION_SHARE = 0.2
 SEARCH_FOLDS = 3

@@ -21,9 +21,9 @@ from segmentation.artifact.manifest import Confusion, Metric
 from segmentation.estimators import Floats, Take
 from segmentation.study import FeatureSet, Study
 from segmentation.training.labelled_records import LabelledRecords, Labels, segment_ids
+from segmentation.training.measuring.classification_metrics import baselines, classification_figures
 from segmentation.training.measuring.conditions import INCOMPLETE, INDIRECT, conditions
 from segmentation.training.measuring.metric_records import confusion, figures
-from segmentation.training.measuring.quality import baselines, classification_figures
 
 FOLDS = 5
 SHARES = "nothing but the segments' shares"

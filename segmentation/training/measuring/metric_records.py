@@ -10,7 +10,7 @@ import numpy as np
 from segmentation.artifact.manifest import Confusion, Metric
 from segmentation.study import Study
 from segmentation.training.labelled_records import Labels
-from segmentation.training.measuring.quality import confusion_counts
+from segmentation.training.measuring.classification_metrics import confusion_counts
 
 
 def figures(values: Mapping[str, float], on: str, inputs: str, *, circular: bool) -> list[Metric]:

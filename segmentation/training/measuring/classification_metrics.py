@@ -1,119 +1,22 @@
-"""Numbers about clusters and about classifiers, for the report and the manifest.
+"""Numbers about classifiers, for the report and the manifest.
 
-Measures only: what is fitted comes in as a callable, but for the plain K-Means of ``k_curve``.
-Which records a figure is about, and whether its inputs define the label, is said by the caller.
+Measures only: what is fitted comes in as probabilities. Which records a metric is about, and whether
+its inputs define the label, is said by the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context
-from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import (
-    calinski_harabasz_score,
-    davies_bouldin_score,
-    f1_score,
-    roc_auc_score,
-    silhouette_score,
-)
+from sklearn.metrics import f1_score, roc_auc_score
 
-from segmentation.artifact.manifest import CurvePoint
 from segmentation.errors import TrainingError
 
-# A silhouette compares every two records: beyond this many it is that of a sample.
-MOST_ROWS_COMPARED = 10_000
-# Blocks of distances that fit into a processor's cache: with scikit-learn's 1,024 MB the
-# silhouette of 9,000 records takes three to four times as long.
-DISTANCES_AT_ONCE_MB = 8
-FEWEST_CLUSTERS = 2
 CALIBRATION_BINS = 10
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
-
-
-def cluster_quality(
-    Z: NDArray[Any], X: NDArray[Any], labels: NDArray[Any], seed: int = 0
-) -> dict[str, float]:
-    """Measure how well clusters are apart.
-
-    Parameters
-    ----------
-    Z : ndarray of shape (n_samples, n_components)
-        The space in which the clusters were found.
-    X : ndarray of shape (n_samples, n_columns)
-        The scaled original columns. Projection alone raises a silhouette: this one shows by how
-        much.
-    labels : ndarray of shape (n_samples,)
-    seed : int, default=0
-        Seed of the sample that silhouettes of more than 10,000 records are computed on.
-
-    Returns
-    -------
-    dict of str to float
-        Silhouette in both spaces and the records it was computed on, Davies-Bouldin index (0 is
-        best) and Calinski-Harabasz index in the clustered space.
-
-    Raises
-    ------
-    TrainingError
-        If there are fewer than 2 clusters, or as many as records.
-    """
-    _check_clusters(labels)
-    return {
-        "silhouette, clustered space": _silhouette(Z, labels, seed),
-        "silhouette, scaled columns": _silhouette(X, labels, seed),
-        "silhouette, records": float(min(len(labels), MOST_ROWS_COMPARED)),
-        "Davies-Bouldin": float(davies_bouldin_score(Z, labels)),
-        "Calinski-Harabasz": float(calinski_harabasz_score(Z, labels)),
-    }
-
-
-def k_curve(Z: NDArray[Any], ks: Sequence[int], seed: int) -> list[CurvePoint]:
-    """Fit K-Means for several numbers of clusters, best of 10 starts each.
-
-    Parameters
-    ----------
-    Z : ndarray of shape (n_samples, n_components)
-    ks : sequence of int
-    seed : int
-        Seed of the starts, and of the sample for silhouettes of more than 10,000 records.
-
-    Raises
-    ------
-    TrainingError
-        If a number of clusters is below 2 or not below the number of records.
-    """
-    return [_curve_point(Z, k, seed) for k in ks]
-
-
-def _curve_point(Z: NDArray[Any], k: int, seed: int) -> CurvePoint:
-    if not FEWEST_CLUSTERS <= k < len(Z):
-        raise TrainingError(f"{len(Z)} records cannot be judged in {k} clusters")
-    model = KMeans(k, n_init=10, random_state=seed).fit(Z)
-    _check_clusters(model.labels_)
-    return CurvePoint(
-        k=k,
-        inertia=float(model.inertia_),
-        silhouette=_silhouette(Z, model.labels_, seed),
-        davies_bouldin=float(davies_bouldin_score(Z, model.labels_)),
-        calinski_harabasz=float(calinski_harabasz_score(Z, model.labels_)),
-    )
-
-
-def _check_clusters(labels: NDArray[Any]) -> None:
-    n_clusters = len(np.unique(labels))
-    if not FEWEST_CLUSTERS <= n_clusters < len(labels):
-        raise TrainingError(f"{len(labels)} records cannot be judged in {n_clusters} clusters")
-
-
-def _silhouette(space: NDArray[Any], labels: NDArray[Any], seed: int) -> float:
-    sample_size = MOST_ROWS_COMPARED if len(labels) > MOST_ROWS_COMPARED else None
-    with config_context(working_memory=DISTANCES_AT_ONCE_MB):
-        return float(silhouette_score(space, labels, sample_size=sample_size, random_state=seed))
 
 
 def classification_figures(
