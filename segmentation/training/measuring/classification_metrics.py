@@ -1,7 +1,7 @@
 """Numbers about classifiers, for the report and the manifest.
 
-Measures only: what is fitted comes in as probabilities. Which records a metric is about, and whether
-its inputs define the label, is said by the caller.
+Measures only: what is fitted comes in as probabilities. Which records a metric is about, and
+whether its inputs define the label, is said by the caller.
 """
 
 from __future__ import annotations
