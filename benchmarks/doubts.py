@@ -50,8 +50,10 @@ def main() -> None:
     for widening in (1.0, 1.25, 1.5, 2.0):
         record_warnings.WIDENING = widening
         model = Model.load(Path("model.bin"))
-        found = ", ".join(f"{kind} {contradicted(model, copy):.4f}" for kind, copy in kinds.items())
-        print(f"  {widening}: {found}")
+        shares = ", ".join(
+            f"{kind} {contradicted(model, copy):.4f}" for kind, copy in kinds.items()
+        )
+        print(f"  {widening}: {shares}")
 
 
 if __name__ == "__main__":

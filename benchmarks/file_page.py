@@ -23,7 +23,7 @@ PATIENCE = 300_000  # milliseconds for the largest file on a busy machine
 URL = f"http://127.0.0.1:{OURS.port}"
 WATCH = (
     "() => { window.longTasks = []; new PerformanceObserver((list) => "
-    "list.getEntries().forEach((one) => longTasks.push(one.duration)))"
+    "list.getEntries().forEach((entry) => longTasks.push(entry.duration)))"
     ".observe({ type: 'longtask' }); }"
 )
 SETTLED = "() => new Promise((done) => setTimeout(done, 1500))"
@@ -50,16 +50,18 @@ class Watch:
     def _worked(self) -> float:
         """Return the processor seconds of the page's thread so far."""
         metrics = self._browser.send("Performance.getMetrics")["metrics"]
-        return next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
+        return next(
+            float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration"
+        )
 
-    def report(self, what: str) -> None:
+    def report(self, action: str) -> None:
         """Print it, and begin anew."""
         seconds = time.perf_counter() - self._started
         self._page.evaluate(SETTLED)
         tasks = self._page.evaluate("() => longTasks.splice(0)")
         longest = f"{len(tasks)} long tasks, the longest {max(tasks, default=0):.0f} ms"
         worked = self._worked() - self._before
-        print(f"  {what}: {seconds:.1f} s; {longest}; {worked:.2f} s of the processor")
+        print(f"  {action}: {seconds:.1f} s; {longest}; {worked:.2f} s of the processor")
         self._begin()
 
 

@@ -63,14 +63,14 @@ def latencies(going_on: Callable[[], bool]) -> list[float]:
     """Post single records, one after the other, and return the milliseconds of each."""
     connection = HTTPConnection("127.0.0.1", OURS.port)
     body = json.dumps(record(1)).encode()
-    found = []
+    milliseconds = []
     while going_on():
         started = time.perf_counter()
         connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
         connection.getresponse().read()
-        found.append((time.perf_counter() - started) * 1e3)
+        milliseconds.append((time.perf_counter() - started) * 1e3)
     connection.close()
-    return found
+    return milliseconds
 
 
 def turn(study: str, file: Path, accept: str, client: Executor) -> Turn:
@@ -90,42 +90,53 @@ def peak_rss(process: int) -> float:
 
 def measure(study: str, n_rows: int, folder: Path) -> None:
     """Print what a file of one study costs."""
-    few, many = folder / "few.csv", folder / "many.csv"
-    few.write_bytes(file_of(study, 1_000))
-    many.write_bytes(file_of(study, n_rows))
+    small_file, large_file = folder / "few.csv", folder / "many.csv"
+    small_file.write_bytes(file_of(study, 1_000))
+    large_file.write_bytes(file_of(study, n_rows))
     # A process of its own: in ours the file would hold up whoever measures.
     client = ProcessPoolExecutor(1, get_context("spawn"))
     peaks = {}
     with client:
-        for way, accept in WAYS.items():  # each in a worker of its own, whose peak is its own
+        for (
+            form,
+            accept,
+        ) in WAYS.items():  # each in a worker of its own, whose peak is its own
             with running(OURS, WEB_CONCURRENCY="1") as master:
                 (worker,) = children(master.pid)
-                client.submit(score, study, few, accept).result()
+                client.submit(score, study, small_file, accept).result()
                 before = peak_rss(worker)
-                client.submit(score, study, many, accept).result()
-                peaks[way] = before, peak_rss(worker)
+                client.submit(score, study, large_file, accept).result()
+                peaks[form] = before, peak_rss(worker)
         with running(OURS, WEB_CONCURRENCY="1"):
             rounds = [
-                {way: client.submit(score, study, many, WAYS[way]).result() for way in WAYS}
+                {
+                    form: client.submit(score, study, large_file, WAYS[form]).result()
+                    for form in WAYS
+                }
                 for _ in range(ROUNDS)
             ]
             turns = [
-                {way: turn(study, many, WAYS[way], client) for way in WAYS} for _ in range(ROUNDS)
+                {form: turn(study, large_file, WAYS[form], client) for form in WAYS}
+                for _ in range(ROUNDS)
             ]
-    print(f"\n{study}: {n_rows:,} rows, {many.stat().st_size / 1e6:.1f} MB")
-    for way, (before, after) in peaks.items():
-        report(way, [one[way] for one in rounds], [one[way] for one in turns])
+    print(f"\n{study}: {n_rows:,} rows, {large_file.stat().st_size / 1e6:.1f} MB")
+    for form, (before, after) in peaks.items():
+        report(
+            form,
+            [values[form] for values in rounds],
+            [values[form] for values in turns],
+        )
         print(f"    peak RSS of the worker: {after:.0f} MB; after 1,000 rows: {before:.0f} MB")
 
 
-def report(way: str, quiet: Sequence[tuple[float, float]], turns: Sequence[Turn]) -> None:
+def report(form: str, quiet: Sequence[tuple[float, float]], turns: Sequence[Turn]) -> None:
     """Print what one kind of answer took, and what others saw meanwhile."""
-    first, last = (statistics.median(one) for one in zip(*quiet, strict=True))
-    print(f"  {way}: first bytes after {first:.2f} s, the last after {last:.2f} s;", end=" ")
+    first, last = (statistics.median(values) for values in zip(*quiet, strict=True))
+    print(f"  {form}: first bytes after {first:.2f} s, the last after {last:.2f} s;", end=" ")
     print(f"with others asking, after {statistics.median(t.seconds for t in turns):.2f} s")
     for name, share in (("median", 50), ("95th percentile", 95)):
         pairs = [(percentile(t.alone, share), percentile(t.meanwhile, share)) for t in turns]
-        alone, meanwhile = (statistics.median(one) for one in zip(*pairs, strict=True))
+        alone, meanwhile = (statistics.median(values) for values in zip(*pairs, strict=True))
         ratio = statistics.median(b / a for a, b in pairs)
         print(
             f"    /predict, {name}: {alone:.2f} ms alone, {meanwhile:.2f} ms meanwhile:"

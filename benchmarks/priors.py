@@ -42,9 +42,9 @@ def _scaled(C: float) -> Pipeline:
 
 def _one_hot(C: float) -> Pipeline:
     nominal = [NAMES.index(name) for name in NOMINAL]
-    rest = [i for i in range(len(NAMES)) if i not in nominal]
+    ordinal = [i for i in range(len(NAMES)) if i not in nominal]
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)
-    columns = ColumnTransformer([("scale", StandardScaler(), rest), ("code", encoder, nominal)])
+    columns = ColumnTransformer([("scale", StandardScaler(), ordinal), ("code", encoder, nominal)])
     return make_pipeline(columns, LogisticRegression(C=C, max_iter=2000))
 
 
@@ -72,23 +72,23 @@ def main() -> None:
     for name in ZERO_IS_NONE:
         column = gaps[:, NAMES.index(name)]
         column[column == 0] = np.nan
-    found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    scores: dict[str, list[dict[str, float]]] = {prior: [] for prior in WAYS}
     for seed in SEEDS:
         everyone = refitted(HOUSEHOLD, X, seed).predict(X)
         folds = StratifiedKFold(5, shuffle=True, random_state=seed)
         for inside, outside in folds.split(X, everyone):
             y = refitted(HOUSEHOLD, X[inside], seed).predict(X)
-            for way, (with_gaps, make) in WAYS.items():
+            for prior, (with_gaps, make) in WAYS.items():
                 D = gaps if with_gaps else plain
                 model = make().fit(D[inside], y[inside])
                 P = model.predict_proba(D[outside])
-                found[way].append(classification_figures(y[outside], P, model.classes_))
-    for way, rows in found.items():
+                scores[prior].append(classification_figures(y[outside], P, model.classes_))
+    for prior, rows in scores.items():
         means = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
-        shown = ", ".join(
+        summary = ", ".join(
             f"{name} {means[name]:.3f}" for name in ("accuracy", "macro AUC", "log-loss")
         )
-        print(f"{way}: {shown}")
+        print(f"{prior}: {summary}")
 
 
 if __name__ == "__main__":

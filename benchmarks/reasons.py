@@ -46,17 +46,19 @@ def sample(model: Model) -> list[Record]:
 def measure(study: str, model: Model) -> None:
     """Print how both agree on one study."""
     records, reasons = sample(model), Reasons(model.manifest)
-    answers = [one for chunk in model.answer(records) for one in chunk]
+    answers = [answer for chunk in model.answer(records) for answer in chunk]
     started = time.perf_counter()
-    found = [reasons.find(record, answer) for record, answer in zip(records, answers, strict=True)]
+    reasons_by_record = [
+        reasons.find(record, answer) for record, answer in zip(records, answers, strict=True)
+    ]
     short = (time.perf_counter() - started) / len(records)
     list(model.answer(records[:1], [0]))  # loads what explanations take
     started = time.perf_counter()
-    explained = [one for chunk in model.answer(records, range(len(records))) for one in chunk]
+    explained = [answer for chunk in model.answer(records, range(len(records))) for answer in chunk]
     long = (time.perf_counter() - started) / len(records)
-    places = [place(*pair) for pair in zip(found, explained, strict=True) if pair[0]]
-    first = sum(one == 0 for one in places) / len(places)
-    among = sum(one < TOP for one in places) / len(places)
+    places = [place(*pair) for pair in zip(reasons_by_record, explained, strict=True) if pair[0]]
+    first = sum(rank == 0 for rank in places) / len(places)
+    among = sum(rank < TOP for rank in places) / len(places)
     print(
         f"{study}: {len(places)} of {len(records)} records have reasons; the first is the heaviest"
         f" contribution of {first:.0%}, among the {TOP} heaviest of {among:.0%};"
@@ -67,10 +69,16 @@ def measure(study: str, model: Model) -> None:
 def place(reasons: list[Reason], answer: Answer) -> int:
     """Return how many contributions speak more for the segment than the first reason does."""
     heaviest = [
-        one["field"] for one in answer["explanation"]["contributions"] if one["contribution"] > 0
+        contribution["field"]
+        for contribution in answer["explanation"]["contributions"]
+        if contribution["contribution"] > 0
     ]
-    said = reasons[0]["field"]
-    return heaviest.index(said) if said in heaviest else len(answer["explanation"]["contributions"])
+    first_field = reasons[0]["field"]
+    return (
+        heaviest.index(first_field)
+        if first_field in heaviest
+        else len(answer["explanation"]["contributions"])
+    )
 
 
 def main() -> None:

@@ -141,13 +141,13 @@ def turn(service: Service, script: Path, connections: int, seconds: int) -> Turn
     """Load a service with wrk."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
     url = f"http://127.0.0.1:{service.port}/predict"
-    found = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in found or "Socket errors" in found:
-        sys.exit(f"{service.name} failed under load:\n{found}")
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", found)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", found)
+    output = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in output or "Socket errors" in output:
+        sys.exit(f"{service.name} failed under load:\n{output}")
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
     if not p99 or not rate:
-        sys.exit(f"wrk printed something else:\n{found}")
+        sys.exit(f"wrk printed something else:\n{output}")
     return Turn(float(rate[1]), float(p99[1]) * UNITS[p99[2]])
 
 
@@ -173,8 +173,8 @@ def print_turns(connections: int, turns: dict[str, list[Turn]]) -> None:
     print(f"  {'':32}{'requests/s':>12}{'p99 ms':>9}{'ours : it':>11}{'p99 ours : it':>15}")
     ours = turns[OURS.name]
     for name, its in turns.items():
-        rate = statistics.median(one.rate for one in its)
-        p99 = statistics.median(one.p99 for one in its)
+        rate = statistics.median(turn.rate for turn in its)
+        p99 = statistics.median(turn.p99 for turn in its)
         rates = statistics.median(a.rate / b.rate for a, b in zip(ours, its, strict=True))
         p99s = statistics.median(a.p99 / b.p99 for a, b in zip(ours, its, strict=True))
         print(f"  {name:32}{rate:12,.0f}{p99:9.1f}{rates:11.2f}{p99s:15.2f}")

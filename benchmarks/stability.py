@@ -24,24 +24,26 @@ def agreements(study_name: str, path: str, seed: int) -> list[float]:
     study, source = read_source(STUDIES[study_name], path)
     X = matrix(study, source.table.records)
     ids = discover(study, X, seed, n_starts=50)
-    known = X[ids.complete]
+    complete_records = X[ids.complete]
     random = np.random.default_rng(seed)
-    found = []
+    agreement_of_samples = []
     for sample in range(N_BOOTSTRAPS):
         rows = random.integers(0, len(X), len(X))
         model = refitted(study, X[rows], seed + 1 + sample)
-        found.append(float(adjusted_rand_score(ids.ids, model.predict(known))))
-    return found
+        agreement_of_samples.append(
+            float(adjusted_rand_score(ids.ids, model.predict(complete_records)))
+        )
+    return agreement_of_samples
 
 
 def main() -> None:
     """Print a line for each set of samples, then one for all."""
-    study, path, *rest = sys.argv[1:]
+    study, path, *options = sys.argv[1:]
     everything: list[float] = []
-    for seed in range(int(rest[0]) if rest else 5):
-        found = agreements(study, path, seed)
-        everything += found
-        print(f"seed {seed}: mean {np.mean(found):.4f}, worst {min(found):.4f}", flush=True)
+    for seed in range(int(options[0]) if options else 5):
+        agreement = agreements(study, path, seed)
+        everything += agreement
+        print(f"seed {seed}: mean {np.mean(agreement):.4f}, worst {min(agreement):.4f}", flush=True)
     print(f"all {len(everything)}: mean {np.mean(everything):.4f}, worst {min(everything):.4f}")
 
 

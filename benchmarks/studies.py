@@ -28,16 +28,16 @@ ORDERS = {"transactions": [LINE | {"InvoiceNo": number} for number in range(30)]
 def milliseconds(path: str, record: Any, times: int) -> list[float]:
     """Return how long answers take, one after another on one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", OURS.port, timeout=60)
-    body, found = json.dumps(record), []
+    body, milliseconds = json.dumps(record), []
     for _ in range(times):
         start = time.perf_counter()
         connection.request("POST", path, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         content = answer.read()
-        found.append((time.perf_counter() - start) * 1e3)
+        milliseconds.append((time.perf_counter() - start) * 1e3)
         assert answer.status == http.HTTPStatus.OK, content  # noqa: S101
     connection.close()
-    return found
+    return milliseconds
 
 
 def explained(study: str, package: Path) -> None:

@@ -198,8 +198,8 @@ def payment(draw: Draw, tier: Tier, tenure: int, answers: Row) -> Row:
     paid = 0.0 if chance(draw, tier.unpaid) else round(median_draw(draw, usual, 0.5), 2)
     least = round(median_draw(draw, 0.3 * answers["BALANCE"] + 100, 0.7), 2)
     full = draw.randint(1, tenure) if paid and chance(draw, tier.full) else 0
-    found = {"PAYMENTS": paid, "PRC_FULL_PAYMENT": round(full / tenure, 6)}
-    return found | ({"MINIMUM_PAYMENTS": least} if paid else {})
+    answers = {"PAYMENTS": paid, "PRC_FULL_PAYMENT": round(full / tenure, 6)}
+    return answers | ({"MINIMUM_PAYMENTS": least} if paid else {})
 
 
 def holder(draw: Draw, tier: Tier) -> Row:
@@ -215,8 +215,8 @@ def rows(seed: int) -> list[dict[str, float | str]]:
     tiers = [tier for tier in TIERS for _ in range(tier.size)]
     draw.shuffle(tiers)
     table = [holder(draw, tier) for tier in tiers]
-    known = [row for row in table if "MINIMUM_PAYMENTS" in row]
-    for row in draw.sample(known, LEAST_UNKNOWN - (len(table) - len(known))):
+    rows = [row for row in table if "MINIMUM_PAYMENTS" in row]
+    for row in draw.sample(rows, LEAST_UNKNOWN - (len(table) - len(rows))):
         del row["MINIMUM_PAYMENTS"]
     del draw.choice(table)["CREDIT_LIMIT"]
     return [{"CUST_ID": f"S{number:04d}", **row} for number, row in enumerate(table, start=1)]

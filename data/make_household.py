@@ -140,11 +140,11 @@ def divided(volume: int, parts: Sequence[float]) -> list[int]:
     """Divide a volume into whole packs as nearly in proportion to `parts` as can be."""
     packs = volume // PACK
     exact = [packs * part / sum(parts) for part in parts]
-    whole = [int(share) for share in exact]
-    by_rest = sorted(range(len(parts)), key=lambda i: whole[i] - exact[i])
-    for i in by_rest[: packs - sum(whole)]:
-        whole[i] += 1
-    return [count * PACK for count in whole]
+    counts = [int(share) for share in exact]
+    by_rest = sorted(range(len(parts)), key=lambda i: counts[i] - exact[i])
+    for i in by_rest[: packs - sum(counts)]:
+        counts[i] += 1
+    return [count * PACK for count in counts]
 
 
 def shares(volume: int, parts: Sequence[float]) -> list[float]:
@@ -203,8 +203,8 @@ def category_shares(draw: Draw, volume: int, price: float) -> list[float]:
     """Return the shares of the four price categories and the eleven propositions."""
     weights = (max(price - 8, 0.3), 6.0, max(13 - price, 0.1) ** 2 / 6, 1.0)
     prices = divided(volume, portions(draw, 0.8, weights))
-    rest = divided(volume - prices[2], portions(draw, 0.5, PROPOSITIONS))
-    propositions = [*rest[:9], prices[2], rest[9]]
+    shares = divided(volume - prices[2], portions(draw, 0.5, PROPOSITIONS))
+    propositions = [*shares[:9], prices[2], shares[9]]
     return [round(part / volume, 9) for part in (*prices, *propositions)]
 
 

@@ -146,8 +146,8 @@ def purchases(draw: random.Random) -> list[Line]:
 def with_dirt(draw: random.Random, lines: list[Line]) -> list[Line]:
     """Add cancellations, repeated lines, lines without a price, and an order that was a mistake."""
     mistake = replace(lines[len(lines) // 2], quantity=4_000)
-    known = [line for line in lines if line.order.customer]
-    cancelled = [mistake, *draw.sample(known, len(lines) // 50)]
+    with_customer = [line for line in lines if line.order.customer]
+    cancelled = [mistake, *draw.sample(with_customer, len(lines) // 50)]
     repeated = draw.sample(lines, len(lines) // 100)
     free = [replace(line, price=0.0) for line in draw.sample(lines, len(lines) // 200)]
     lost = [lost_pieces(line) for line in draw.sample(lines, 40)]

@@ -62,7 +62,7 @@ def report(image: str, limit: int) -> bool:
     print(f"{image}, above {BASE}, in MB:")
     for number, layer in enumerate(above, start=1):
         print(f"{layer.n_bytes / MEGABYTE:9.2f}  layer {number}")
-        for package, n_bytes in sorted(layer.packages.items(), key=lambda one: -one[1]):
+        for package, n_bytes in sorted(layer.packages.items(), key=lambda item: -item[1]):
             if n_bytes >= LEAST_SHOWN * MEGABYTE:
                 print(f"{n_bytes / MEGABYTE:18.2f}  {package}")
     total = sum(layer.n_bytes for layer in above) / MEGABYTE
@@ -86,12 +86,14 @@ def _package(parts: tuple[str, ...]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Report on each image."""
-    asked = [one.rpartition("=") for one in arguments]
-    if not asked or not all(tag and limit.isdecimal() for tag, _, limit in asked):
+    tags_and_limits = [argument.rpartition("=") for argument in arguments]
+    if not tags_and_limits or not all(
+        tag and limit.isdecimal() for tag, _, limit in tags_and_limits
+    ):
         print("usage: image_size.py TAG=MEGABYTES …", file=sys.stderr)
         return 2
     try:
-        small = [report(tag, int(limit)) for tag, _, limit in asked]
+        small = [report(tag, int(limit)) for tag, _, limit in tags_and_limits]
     except (OSError, ImageError) as error:
         print(f"image_size: {error}", file=sys.stderr)
         return 2

@@ -68,7 +68,7 @@ def unused(packages: Path) -> Iterator[tuple[str, Path]]:
 def size(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else path.rglob("*")
-    return sum(one.lstat().st_size for one in files if not one.is_dir())
+    return sum(path.lstat().st_size for path in files if not path.is_dir())
 
 
 def main(packages: Path) -> None:

@@ -19,7 +19,7 @@ from fractions import Fraction
 import pytest
 
 from benchmarks.capacity.formula import Assumptions, plan
-from benchmarks.capacity.load import Asked, arrivals, connected, send
+from benchmarks.capacity.load import Workload, arrivals, connected, send
 from benchmarks.capacity.measuring import LoadError, kinds, worker
 from tests.support.records import COMPLETE
 from tests.support.servers import Server
@@ -178,7 +178,7 @@ def test_a_stalled_server_is_counted_for_everyone_who_was_due() -> None:
     would have seen the stall in one of them.
     """
     with stalling_server(1.0) as port, connected(port, 1) as connections:
-        outcome = send(Asked("/", [b"{}"]), connections, rate=1_000.0, n=100, seed=1)
+        outcome = send(Workload("/", [b"{}"]), connections, rate=1_000.0, n=100, seed=1)
     assert (len(outcome.latencies), outcome.failed) == (100, 0)
     assert min(outcome.latencies) > 0.5
     assert max(outcome.answers) > 0.5
@@ -189,9 +189,9 @@ def test_the_generator_reads_the_services_answers(server: Server) -> None:
     """With a length, and in chunks, as files are answered; refusals are counted."""
     body = (ROOT / "data" / "mobile.csv").read_bytes()
     for asked, n_failed in (
-        (Asked("/predict", [json.dumps(COMPLETE).encode()]), 0),
-        (Asked("/predict/file", [body], "text/csv"), 0),
-        (Asked("/predict", [b"{}"]), 5),
+        (Workload("/predict", [json.dumps(COMPLETE).encode()]), 0),
+        (Workload("/predict/file", [body], "text/csv"), 0),
+        (Workload("/predict", [b"{}"]), 5),
     ):
         with connected(server.port, 2) as connections:
             outcome = send(asked, connections, math.inf, 5)
@@ -214,6 +214,6 @@ def test_a_load_that_is_refused_measures_nothing() -> None:
     """Its figures would be those of error messages."""
     with (
         pytest.raises(LoadError, match="of 200 requests"),
-        worker(Asked("/nowhere", [b"{}"]), pinned=False),
+        worker(Workload("/nowhere", [b"{}"]), pinned=False),
     ):
         pass

@@ -76,13 +76,15 @@ async def predict(record: Record) -> Answer:
     row = session.run(["probabilities"], {"features": matrix})[0][0].tolist()
     best = segments[row.index(max(row))]
     enough = least[numbers.count(None)]
-    plausible = [one.id for one, value in zip(segments, row, strict=True) if value >= enough]
+    plausible = [
+        segment.id for segment, value in zip(segments, row, strict=True) if value >= enough
+    ]
     return Answer(
         segment=Name(id=best.id, name=best.name, action=best.action),
         confidence=max(row),
         probabilities=[
-            Probability(id=one.id, name=one.name, probability=value)
-            for one, value in zip(segments, row, strict=True)
+            Probability(id=segment.id, name=segment.name, probability=value)
+            for segment, value in zip(segments, row, strict=True)
         ],
         plausible=plausible,
         unsure=len(plausible) != 1,

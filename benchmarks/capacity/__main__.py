@@ -68,7 +68,7 @@ def _plan(options: argparse.Namespace) -> Iterator[str]:
     )
     yield (
         f"a zone lost     {needed.busy:,.1f} / ({assumed.vcpu:g} vCPU * {assumed.most:.0%})"
-        f" = {needed.left:,.1f} tasks in {zones_left} zone(s)"
+        f" = {needed.remaining:,.1f} tasks in {zones_left} zone(s)"
     )
     yield (
         f"tasks           {needed.tasks // assumed.zones} * {assumed.zones} zone(s)"
@@ -81,9 +81,9 @@ def _measurement(options: argparse.Namespace) -> Iterator[str]:
 
     if options.kind not in kinds():
         raise ValueError(f"kind: one of {', '.join(kinds())}")
-    asked = kinds()[options.kind]
+    workload = kinds()[options.kind]
     for place, pinned in (("a core of its own", True), ("any core", False)):
-        with worker(asked, pinned=pinned) as measured:
+        with worker(workload, pinned=pinned) as measured:
             yield f"{options.kind}, one worker on {place}"
             yield " used %     req/s  CPU ms  p50 ms  p99 ms"
             for level in LEVELS:

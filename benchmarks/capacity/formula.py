@@ -55,7 +55,7 @@ class Plan:
         Requests per second in the busiest second.
     busy : float
         vCPUs that these requests keep busy.
-    left : float
+    remaining : float
         Tasks that must be left when a zone is lost; not rounded.
     tasks : int
         Tasks, as many in each zone.
@@ -63,7 +63,7 @@ class Plan:
 
     busiest: float
     busy: float
-    left: float
+    remaining: float
     tasks: int
 
 
@@ -76,11 +76,11 @@ def plan(rate: float, assumed: Assumptions) -> Plan:
     _check("rate", rate, math.ulp(0), math.inf, "a positive number")
     busiest = rate * assumed.burst
     busy = busiest * assumed.cost / 1_000 / assumed.speed
-    left = busy / (assumed.vcpu * assumed.most)
+    remaining = busy / (assumed.vcpu * assumed.most)
     zones_left = max(assumed.zones - 1, 1)
-    per_zone = math.ceil(round(left / zones_left, _DIGITS))
+    per_zone = math.ceil(round(remaining / zones_left, _DIGITS))
     least = math.ceil(LEAST_TASKS / assumed.zones)
-    return Plan(busiest, busy, left, max(per_zone, least) * assumed.zones)
+    return Plan(busiest, busy, remaining, max(per_zone, least) * assumed.zones)
 
 
 def _check(name: str, value: float, least: float, greatest: float, text: str) -> None:

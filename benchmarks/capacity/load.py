@@ -27,7 +27,7 @@ _PR_SET_TIMERSLACK = 29
 
 
 @dataclass(frozen=True)
-class Asked:
+class Workload:
     """What is posted.
 
     Attributes
@@ -81,7 +81,7 @@ class Connection:
 
     sock: socket.socket
     due: float = 0.0
-    sent: float = 0.0
+    sent_at: float = 0.0
     received: bytes = b""
 
 
@@ -101,7 +101,7 @@ def connected(port: int, number: int) -> Iterator[list[Connection]]:
 
 
 def send(
-    asked: Asked, connections: Sequence[Connection], rate: float, n: int, seed: int = 0
+    workload: Workload, connections: Sequence[Connection], rate: float, n: int, seed: int = 0
 ) -> Outcome:
     """Send `n` requests, `rate` per second on average, and wait for the last answer.
 
@@ -113,7 +113,7 @@ def send(
     gc.collect()
     gc.disable()
     try:
-        return _Generator(asked, connections, random.Random(seed)).run(rate, n)
+        return _Generator(workload, connections, random.Random(seed)).run(rate, n)
     finally:
         gc.enable()
 
@@ -122,9 +122,9 @@ class _Generator:
     """One run: due requests go out on free connections, answers come in and free them."""
 
     def __init__(
-        self, asked: Asked, connections: Sequence[Connection], draw: random.Random
+        self, workload: Workload, connections: Sequence[Connection], draw: random.Random
     ) -> None:
-        self._requests, self._draw = cycle(asked.requests()), draw
+        self._requests, self._draw = cycle(workload.requests()), draw
         self._free, self._n_busy = list(connections), 0
         self._by_number = {connection.sock.fileno(): connection for connection in connections}
         self._waiting: deque[float] = deque()
@@ -153,7 +153,7 @@ class _Generator:
             chosen = self._draw.randrange(len(self._free))
             self._free[chosen], self._free[-1] = self._free[-1], self._free[chosen]
             connection = self._free.pop()
-            connection.due, connection.sent = self._waiting.popleft(), perf_counter()
+            connection.due, connection.sent_at = self._waiting.popleft(), perf_counter()
             connection.sock.sendall(next(self._requests))
             self._n_busy += 1
 
@@ -174,7 +174,7 @@ class _Generator:
     def _answered(self, connection: Connection) -> None:
         now, outcome = perf_counter(), self._outcome
         outcome.latencies.append(now - connection.due)
-        outcome.answers.append(now - connection.sent)
+        outcome.answers.append(now - connection.sent_at)
         outcome.failed += not connection.received.startswith(_OK)
         outcome.received += len(connection.received)
         connection.received = b""
@@ -191,8 +191,8 @@ def arrivals(rate: float, n: int, draw: random.Random) -> Iterator[float]:
 
 
 def _is_complete(received: bytes) -> bool:
-    head, found, body = received.partition(b"\r\n\r\n")
-    if not found:
+    head, separator, body = received.partition(b"\r\n\r\n")
+    if not separator:
         return False
     if _CHUNKED in head:
         return body.endswith(b"\r\n0\r\n\r\n")

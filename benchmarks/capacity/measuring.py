@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.capacity.load import Asked, Connection, Outcome, connected, send
+from benchmarks.capacity.load import Connection, Outcome, Workload, connected, send
 from benchmarks.files import file_of
 from benchmarks.serving import GUNICORN, Service, children, record, running
 
@@ -30,15 +30,15 @@ class LoadError(ConnectionError):
     """The service did not answer as it should; the text is one sentence."""
 
 
-def kinds() -> dict[str, Asked]:
+def kinds() -> dict[str, Workload]:
     """Return the kinds of requests that can be measured."""
     records = [record(number) for number in range(200)]
     singles = [json.dumps(each).encode() for each in records]
     return {
-        "one record": Asked("/predict", singles),
-        "100 records": Asked("/predict", [json.dumps(records[:100]).encode()]),
-        "one explained": Asked("/explain", singles),
-        "file of 1,000 rows": Asked("/predict/file", [file_of("mobile", 1_000)], "text/csv"),
+        "one record": Workload("/predict", singles),
+        "100 records": Workload("/predict", [json.dumps(records[:100]).encode()]),
+        "one explained": Workload("/explain", singles),
+        "file of 1,000 rows": Workload("/predict/file", [file_of("mobile", 1_000)], "text/csv"),
     }
 
 
@@ -79,7 +79,7 @@ class Worker:
     """A service with one worker, and the connections to it."""
 
     process: int
-    asked: Asked
+    workload: Workload
     connections: Sequence[Connection]
     log: Path
 
@@ -110,20 +110,20 @@ class Worker:
         before = self.log.stat().st_size
         outcome = self.send(math.inf, N_WARM)
         logged = self.log.stat().st_size - before
-        requests = self.asked.requests()
+        requests = self.workload.requests()
         mean_request = sum(map(len, requests)) / len(requests)
         return Bytes(mean_request, outcome.received / N_WARM, logged / N_WARM)
 
     def send(self, rate: float, n_requests: int) -> Outcome:
         """Send requests, and end if one of them fails."""
-        outcome = send(self.asked, self.connections, rate, n_requests)
+        outcome = send(self.workload, self.connections, rate, n_requests)
         if outcome.failed:
             raise LoadError(f"{outcome.failed} of {n_requests} requests were not answered with 200")
         return outcome
 
 
 @contextmanager
-def worker(asked: Asked, *, pinned: bool) -> Iterator[Worker]:
+def worker(workload: Workload, *, pinned: bool) -> Iterator[Worker]:
     """Run the service with one worker, on a core of its own or on any core.
 
     The generator takes the last core, where the worker is pinned to the first.
@@ -137,7 +137,7 @@ def worker(asked: Asked, *, pinned: bool) -> Iterator[Worker]:
         master = stack.enter_context(running(service, log, WEB_CONCURRENCY="1"))
         os.sched_setaffinity(0, cores[-1:] if pinned else cores)
         connections = stack.enter_context(connected(service.port, N_CONNECTIONS))
-        started = Worker(children(master.pid)[0], asked, connections, log)
+        started = Worker(children(master.pid)[0], workload, connections, log)
         started.send(math.inf, N_WARM)  # loads whatever the first request loads
         yield started
 

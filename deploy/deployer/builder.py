@@ -32,12 +32,12 @@ _INSPECTIONS = {
 
 def find_builder(environment: Mapping[str, str]) -> str:
     """Return the program that builds: ``BUILDER``, or the first that is installed."""
-    wanted = environment.get("BUILDER")
-    for name in [wanted] if wanted else BUILDERS:
+    chosen = environment.get("BUILDER")
+    for name in [chosen] if chosen else BUILDERS:
         path = shutil.which(name)
         if path:
             return path
-    raise ArgumentsError(f"{wanted or 'docker, podman or buildah'} is not installed")
+    raise ArgumentsError(f"{chosen or 'docker, podman or buildah'} is not installed")
 
 
 class Builder:

@@ -47,7 +47,7 @@ def update_parameters(
     return [
         pair
         for name in template.parameters
-        for pair in _given(name, requested) or _kept(name, template, before)
+        for pair in _new_value(name, requested) or _previous_value(name, template, before)
     ]
 
 
@@ -63,15 +63,16 @@ def restoring_parameters(
     return [
         pair
         for name in before.template.parameters
-        for pair in _given(name, changed) or _kept(name, before.template, before.stack)
+        for pair in _new_value(name, changed)
+        or _previous_value(name, before.template, before.stack)
     ]
 
 
-def _given(name: str, values: Mapping[str, str]) -> list[dict[str, Any]]:
+def _new_value(name: str, values: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"ParameterKey": name, "ParameterValue": values[name]}] if name in values else []
 
 
-def _kept(name: str, template: Template, stack: Stack) -> list[dict[str, Any]]:
+def _previous_value(name: str, template: Template, stack: Stack) -> list[dict[str, Any]]:
     """Return how a parameter is kept: nothing has to be said of one that has its default."""
     value = stack.parameters.get(name)
     if value is None or value == template.default(name):

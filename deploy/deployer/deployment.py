@@ -75,10 +75,10 @@ def _check_kind(request: Request, before: State) -> None:
     """Refuse one template in the place of the other."""
     if before.template.has_load_balancer == request.template.has_load_balancer:
         return
-    made = "without" if before.template.has_load_balancer else "with"
+    option = "without" if before.template.has_load_balancer else "with"
     raise ArgumentsError(
-        f"the stack {before.stack.name} was made {made} --minimal; the other template would delete "
-        "what it has: take another --stack"
+        f"the stack {before.stack.name} was made {option} --minimal; the other template would "
+        "delete what it has: take another --stack"
     )
 
 

@@ -73,7 +73,7 @@ def find_revision(root: Path, *, allow_dirty: bool) -> Revision:
 
 def _git(root: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
         )
     except FileNotFoundError:
@@ -81,7 +81,7 @@ def _git(root: Path, *arguments: str) -> str:
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or ["it says nothing"]
         raise ArgumentsError(f"git: {lines[-1]}") from None
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def architecture_here() -> str:

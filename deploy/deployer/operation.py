@@ -228,8 +228,8 @@ class Operation:
         self.newest_event = newest or self.newest_event
         return events[::-1]
 
-    def _give_up(self, what: str, error: Exception) -> NoReturn:
-        raise UnknownOutcomeError(f"{what} ({error}); {self.where_to_look()}") from error
+    def _give_up(self, problem: str, error: Exception) -> NoReturn:
+        raise UnknownOutcomeError(f"{problem} ({error}); {self.where_to_look()}") from error
 
     def where_to_look(self) -> str:
         """Return how a person finds out what became of the change."""

@@ -80,12 +80,12 @@ class Template:
             if complaint:
                 raise ArgumentsError(f"{name}={value}: {complaint}")
 
-    def missing(self, known: Mapping[str, str]) -> list[str]:
+    def missing(self, values: Mapping[str, str]) -> list[str]:
         """Return the parameters that have no default and no value."""
         return [
             name
             for name, declared in self.parameters.items()
-            if "Default" not in declared and name not in known
+            if "Default" not in declared and name not in values
         ]
 
 

@@ -70,8 +70,8 @@ class Root:
 
     def matching(self, *patterns: str) -> Iterator[str]:
         """Yield the paths of files that are read, in order."""
-        wanted = _any(patterns)
-        return (path for path in sorted(self.files) if wanted.match(path))
+        pattern = _any(patterns)
+        return (path for path in sorted(self.files) if pattern.match(path))
 
     def _target(self, path: str) -> str | None:
         parts = path.split("/")
@@ -100,8 +100,8 @@ class Root:
                 self._keep(tar, member, name)
 
     def _keep(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> None:
-        wanted = _READ.match(name), _DIGESTED.match(name), name.endswith(WHEEL)
-        if not any(wanted):
+        matches = _READ.match(name), _DIGESTED.match(name), name.endswith(WHEEL)
+        if not any(matches):
             return
         try:
             file = tar.extractfile(member)
@@ -127,9 +127,9 @@ class Root:
             raise ImageError(f"/{name} is not a wheel") from error
 
     def _remove(self, path: str) -> None:
-        for kept in (self.files, self.digests, self._links):
-            for name in [name for name in kept if name == path or name.startswith(f"{path}/")]:
-                del kept[name]
+        for entries in (self.files, self.digests, self._links):
+            for name in [name for name in entries if name == path or name.startswith(f"{path}/")]:
+                del entries[name]
 
 
 def _digest(file: IO[bytes]) -> str:
