@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import Baseline, Metric, NumberBaseline, NumberProfile
+from segmentation.artifact.manifest import Baseline, NumberBaseline, NumberProfile
+from segmentation.artifact.metrics import Metric
 from segmentation.runtime import Model
 from segmentation.runtime.record_warnings import WarningFinder
 

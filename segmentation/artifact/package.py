@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
+from segmentation.artifact import format_2
 from segmentation.artifact.manifest import FORMAT_VERSION, Digest, Manifest
 from segmentation.artifact.signature import sign, verify
 from segmentation.errors import PackageError
@@ -151,7 +152,7 @@ def _verified(content: bytes, public_key: str | None) -> Package:
     members, pipeline_length = _members(content)
     if public_key is not None:
         verify(members[MANIFEST], members.get(SIGNATURE), public_key)
-    manifest = _manifest(members[MANIFEST])
+    manifest = _read_manifest(members[MANIFEST])
     package = Package(manifest, members[SCORER], content[:pipeline_length])
     _check_digest("scorer", package.scorer, manifest.onnx)
     _check_digest("pipeline", package.pipeline, manifest.pipeline)
@@ -184,15 +185,19 @@ def _members(content: bytes) -> tuple[dict[str, bytes], int]:
     return members, start
 
 
-def _manifest(content: bytes) -> Manifest:
+def _read_manifest(content: bytes) -> Manifest:
     try:
-        version = from_json(content).get("format_version")
+        manifest = from_json(content)
+        version = manifest.get("format_version")
+        if version == format_2.FORMAT_VERSION:
+            return Manifest.model_validate_json(to_json(format_2.upgrade(manifest)))
         if version != FORMAT_VERSION:
             raise PackageError(
-                f"has format version {version!r}; this program reads {FORMAT_VERSION}"
+                f"has format version {version!r}; this program reads"
+                f" {format_2.FORMAT_VERSION} and {FORMAT_VERSION}"
             )
         return Manifest.model_validate_json(content)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else "JSON"
         raise PackageError(f"has a manifest that cannot be read: {where}") from None
 

@@ -191,14 +191,14 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
 
 def _about_indirect(manifest: Manifest) -> str:
     """Say how often such answers are right, if that was measured."""
-    values = {figure.name: figure.value for figure in manifest.figures}
-    right, largest = values.get("accuracy, indirect"), values.get("accuracy, largest class")
     message = "rests on none of the answers that define the segments"
+    right = manifest.find_metric("accuracy", "indirect")
+    largest = manifest.find_metric("accuracy", predictor="largest_class")
     if right is None or largest is None:
         return message
     return (
-        f"{message}: such answers were right for {right:.0%} of held-out records, and always"
-        f" naming the largest segment for {largest:.0%}"
+        f"{message}: such answers were right for {right.value:.0%} of held-out records, and always"
+        f" naming the largest segment for {largest.value:.0%}"
     )
 
 

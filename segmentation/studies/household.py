@@ -356,7 +356,7 @@ HOUSEHOLD = Study(
         NamingRule("promo_shoppers", "lowest", ("no_promotion_share",)),
         NamingRule("variety_seekers", "highest", ("brands",)),
     ),
-    readings=(
+    feature_sets=(
         FeatureSet("demographics only", tuple(column.name for column in _DEMOGRAPHICS)),
         FeatureSet("12 features (the published way)", _TWELVE),
         FeatureSet("all features", tuple(column.name for column in SCHEMA.features)),

@@ -358,7 +358,7 @@ def retail(categories: tuple[str, ...]) -> Study:
         pipeline=pipeline,
         grids={},
         naming=NAMING,
-        readings=(
+        feature_sets=(
             FeatureSet("category shares only", shares),
             FeatureSet("everything", tuple(column.name for column in customer.features)),
         ),

@@ -59,7 +59,7 @@ def _about_segments(study: Study) -> Iterator[str]:
 
 def _about_rules(study: Study) -> Iterator[str]:
     features = [column.name for column in study.schema.features]
-    for reading in study.readings:
+    for reading in study.feature_sets:
         yield from _unknown(f"the reading {reading.name!r}", reading.columns, features)
     for rule in study.implications:
         yield from _unknown("Implication", (rule.column, rule.other), study.schema.by_name)

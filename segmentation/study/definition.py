@@ -152,7 +152,7 @@ class Study:
         Search spaces by name; ``quick`` is the default of ``train.py``. Empty: nothing to search.
     naming : tuple of NamingRule
         Rules, in order, that name all clusters but one; the last is what is left.
-    readings : tuple of FeatureSet
+    feature_sets : tuple of FeatureSet
         Sets of features whose worth the report measures.
     transactions : Transactions or None
         How records come from transactions, where they do.
@@ -175,7 +175,7 @@ class Study:
     pipeline: Callable[[int], Pipeline]
     grids: Mapping[str, Grid]
     naming: tuple[NamingRule, ...] = ()
-    readings: tuple[FeatureSet, ...] = ()
+    feature_sets: tuple[FeatureSet, ...] = ()
     transactions: Transactions | None = None
     outlook: OutlookModel | None = None
     noise: tuple[float, ...] = (0.1, 0.2)

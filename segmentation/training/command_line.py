@@ -175,7 +175,7 @@ def _before(
 def _compare(run: Run) -> None:
     from segmentation.training.comparison.model_comparison import compare, compare_readings
 
-    if run.study.readings:
+    if run.study.feature_sets:
         terminal_report.readings(compare_readings(run.study, run.learned.X, run.seed))
     elif run.study.naming:
         terminal_report.say(

@@ -3,7 +3,7 @@
     python -m segmentation.training.evaluate_package MODEL FEATURES METRICS
 
 It scores with the package's ONNX part, as the service does. What it finds on the records that the
-model was trained on says so; figures on held-out dates are those that training measured.
+model was trained on says so; metrics of held-out dates are those that training measured.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from segmentation.errors import SegmentationError, TrainingError
 from segmentation.estimators import Floats
 from segmentation.studies import STUDIES
 from segmentation.training.training_data import read_source
+from segmentation.wording.metrics import name_metric
 
 Labels = NDArray[np.int64]
 
@@ -65,7 +66,7 @@ def evaluate(model: PackageLabeller, found: History) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``trained``: figures of the model card. ``shares``: of the segments, latest date.
+        ``trained``: metrics of the model card, by name. ``shares``: of the segments, latest date.
         ``seen``: dates that the model may have learned from, so none of it is a forecast (that is
         in ``trained``). For each pair of neighbours, by this model's centroids, ``stays``: how
         well a customer's segment tells the next; ``outlook``: how well the model does.
@@ -75,7 +76,7 @@ def evaluate(model: PackageLabeller, found: History) -> dict[str, Any]:
     counts = np.bincount(labels[0], minlength=len(manifest.segments))
     metrics: dict[str, Any] = {
         "model": manifest.version,
-        "trained": {figure.name: figure.value for figure in manifest.figures},
+        "trained": {name_metric(metric): metric.value for metric in manifest.metrics},
         "customers": len(labels[0]),
         "shares": {
             segment.id: round(float(count) / len(labels[0]), 6)
@@ -110,7 +111,7 @@ def agreement(truth: Labels, told: Labels) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the figures.
+    """Write the metrics.
 
     Returns
     -------

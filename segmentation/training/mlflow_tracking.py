@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import ClusterReport, CurvePoint
+from segmentation.artifact.clusters import ClusterReport, CurvePoint
+from segmentation.wording.clusters import name_qualities
+from segmentation.wording.metrics import describe_evaluation, describe_inputs, name_metric
 
 URI = "MLFLOW_TRACKING_URI"
 # A folder in the working directory. SQLite would need SQLAlchemy, which mlflow-skinny leaves out.
@@ -162,31 +164,36 @@ def _fill(client: Any, run: str, manifest: Manifest) -> None:
 
 
 def _measures(manifest: Manifest) -> list[_Measure]:
-    """Return all that was measured, figures of one name told apart by their inputs."""
-    counts = Counter(figure.name for figure in manifest.figures)
-    found = [
-        _Measure(
-            figure.name if counts[figure.name] == 1 else f"{figure.name}, {figure.inputs}",
-            f"{figure.on}; {figure.inputs}{', which define segments' * figure.circular}",
-            {0: figure.value},
+    """Return all that was measured; metrics of one name are told apart by what they read."""
+    counts = Counter(name_metric(metric) for metric in manifest.metrics)
+    measures = []
+    for metric in manifest.metrics:
+        name, inputs = name_metric(metric), describe_inputs(metric, manifest.record)
+        circular = ", which define segments" * metric.circular
+        measures.append(
+            _Measure(
+                name if counts[name] == 1 else f"{name}, {inputs}",
+                f"{describe_evaluation(metric)}; {inputs}{circular}",
+                {0: metric.value},
+            )
         )
-        for figure in manifest.figures
-    ]
     if manifest.clusters:
-        found += _cluster_measures(manifest.clusters)
+        measures += _cluster_measures(manifest.clusters)
     if manifest.lineage:
         on = f"all training records, against model {manifest.lineage.previous}"
-        found.append(
+        measures.append(
             _Measure("lineage, agreement", on, {0: manifest.lineage.transitions.agreement})
         )
-        found.append(
+        measures.append(
             _Measure("lineage, unchanged", on, {0: manifest.lineage.transitions.unchanged})
         )
-    return found
+    return measures
 
 
 def _cluster_measures(clusters: ClusterReport) -> list[_Measure]:
-    single = {f"clusters, {name}": value for name, value in clusters.quality.items()}
+    single = {
+        f"clusters, {name}": value for name, value in name_qualities(clusters.quality).items()
+    }
     stability = clusters.stability.model_dump()
     single |= {f"bootstrap agreement, {name}": value for name, value in stability.items()}
     curve = [point.model_dump() for point in clusters.curve]

@@ -11,16 +11,27 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from segmentation.artifact.manifest import ClusterReport, Lineage, Manifest, Metric
+from segmentation.artifact.clusters import ClusterReport
+from segmentation.artifact.lineage import Lineage
+from segmentation.artifact.manifest import Manifest
+from segmentation.artifact.metrics import Metric
 from segmentation.datasets.transactions import REASONS, Validation
 from segmentation.study import Study
 from segmentation.training.training_data import TrainingData
+from segmentation.wording.clusters import describe_naming, name_qualities
+from segmentation.wording.metrics import (
+    MEASURE_NAMES,
+    describe_evaluation,
+    describe_inputs,
+    name_condition,
+    name_metric,
+)
 
 if TYPE_CHECKING:
     from segmentation.training.comparison.model_comparison import FeatureSetScores, ModelScores
 
 # Measured and kept in the model card, but too much for a first look.
-_DETAILS = ("coverage", "unsure", "precision", "recall", "Brier")
+_DETAILS = ("coverage", "unsure", "precision", "recall", "brier_score")
 
 
 def _console() -> Console:
@@ -69,11 +80,12 @@ def results(manifest: Manifest, output: str, size: int) -> None:
     if manifest.lineage:
         _lineage(manifest.lineage)
     by_origin: dict[tuple[str, str], list[Metric]] = {}
-    for figure in manifest.figures:
-        by_origin.setdefault((figure.on, figure.inputs), []).append(figure)
-    for (on, inputs), figures in by_origin.items():
-        _figures(on, inputs, figures)
-    _sets(manifest)
+    for metric in manifest.metrics:
+        origin = describe_evaluation(metric), describe_inputs(metric, manifest.record)
+        by_origin.setdefault(origin, []).append(metric)
+    for (evaluation, inputs), metrics in by_origin.items():
+        _print_metrics(evaluation, inputs, metrics)
+    _print_sets(manifest)
     for name, value in manifest.training.params.items():
         say(f"  {name.rsplit('__', 1)[-1]} = {value}")
     for caveat in manifest.caveats:
@@ -91,25 +103,28 @@ def _table(title: str, *columns: str) -> RichTable:
     return table
 
 
-def _figures(on: str, inputs: str, figures: Sequence[Metric]) -> None:
-    shown = [figure for figure in figures if not figure.name.startswith(_DETAILS)]
-    if not shown:
+def _print_metrics(evaluation: str, inputs: str, metrics: Sequence[Metric]) -> None:
+    """Print the metrics of one evaluation; inputs that the title states are not repeated."""
+    rows = [metric for metric in metrics if metric.measure not in _DETAILS]
+    if not rows:
         return
-    meaning = "Agreement with a definition" if figures[0].circular else "Prediction"
-    say(f"\n{meaning}, from {inputs}; {on}")
+    meaning = "Agreement with a definition" if metrics[0].circular else "Prediction"
+    say(f"\n{meaning}, from {inputs}; {evaluation}")
     table = _table("", "measure", "mean")
-    for figure in shown:
-        table.add_row(figure.name.removesuffix(f", {inputs}"), f"{figure.value:.4f}")
+    for metric in rows:
+        name = MEASURE_NAMES[metric.measure] if metric.feature_set else name_metric(metric)
+        table.add_row(name, f"{metric.value:.4f}")
     _console().print(table)
 
 
-def _sets(manifest: Manifest) -> None:
-    values = {figure.name: figure.value for figure in manifest.figures}
+def _print_sets(manifest: Manifest) -> None:
+    """Print how often the prediction sets hold the truth, and how often they are no answer."""
     table = _table("Prediction sets at 95 %, held-out records", "records", "cover", "unsure")
-    for name, covered in values.items():
-        if name.startswith("coverage, "):
-            kind = name.removeprefix("coverage, ")
-            table.add_row(kind, f"{covered:.4f}", f"{values[f'unsure, {kind}']:.4f}")
+    for covered in manifest.metrics:
+        if covered.measure == "coverage" and covered.condition is not None:
+            unsure = manifest.find_metric("unsure", covered.condition.kind)
+            share = f"{unsure.value:.4f}" if unsure else ""
+            table.add_row(name_condition(covered.condition), f"{covered.value:.4f}", share)
     _console().print(table)
 
 
@@ -119,10 +134,10 @@ def _clusters(manifest: Manifest, clusters: ClusterReport) -> None:
         table.add_row(segment.name, str(segment.size), f"{segment.share:.3f}")
     _console().print(table)
     for reason in clusters.naming:
-        say(f"  {reason}")
+        say(f"  {describe_naming(reason, manifest.record)}")
     title = f"Clusters in {clusters.n_dimensions} dimensions"
     table = _table(title, "measure", "value")
-    for name, value in clusters.quality.items():
+    for name, value in name_qualities(clusters.quality).items():
         table.add_row(name, f"{value:.4f}")
     stability = clusters.stability
     table.add_row(f"bootstrap ARI, mean of {stability.n}", f"{stability.mean:.4f}")

@@ -75,7 +75,7 @@ STUDY = Study(
     pipeline=pipeline,
     grids={},
     naming=(NamingRule("high", "highest", ("spend",)), NamingRule("low", "lowest", ("spend",))),
-    readings=(
+    feature_sets=(
         FeatureSet("demographics only", ("age", "children")),
         FeatureSet("spend and age", ("spend", "age")),
     ),

@@ -107,7 +107,7 @@ def read(households: Floats) -> list[FeatureSetScores]:
 def test_each_reading_is_given_to_three_kinds_of_model(read: list[FeatureSetScores]) -> None:
     """Lines come in the order of the study's readings; those with defining columns say so."""
     assert [(row.reading, row.model) for row in read] == [
-        (reading.name, kind) for reading in HOUSEHOLD.readings for kind in KINDS
+        (reading.name, kind) for reading in HOUSEHOLD.feature_sets for kind in KINDS
     ]
     assert [row.circular for row in read] == [False] * 3 + [True] * 6
 
@@ -132,7 +132,7 @@ def test_the_clusters_are_found_again_in_each_fold(
     right = []
     y = refitted(HOUSEHOLD, households, SEED).predict(households)
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
-    columns = [NAMES.index(name) for name in HOUSEHOLD.readings[1].columns]
+    columns = [NAMES.index(name) for name in HOUSEHOLD.feature_sets[1].columns]
     for inside, outside in folds.split(households, y):
         segments = refitted(HOUSEHOLD, households[inside], SEED)
         X = households[:, columns].astype(float)
@@ -145,7 +145,7 @@ def test_the_clusters_are_found_again_in_each_fold(
 
 def test_a_line_names_the_five_columns_that_weigh_most(read: list[FeatureSetScores]) -> None:
     """They are columns of the reading, the heaviest first."""
-    columns = {reading.name: reading.columns for reading in HOUSEHOLD.readings}
+    columns = {reading.name: reading.columns for reading in HOUSEHOLD.feature_sets}
     for row in read:
         names, weights = zip(*row.shap, strict=True)
         assert len(set(names)) == 5
@@ -159,7 +159,9 @@ def test_of_many_records_some_are_explained(
 ) -> None:
     """A third of the records says nearly the same about what weighs as all of them do."""
     monkeypatch.setattr(comparison, "MOST_EXPLAINED", 200)
-    some = compare_readings(replace(HOUSEHOLD, readings=HOUSEHOLD.readings[:1]), households, SEED)
+    some = compare_readings(
+        replace(HOUSEHOLD, feature_sets=HOUSEHOLD.feature_sets[:1]), households, SEED
+    )
     for row, other in zip(read[:3], some, strict=True):
         assert row.accuracy == other.accuracy
         heaviest, weight = row.shap[0]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from segmentation.training.measuring.metric_records import confusion
 
 from segmentation.artifact import Manifest, read_package
 from segmentation.errors import TrainingError
 from segmentation.training.fitting.fit_study import learn
 from segmentation.training.measuring.classification_metrics import confusion_counts
-from segmentation.training.measuring.metric_records import confusion
 from tests.support.planted import IDS, STUDY, draw, source
 from tests.support.shipped import PACKAGES
 

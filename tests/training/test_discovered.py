@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.manifest import Metric
+from segmentation.artifact.metrics import Metric
 from segmentation.errors import TrainingError
 from segmentation.estimators import Fill, Take
 from segmentation.studies.credit_card import CREDIT_CARD

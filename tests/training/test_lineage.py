@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from segmentation.artifact.manifest import Fate, Origin, Transitions
+from segmentation.artifact.lineage import Fate, Origin, Transitions
 from segmentation.errors import TrainingError
 from segmentation.training.identity.lineage import Pair, RenamedClusters, match, rename, transitions
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.manifest import Metric
+from segmentation.artifact.metrics import Metric
 from segmentation.datasets import History, Snapshot
 from segmentation.errors import TrainingError
 from segmentation.estimators import Fill, WithOutlook

@@ -155,7 +155,7 @@ def test_a_study_fits_together(study: Study) -> None:
     assert set(picked) < set(ids)
     for columns in (pick.columns for pick in study.naming):
         assert set(columns) <= features
-    for reading in study.readings:
+    for reading in study.feature_sets:
         assert set(reading.columns) <= features
         assert len(set(reading.columns)) == len(reading.columns)
 
@@ -165,14 +165,14 @@ def test_only_the_demographics_say_nothing_of_purchases() -> None:
     by_name = HOUSEHOLD.schema.by_name
     found = {
         reading.name: (len(reading.columns), sum(by_name[c].defines for c in reading.columns))
-        for reading in HOUSEHOLD.readings
+        for reading in HOUSEHOLD.feature_sets
     }
     assert found == {
         "demographics only": (10, 0),
         "12 features (the published way)": (12, 7),
         "all features": (19, 9),
     }
-    assert all(by_name[name].fixed for name in HOUSEHOLD.readings[0].columns)
+    assert all(by_name[name].fixed for name in HOUSEHOLD.feature_sets[0].columns)
 
 
 def test_shares_of_a_household_add_up(households: pd.DataFrame) -> None:

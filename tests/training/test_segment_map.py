@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segmentation.artifact import read_package
-from segmentation.artifact.manifest import SegmentMap
+from segmentation.artifact.clusters import SegmentMap
 from segmentation.studies import STUDIES
 from segmentation.training.measuring.segment_map import FEWEST, hexagons, project, segment_map
 from segmentation.training.training_data import read_source

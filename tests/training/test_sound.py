@@ -43,7 +43,7 @@ FIRST, *REST = CREDIT_CARD.naming
         (columns_with(MOBILE, "age", name="gender"), "the column gender stands there 2 times"),
         (columns_with(MOBILE, "age", title="Gender"), "the header Gender stands there 2 times"),
         (replace(MOBILE, segments=(MOBILE.segments[0],) * 2), "the label 1 stands there 2 times"),
-        (replace(MOBILE, readings=(FeatureSet("x", ("agee",)),)), "there is no column agee"),
+        (replace(MOBILE, feature_sets=(FeatureSet("x", ("agee",)),)), "there is no column agee"),
         (replace(CREDIT_CARD, naming=(FIRST,)), "4 segments need 3 rules of naming, not 1"),
         (replace(CREDIT_CARD, naming=(FIRST, FIRST, FIRST)), "the rule vip stands there 3 times"),
         (

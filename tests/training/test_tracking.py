@@ -14,14 +14,9 @@ from typing import Any
 import pytest
 
 from segmentation.artifact import Manifest, read_package
-from segmentation.artifact.manifest import (
-    ClusterReport,
-    CurvePoint,
-    Lineage,
-    Metric,
-    Stability,
-    Transitions,
-)
+from segmentation.artifact.clusters import ClusterReport, CurvePoint, Stability
+from segmentation.artifact.lineage import Lineage, Transitions
+from segmentation.artifact.metrics import Metric
 from segmentation.training.mlflow_tracking import clean_names, track
 from tests.support.servers import free_port
 from tests.support.shipped import MODEL, ROOT

@@ -642,8 +642,10 @@ def test_compare_prints_what_each_reading_is_worth(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where segments are discovered, it fits three kinds of model on each set of features."""
-    readings = HOUSEHOLD.readings[:1]
-    monkeypatch.setitem(command_line.STUDIES, "household", replace(HOUSEHOLD, readings=readings))
+    feature_sets = HOUSEHOLD.feature_sets[:1]
+    monkeypatch.setitem(
+        command_line.STUDIES, "household", replace(HOUSEHOLD, feature_sets=feature_sets)
+    )
     assert train("--study", "household", "--output", tmp_path / "m.bin", "--compare") == 0
     found = capsys.readouterr().out
     assert "Prediction, from demographics only; clusters refitted in each fold" in found

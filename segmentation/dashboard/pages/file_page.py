@@ -12,7 +12,7 @@ import dash_ag_grid
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.addresses import ROOT
 from segmentation.dashboard.html_elements import aria, color, notice, table
 from segmentation.runtime import Manifest, Model
@@ -124,7 +124,9 @@ def _weights(manifest: Manifest) -> list[dict[str, Any]]:
     return [
         {
             "matter": matter,
-            "fields": [{"name": one.name, "label": wording.label(one)} for one in columns],
+            "fields": [
+                {"name": one.name, "label": plain_language.label_column(one)} for one in columns
+            ],
         }
         for matter, columns in ((_DECIDE, decisive), (_READ, others), (_UNREAD, rest))
     ]
@@ -149,7 +151,7 @@ def _choices(manifest: Manifest) -> list[dict[str, str]]:
 
 
 def _in_unit(column: Column, unit: str) -> str:
-    label = wording.label(column)
+    label = plain_language.label_column(column)
     return label if not unit or unit in label.lower() else f"{label} ({unit})"
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import facts, folded, panel, share_bar, swatch, table
 from segmentation.dashboard.pages.segments_page import synthetic
 from segmentation.dashboard.panels import cluster_quality
-from segmentation.dashboard.panels.confusion_tables import mistakes
-from segmentation.dashboard.panels.metrics_panel import figures_panel
+from segmentation.dashboard.panels.confusion_tables import show_confusions
+from segmentation.dashboard.panels.metrics_panel import show_metrics
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.cards import segment_cards
+from segmentation.wording.phrases import format_percent, join_parts
 
 
 def page(model: Model) -> list[Component]:
@@ -23,21 +24,21 @@ def page(model: Model) -> list[Component]:
         html.P(manifest.description, className="lead"),
         *synthetic(manifest),
         panel("What it can't tell", html.Ul([html.Li(one) for one in manifest.caveats])),
-        figures_panel(
+        show_metrics(
             manifest,
             "Predictions",
             "From answers that do not define the segments, or about a later date: real foresight. "
             "Compare with the lines about the largest segment and chance, which need no model.",
             circular=False,
         ),
-        figures_panel(
+        show_metrics(
             manifest,
             "Agreement with the definition",
             "These read the very answers from which the segments were made. They say that the "
             "definition is applied faithfully, also with gaps and noise, and not that it predicts.",
             circular=True,
         ),
-        *mistakes(manifest),
+        *show_confusions(manifest),
         _sizes(manifest),
         *cluster_quality.firmness(manifest),
         _lineage(manifest),
@@ -51,7 +52,7 @@ def _sizes(manifest: Manifest) -> Component:
         [
             [swatch(position), one["name"]],
             html.Td(f"{one['size']:,}", className="figure"),
-            html.Td(wording.percent(one["share"]), className="figure"),
+            html.Td(format_percent(one["share"]), className="figure"),
             html.Td(share_bar(one["share"], position), className="wide"),
         ]
         for position, one in enumerate(segment_cards(manifest)["segments"])
@@ -68,11 +69,13 @@ def _lineage(manifest: Manifest) -> Component:
         [
             names.get(one.segment, one.segment),
             one.origin,
-            wording.listed([names.get(source, source) for source in one.sources] or [wording.NONE]),
+            join_parts(
+                [names.get(source, source) for source in one.sources] or [plain_language.NONE]
+            ),
         ]
         for one in lineage.transitions.new
     ]
-    unchanged = wording.percent(lineage.transitions.unchanged)
+    unchanged = format_percent(lineage.transitions.unchanged)
     lead = f"{unchanged} of the records are in the segment that continues their old one."
     conflicts = [html.Ul([html.Li(one) for one in lineage.conflicts])] if lineage.conflicts else []
     body = table("Where each segment comes from", ["Segment", "It is", "Made of"], rows)
@@ -85,7 +88,8 @@ def _data(manifest: Manifest) -> Component:
     missing = {name: one.missing for name, one in manifest.baseline.numbers.items() if one.missing}
     columns = manifest.record.by_name
     gaps = [
-        f"{wording.label(columns[name])}: {wording.percent(one)}" for name, one in missing.items()
+        f"{plain_language.label_column(columns[name])}: {format_percent(one)}"
+        for name, one in missing.items()
     ]
     return panel(
         "Data",
@@ -96,8 +100,8 @@ def _data(manifest: Manifest) -> Component:
                 ("For fitting", f"{training.n_train:,}"),
                 ("For calibrating", f"{training.n_calibration:,}"),
                 ("Questions", f"{len(manifest.record.sendable)}"),
-                ("Answers missing", wording.listed(gaps) if gaps else "none"),
-                ("Coverage aimed at", wording.percent(manifest.conformal.coverage)),
+                ("Answers missing", join_parts(gaps) if gaps else "none"),
+                ("Coverage aimed at", format_percent(manifest.conformal.coverage)),
                 ("What is covered", manifest.conformal.truth),
                 ("SHA-256 of the table", html.Code(data.sha256)),
             ]

@@ -9,7 +9,7 @@ from dash import MATCH, Dash, Input, Output, State, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.addresses import PageAddress, ServedStudies
 from segmentation.dashboard.html_elements import (
     aria,
@@ -33,6 +33,7 @@ from segmentation.dashboard.panels.segment_differences import (
 from segmentation.dashboard.panels.segment_map import map_panel
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.cards import SegmentCard, segment_cards
+from segmentation.wording.phrases import count_noun, format_percent
 
 _MOST_CHIPS = 3
 ALL_SEGMENTS = "all"
@@ -73,7 +74,7 @@ def _shares(segments: Sequence[SegmentCard]) -> Component:
     """Return one bar of all segments; their names and shares are on the cards."""
     parts = [
         html.Span(
-            wording.percent(one["share"]),
+            format_percent(one["share"]),
             style=color(position) | {"flexGrow": one["share"]},
             title=one["name"],
         )
@@ -84,12 +85,12 @@ def _shares(segments: Sequence[SegmentCard]) -> Component:
 
 def _card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
     lines = [line for line in ranked(manifest, card) if line.leading][:_MOST_CHIPS]
-    chips = [f"{line.title}: {wording.against_average(line.index)}" for line in lines]
+    chips = [f"{line.title}: {plain_language.compare_with_average(line.index)}" for line in lines]
     return html.Article(
         [
             html.H3([swatch(position), card["name"]]),
             html.P(
-                [html.Strong(wording.percent(card["share"])), f" {card['size']:,} records"],
+                [html.Strong(format_percent(card["share"])), f" {card['size']:,} records"],
                 className="size",
             ),
             html.P(card["description"]),
@@ -133,7 +134,7 @@ def _background(study: str, segment: str, against: str, n: int, noun: str) -> li
     if not n:
         return []
     place = {"study": study, "segment": segment, "against": against}
-    summary = html.Summary(f"Background: {wording.counted(n, noun)}")
+    summary = html.Summary(f"Background: {count_noun(n, noun)}")
     table_ = html.Div(id={"type": "unfolded", **place})
     return [html.Details([summary, table_], id={"type": "background", **place})]
 
@@ -159,8 +160,13 @@ def _heat(
     traits = [{trait["field"]: trait for trait in one["traits"]} for one in segments]
     rows = [
         [
-            html.Span(wording.label(columns[field]), title=columns[field].description),
-            *(heat_cell(one[field]["index"], wording.index(one[field]["index"])) for one in traits),
+            html.Span(
+                plain_language.label_column(columns[field]), title=columns[field].description
+            ),
+            *(
+                heat_cell(one[field]["index"], plain_language.format_index(one[field]["index"]))
+                for one in traits
+            ),
         ]
         for field in fields
     ]
@@ -269,7 +275,7 @@ def one_page(model: Model, segment: str) -> list[Component] | None:
             [
                 html.H1([swatch(position), card["name"]], tabIndex="-1"),
                 html.P(
-                    [html.Strong(wording.percent(card["share"])), " of all records"],
+                    [html.Strong(format_percent(card["share"])), " of all records"],
                     className="size",
                 ),
                 share_bar(card["share"], position),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import (
     balance_bar,
     color,
@@ -20,6 +20,7 @@ from segmentation.runtime.answers import Answer, LaterSegment
 from segmentation.runtime.explanation import Contribution, Explanation
 from segmentation.runtime.record_warnings import RecordWarning
 from segmentation.schema import Record
+from segmentation.wording.phrases import format_percent
 
 _MOST_REASONS = 8
 _WORTH_SHOWING = 0.02  # of the heaviest
@@ -29,8 +30,8 @@ def headline(manifest: Manifest, answer: Answer) -> list[Component]:
     """Return the answer in two lines."""
     position = _position(manifest, answer["segment"]["id"])
     second = sorted(answer["probabilities"], key=lambda one: -one["probability"])[1:2]
-    sure = f"{wording.certainty(answer['confidence'])}: {wording.percent(answer['confidence'])}."
-    next_best = [f" Next: {one['name']}, {wording.percent(one['probability'])}." for one in second]
+    sure = f"{plain_language.describe_certainty(answer['confidence'])}: {format_percent(answer['confidence'])}."
+    next_best = [f" Next: {one['name']}, {format_percent(one['probability'])}." for one in second]
     return [
         html.H2([swatch(position), answer["segment"]["name"]], className="segment"),
         html.P([sure, *next_best]),
@@ -62,12 +63,12 @@ def details(manifest: Manifest, record: Record, answer: Answer) -> list[Componen
     decisive = [schema.features[position].name for position in schema.decisive]
     given = sum(record.get(field) is not None for field in decisive)
     later = answer.get("outlook")
-    doubt = wording.doubt(answer, manifest.conformal.coverage)
+    doubt = plain_language.describe_plausible(answer, manifest.conformal.coverage)
     tone = color(_position(manifest, answer["segment"]["id"]))
     return [
         _probabilities(answer),
         html.P(doubt, className="doubt unsure" if answer["unsure"] else "doubt"),
-        html.P(wording.rests_on(answer, given, len(decisive))),
+        html.P(plain_language.describe_basis(answer, given, len(decisive))),
         *[notice("warning", _warning(manifest, one)) for one in answer["warnings"]],
         html.H3("What to do"),
         html.P(answer["segment"]["action"], className="action", style=tone),
@@ -79,7 +80,7 @@ def _probabilities(answer: Answer) -> Component:
     rows = [
         [
             [swatch(position), one["name"]],
-            html.Td(wording.percent(one["probability"]), className="figure"),
+            html.Td(format_percent(one["probability"]), className="figure"),
             html.Td(share_bar(one["probability"], position), className="wide"),
         ]
         for position, one in enumerate(answer["probabilities"])
@@ -91,13 +92,13 @@ def _warning(manifest: Manifest, doubt: RecordWarning) -> str:
     message = doubt["message"]
     if doubt["field"] is None:
         return f"{message[:1].upper()}{message[1:]}."
-    return f"{wording.label(manifest.record.by_name[doubt['field']])} {message}."
+    return f"{plain_language.label_column(manifest.record.by_name[doubt['field']])} {message}."
 
 
 def _later(manifest: Manifest, later: LaterSegment) -> list[Component]:
     likely = next(one for one in later["probabilities"] if one["id"] == later["segment"])
     position = _position(manifest, likely["id"])
-    text = f"{likely['name']}, {wording.percent(likely['probability'])}"
+    text = f"{likely['name']}, {format_percent(likely['probability'])}"
     return [
         html.H3(f"Expected {later['days']} days later"),
         html.P([swatch(position), text]),
@@ -129,11 +130,14 @@ def _reason(
     manifest: Manifest, explanation: Explanation, one: Contribution, heaviest: float
 ) -> list[Component | str]:
     column = manifest.record.by_name[one["field"]]
-    given = "not given" if one["value"] is None else wording.number(one["value"])
+    given = "not given" if one["value"] is None else plain_language.format_number(one["value"])
     return [
-        wording.label(column),
+        plain_language.label_column(column),
         html.Td(given, className="figure"),
-        html.Td(wording.weight(one["contribution"], explanation), className="figure"),
+        html.Td(
+            plain_language.describe_contribution(one["contribution"], explanation),
+            className="figure",
+        ),
         html.Td(balance_bar(one["contribution"] / heaviest), className="wide"),
     ]
 

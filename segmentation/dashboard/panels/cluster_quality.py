@@ -5,11 +5,11 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import folded, panel, share_bar, table
 from segmentation.runtime import Manifest
-
-SILHOUETTE = "silhouette, clustered space"
+from segmentation.wording.clusters import describe_naming
+from segmentation.wording.phrases import format_percent
 
 
 def firmness(manifest: Manifest) -> list[Component]:
@@ -17,26 +17,22 @@ def firmness(manifest: Manifest) -> list[Component]:
     clusters = manifest.clusters
     if clusters is None:
         return []
-    silhouette, stability = clusters.quality.get(SILHOUETTE), clusters.stability
+    silhouette, stability = clusters.quality.silhouette, clusters.stability
     tiles = [
         _tile(
+            "Are they apart?",
+            f"{silhouette:.2f}",
+            "silhouette, at most 1",
+            plain_language.describe_separation(silhouette),
+        ),
+        _tile(
             "Do they come out again?",
-            wording.percent(stability.mean),
+            format_percent(stability.mean),
             "agreement, where 0% is chance",
-            f"{wording.repeatability(stability.mean, stability.n)} "
-            f"The worst sample agreed to {wording.percent(stability.worst)}.",
-        )
+            f"{plain_language.describe_repeatability(stability.mean, stability.n)} "
+            f"The worst sample agreed to {format_percent(stability.worst)}.",
+        ),
     ]
-    if silhouette is not None:
-        tiles.insert(
-            0,
-            _tile(
-                "Are they apart?",
-                f"{silhouette:.2f}",
-                "silhouette, at most 1",
-                wording.separation(silhouette),
-            ),
-        )
     return [
         panel(
             "How firm the segments are",
@@ -44,10 +40,15 @@ def firmness(manifest: Manifest) -> list[Component]:
             html.H3("Why this many?"),
             html.P(_why_so_many(manifest)),
             _curve(manifest),
-            folded("How each got its name", html.Ul([html.Li(one) for one in clusters.naming])),
+            folded("How each got its name", _list_reasons(manifest)),
             lead="They were found in the data rather than given: how far can they be trusted?",
         )
     ]
+
+
+def _list_reasons(manifest: Manifest) -> Component:
+    naming = manifest.clusters.naming if manifest.clusters else []
+    return html.Ul([html.Li(describe_naming(reason, manifest.record)) for reason in naming])
 
 
 def _tile(question: str, figure: str, unit: str, text: str) -> Component:
@@ -79,7 +80,7 @@ def _curve(manifest: Manifest) -> Component:
             f"{one.k}{' (used)' if one.k == len(manifest.segments) else ''}",
             html.Td(f"{one.silhouette:.2f}", className="figure"),
             html.Td(share_bar(max(one.silhouette, 0.0) / (most or 1.0)), className="wide"),
-            html.Td(wording.percent(one.inertia / widest), className="figure"),
+            html.Td(format_percent(one.inertia / widest), className="figure"),
             html.Td(share_bar(one.inertia / widest), className="wide"),
         ]
         for one in curve

@@ -8,16 +8,19 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
 from segmentation.dashboard.html_elements import panel, swatch, table, tinted
 from segmentation.runtime import Confusion, Manifest
+from segmentation.wording.metrics import describe_subject
+from segmentation.wording.phrases import capitalize_first, format_percent, join_parts
 
 
-def mistakes(manifest: Manifest) -> list[Component]:
-    """Return what was mistaken for what; nothing where a package doesn't say."""
+def show_confusions(manifest: Manifest) -> list[Component]:
+    """Return what was mistaken for what; nothing where a package does not say it."""
     if not manifest.confusions:
         return []
-    parts = [part for one in manifest.confusions for part in _one(manifest, one)]
+    parts = [
+        part for confusion in manifest.confusions for part in _show_confusion(manifest, confusion)
+    ]
     return [
         panel(
             "What is mistaken for what",
@@ -28,55 +31,64 @@ def mistakes(manifest: Manifest) -> list[Component]:
     ]
 
 
-def _one(manifest: Manifest, one: Confusion) -> list[Component]:
-    names = [_name(manifest, segment) for segment in one.segments]
-    kind = "Agreement with the definition" if one.circular else "Prediction"
+def _show_confusion(manifest: Manifest, confusion: Confusion) -> list[Component]:
+    by_id = {segment.id: segment.name for segment in manifest.segments}
+    names = [by_id.get(segment, segment) for segment in confusion.segments]
+    kind = "Agreement with the definition" if confusion.circular else "Prediction"
+    subject = capitalize_first(describe_subject(confusion))
     return [
-        html.H3([wording.condition(one.name), " ", html.Span(kind, className="kind")]),
-        html.P(_summary(one, names)),
-        _table(manifest, one, names),
+        html.H3([subject, " ", html.Span(kind, className="kind")]),
+        html.P(_summarize(confusion, names)),
+        _make_table(manifest, confusion, names, subject),
     ]
 
 
-def _name(manifest: Manifest, segment: str) -> str:
-    return next((one.name for one in manifest.segments if one.id == segment), segment)
-
-
-def _summary(one: Confusion, names: list[str]) -> str:
+def _summarize(confusion: Confusion, names: list[str]) -> str:
     """Say how many answers are right, what is mistaken most and what is never the answer."""
-    total = sum(map(sum, one.counts))
-    right = sum(row[position] for position, row in enumerate(one.counts))
-    said = f"{right:,} of {total:,} answers ({wording.percent(right / total)}) are right."
-    wrong = [
-        (count, truth, told)
-        for truth, row in enumerate(one.counts)
-        for told, count in enumerate(row)
-        if truth != told and count
+    counts = confusion.counts
+    total = sum(map(sum, counts))
+    n_right = sum(row[position] for position, row in enumerate(counts))
+    sentences = f"{n_right:,} of {total:,} answers ({format_percent(n_right / total)}) are right."
+    mistakes = [
+        (count, true, predicted)
+        for true, row in enumerate(counts)
+        for predicted, count in enumerate(row)
+        if true != predicted and count
     ]
-    if wrong:
-        count, truth, told = max(wrong)
-        many = wording.percent(count / sum(one.counts[truth]))
-        said += f" Most often {names[truth]} are taken for {names[told]}: {count:,} times, {many}."
-    never = [name for name, column in zip(names, zip(*one.counts, strict=True), strict=True)
+    if mistakes:
+        count, true, predicted = max(mistakes)
+        share = format_percent(count / sum(counts[true]))
+        sentences += (
+            f" Most often {names[true]} are taken for {names[predicted]}: {count:,} times, {share}."
+        )
+    never = [name for name, column in zip(names, zip(*counts, strict=True), strict=True)
              if not any(column)]  # fmt: skip
-    return said + (f" Never the answer: {wording.listed(never)}." if never else "")
+    return sentences + (f" Never the answer: {join_parts(never)}." if never else "")
 
 
-def _table(manifest: Manifest, one: Confusion, names: list[str]) -> Component:
+def _make_table(
+    manifest: Manifest, confusion: Confusion, names: list[str], subject: str
+) -> Component:
     positions = {segment.id: position for position, segment in enumerate(manifest.segments)}
     heads = [
         [swatch(positions.get(segment, 0)), name]
-        for segment, name in zip(one.segments, names, strict=True)
+        for segment, name in zip(confusion.segments, names, strict=True)
     ]
     rows = [
-        [head, *(_cell(count, row, right=truth == told) for told, count in enumerate(row))]
-        for truth, (head, row) in enumerate(zip(heads, one.counts, strict=True))
+        [
+            head,
+            *(
+                _make_cell(count, row, is_right=true == predicted)
+                for predicted, count in enumerate(row)
+            ),
+        ]
+        for true, (head, row) in enumerate(zip(heads, confusion.counts, strict=True))
     ]
-    caption = f"{wording.condition(one.name)}: true segments in rows, answers in columns"
+    caption = f"{subject}: true segments in rows, answers in columns"
     return table(caption, ["Truth ↓ answer →", *heads], rows, "heat")
 
 
-def _cell(count: int, row: list[int], *, right: bool) -> Component:
+def _make_cell(count: int, row: list[int], *, is_right: bool) -> Component:
     share = count / (sum(row) or 1)
-    text = [wording.percent(share), html.Small(f"{count:,}")] if count else "0"
-    return tinted(text, share if not right else -share)
+    text = [format_percent(share), html.Small(f"{count:,}")] if count else "0"
+    return tinted(text, -share if is_right else share)

@@ -10,11 +10,12 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import folded, swatch
 from segmentation.runtime import Manifest
 from segmentation.schema import Column, Record
 from segmentation.schema.column_values import parse_text
+from segmentation.wording.phrases import count_noun
 
 ANSWER, SLIDER, TYPICAL = "answer", "slider", "typical"
 SLIDING, PLAIN = "sliding", "plain"
@@ -33,7 +34,7 @@ def form(manifest: Manifest) -> list[Component]:
     groups = [_group("Answers that make the segments", _questions(manifest, decisive))]
     if others:
         groups.append(_group("Further answers that the model reads", _questions(manifest, others)))
-    text = f"{wording.counted(len(rest), 'more question')} that the model does not read"
+    text = f"{count_noun(len(rest), 'more question')} that the model does not read"
     return [*groups, *([folded(text, *_questions(manifest, rest))] if rest else [])]
 
 
@@ -93,7 +94,7 @@ def _questions(manifest: Manifest, columns: Sequence[Column]) -> list[Component]
 def _text(manifest: Manifest, column: Column) -> Component:
     about = {
         "id": _id(ANSWER, manifest, column),
-        "label": wording.label(column),
+        "label": plain_language.label_column(column),
         "description": column.description,
         "value": "",
         "debounce": _PAUSE,
@@ -108,7 +109,7 @@ def _text(manifest: Manifest, column: Column) -> Component:
 def _numeric(manifest: Manifest, column: Column) -> Component:
     question = dmc.NumberInput(
         id=_id(ANSWER, manifest, column),
-        label=[wording.label(column), html.Span(_unit(column), className="unit")],
+        label=[plain_language.label_column(column), html.Span(_unit(column), className="unit")],
         description=_help(manifest, column),
         value="",
         hideControls=True,
@@ -135,7 +136,7 @@ def _slider(manifest: Manifest, column: Column) -> list[Component]:
             value=round(described.mean / step) * step,
             updatemode="drag",
             label=None,
-            thumbLabel=f"Try other values: {wording.label(column)}",
+            thumbLabel=f"Try other values: {plain_language.label_column(column)}",
             className="unset",
             size="sm",
         )
@@ -149,17 +150,20 @@ def _help(manifest: Manifest, column: Column) -> str:
     usual = described.maximum if described else math.inf
     if column.minimum is not None and column.maximum is not None:
         far = column.maximum > usual * _FAR
-        limit = " or more" if far else f" to {wording.number(column.maximum)}"
-        parts.append(f"Possible: {wording.number(column.minimum)}{limit}.")
+        limit = " or more" if far else f" to {plain_language.format_number(column.maximum)}"
+        parts.append(f"Possible: {plain_language.format_number(column.minimum)}{limit}.")
     if described:
         low, high = described.deciles[0], described.deciles[-1]
-        parts.append(f"Most are from {wording.number(low)} to {wording.number(high)}.")
+        parts.append(
+            f"Most are from {plain_language.format_number(low)}"
+            f" to {plain_language.format_number(high)}."
+        )
     return " ".join(parts)
 
 
 def _unit(column: Column) -> str:
     """Return the unit in which the question is asked, unless its heading says it."""
-    return "" if column.unit in wording.label(column).lower() else column.unit
+    return "" if column.unit in plain_language.label_column(column).lower() else column.unit
 
 
 def _step(column: Column, span: float) -> float:

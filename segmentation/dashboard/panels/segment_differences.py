@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import index_bar, table
 from segmentation.runtime import Manifest
 from segmentation.runtime.cards import SegmentCard
+from segmentation.wording.phrases import format_percent
 
 EVERYONE = "everyone"
 
@@ -57,10 +58,10 @@ def _of_numbers(
         level = against["mean"] if against else trait["average"]
         found.append(
             Difference(
-                wording.label(column),
-                wording.unit(column),
-                wording.quantity(trait["mean"], column),
-                wording.quantity(level, column),
+                plain_language.label_column(column),
+                plain_language.format_unit(column),
+                plain_language.format_quantity(trait["mean"], column),
+                plain_language.format_quantity(level, column),
                 _index(trait["mean"], level) if against else trait["index"],
                 trait["difference"] - (against["difference"] if against else 0.0),
                 is_leading(manifest, column.name),
@@ -81,10 +82,10 @@ def _of_choices(
         level = others.get((choice["field"], choice["value"]), 0.0) if other else choice["average"]
         found.append(
             Difference(
-                f"{wording.label(columns[choice['field']])}: {choice['value']}",
+                f"{plain_language.label_column(columns[choice['field']])}: {choice['value']}",
                 "",
-                wording.percent(choice["share"]),
-                wording.percent(level),
+                format_percent(choice["share"]),
+                format_percent(level),
                 _index(choice["share"], level) if other else choice["index"],
                 choice["share"] - level,
                 leading=False,
@@ -104,7 +105,7 @@ def comparison(lines: Sequence[Difference], caption: str, names: tuple[str, str]
             [line.title, html.Span(line.unit, className="unit")],
             html.Td(line.own, className="figure"),
             html.Td(line.other, className="figure"),
-            html.Td(wording.index(line.index), className="figure"),
+            html.Td(plain_language.format_index(line.index), className="figure"),
             html.Td(index_bar(line.index), className="wide"),
         ]
         for line in lines

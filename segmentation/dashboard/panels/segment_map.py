@@ -15,9 +15,10 @@ from urllib.parse import quote
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard import wording
+from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import aria, color, facts, panel, tone
 from segmentation.runtime import Manifest, MapPlace, SegmentMap
+from segmentation.wording.phrases import format_percent, join_parts
 
 # The image's own units, of which a name's letters and a line take so many on a wide screen.
 _WIDTH = 1000.0
@@ -78,7 +79,7 @@ def map_panel(manifest: Manifest) -> list[Component]:
 
 
 def _kept(found: SegmentMap) -> str:
-    share = wording.percent(found.x.share + found.y.share)
+    share = format_percent(found.x.share + found.y.share)
     return (
         f"A flat map keeps {share} of the differences by which the segments were found: "
         "what overlaps here may be apart in the rest."
@@ -95,7 +96,7 @@ def description(manifest: Manifest, found: SegmentMap) -> str:
     middle = _middle(found)
     lie = [f"{names[one.segment]} {_where(one.x, one.y, middle, found)}" for one in found.places]
     return (
-        f"Map of {found.records:,} records in {len(found.places)} segments: {wording.listed(lie)}. "
+        f"Map of {found.records:,} records in {len(found.places)} segments: {join_parts(lie)}. "
         f"{_nearest(manifest, found)}"
     )
 
@@ -127,7 +128,7 @@ def _nearest(manifest: Manifest, found: SegmentMap) -> str:
     )
     shown = sum(sum(cell.counts) for cell in found.cells)
     apart = sum(max(cell.counts) for cell in found.cells)
-    mixed = wording.percent(1 - apart / shown)
+    mixed = format_percent(1 - apart / shown)
     return (
         f"{names[one.segment]} and {names[other.segment]} are nearest to each other. "
         f"{mixed} of the records shown lie where another segment is in the majority."
@@ -136,7 +137,7 @@ def _nearest(manifest: Manifest, found: SegmentMap) -> str:
 
 def _legend(manifest: Manifest, found: SegmentMap) -> list[Component]:
     shown = sum(sum(cell.counts) for cell in found.cells)
-    left_out = wording.percent(1 - shown / found.records)
+    left_out = format_percent(1 - shown / found.records)
     key = [
         html.Li([html.B(f"{position + 1}", style=color(position)), _names(manifest)[one.segment]])
         for position, one in enumerate(found.places)
@@ -164,13 +165,13 @@ def _pulls(manifest: Manifest, loadings: dict[str, float]) -> Component:
     columns = manifest.record.by_name
     strongest = next(iter(loadings))
     related = [
-        (wording.label(columns[name]), loading)
+        (plain_language.label_column(columns[name]), loading)
         for name, loading in loadings.items()
         if abs(loading) >= _RELATED or name == strongest
     ][:_MOST_RELATED]
     more = [name for name, loading in related if loading > 0]
     less = [name for name, loading in related if loading <= 0]
-    parts = [html.Span([html.Small(how), wording.listed(names)])
+    parts = [html.Span([html.Small(how), join_parts(names)])
              for how, names in (("more", more), ("less", less)) if names]  # fmt: skip
     return html.Div(parts, className="pulls")
 

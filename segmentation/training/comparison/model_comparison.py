@@ -21,6 +21,7 @@ from sklearn.metrics import accuracy_score, precision_score, recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
+from segmentation.artifact.metrics import Measure
 from segmentation.estimators import Floats, TrainedOnCopies
 from segmentation.estimators.trees import shap_values as forest_shap_values
 from segmentation.study import FeatureSet, Study
@@ -29,9 +30,9 @@ from segmentation.training.comparison.contiguous_labels import ContiguousLabels
 from segmentation.training.fitting.clustering import refitted
 from segmentation.training.fitting.supervised import SEARCH_FOLDS
 from segmentation.training.labelled_records import LabelledRecords, segment_ids
-from segmentation.training.measuring.classification_metrics import classification_figures
+from segmentation.training.measuring.classification_metrics import score_classifier
 from segmentation.training.measuring.conditions import robust_accuracy
-from segmentation.training.measuring.cross_validation import FOLDS, reader
+from segmentation.training.measuring.cross_validation import FOLDS, make_feature_set_model
 
 HELD_OUT_SHARE = 0.25
 # Fewer noisy copies than the shipped model: kernel and boosting methods take minutes otherwise.
@@ -39,7 +40,13 @@ N_NOISY = 5
 N_WEIGHTS = 5
 # Beyond it every second record is explained, or every third: a forest takes up to 30 ms for one.
 MOST_EXPLAINED = 1000
-_FIGURES = ("accuracy", "balanced accuracy", "macro F1", "macro AUC", "log-loss")
+_MEASURES: tuple[Measure, ...] = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "macro_auc",
+    "log_loss",
+)
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,7 @@ def compare_readings(study: Study, X: Floats, seed: int) -> list[FeatureSetScore
     known = _segmented(study, X, seed)
     return [
         _reading_compared(known, reading, name, classifier)
-        for reading in study.readings
+        for reading in study.feature_sets
         for name, classifier in readers(seed).items()
     ]
 
@@ -186,28 +193,29 @@ def _segmented(study: Study, X: Floats, seed: int) -> _Segmented:
 def _reading_compared(
     known: _Segmented, reading: FeatureSet, name: str, classifier: Any
 ) -> FeatureSetScores:
-    model = reader(known.study, reading, classifier)
+    model = make_feature_set_model(known.study, reading, classifier)
     scores = [
-        _scores(known.study, model.fit(train.X, train.y), test) for train, test in known.folds
+        _score_fold(known.study, model.fit(train.X, train.y), test) for train, test in known.folds
     ]
-    means = {figure: float(np.mean([one[figure] for one in scores])) for figure in _FIGURES}
+    means = {measure: float(np.mean([fold[measure] for fold in scores])) for measure in _MEASURES}
     defining = {column.name for column in known.study.schema.features if column.defines}
     return FeatureSetScores(
         reading=reading.name,
         model=name,
         circular=not defining.isdisjoint(reading.columns),
         accuracy=means["accuracy"],
-        balanced_accuracy=means["balanced accuracy"],
-        macro_f1=means["macro F1"],
-        auc=means["macro AUC"],
-        log_loss=means["log-loss"],
+        balanced_accuracy=means["balanced_accuracy"],
+        macro_f1=means["macro_f1"],
+        auc=means["macro_auc"],
+        log_loss=means["log_loss"],
         shap=_heaviest(model.fit(known.everyone.X, known.everyone.y), known.everyone.X, reading),
     )
 
 
-def _scores(study: Study, model: Pipeline, test: LabelledRecords) -> dict[str, float]:
+def _score_fold(study: Study, model: Pipeline, test: LabelledRecords) -> dict[Measure, float]:
     truth, classes = segment_ids(study, test.y), segment_ids(study, model.classes_)
-    return classification_figures(truth, model.predict_proba(test.X), classes)
+    scores = score_classifier(truth, model.predict_proba(test.X), classes)
+    return {score.measure: score.value for score in scores if score.class_name is None}
 
 
 def _heaviest(model: Pipeline, X: Floats, reading: FeatureSet) -> tuple[tuple[str, float], ...]:

@@ -7,7 +7,6 @@ and named again each time.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,23 +20,24 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.manifest import ClusterReport, Stability
+from segmentation.artifact.clusters import ClusterReport, Stability
+from segmentation.artifact.metrics import Evaluation
 from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
 from segmentation.estimators import Floats, NearestCentroid
 from segmentation.study import Study
-from segmentation.training.fitting.conformal_calibration import calibrate, coverage
+from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.identity.cluster_naming import name_clusters
 from segmentation.training.identity.predecessor import ContinuedNames, Predecessor, continued
 from segmentation.training.labelled_records import LabelledRecords, check_classes, matrix
 from segmentation.training.measuring.cluster_metrics import (
-    cluster_quality,
     k_curve,
+    measure_clusters,
 )
-from segmentation.training.measuring.conditions import conditions
-from segmentation.training.measuring.cross_validation import Refit, cross_validated
-from segmentation.training.measuring.metric_records import figures
+from segmentation.training.measuring.conditions import copy_under_conditions
+from segmentation.training.measuring.cross_validation import Refit, cross_validate_clusters
+from segmentation.training.measuring.measurements import Measurement, average, make_metrics
 from segmentation.training.measuring.segment_map import segment_map
 
 N_STARTS = 50
@@ -95,18 +95,27 @@ def learn_discovered(
     refits = list(_bootstrapped(again, LabelledRecords(X, y), seed, N_BOOTSTRAPS + N_COVERAGE))
     asked = [(refit.model, refit.held_out) for refit in refits[:N_BOOTSTRAPS]]
     conformal = calibrate(asked, study.schema.decisive, seed, TRUTH, study.noise)
-    foreseen, confusions = cross_validated(study, again, LabelledRecords(X, y), seed, table.name)
-    covered = _coverage(study, refits[N_BOOTSTRAPS:], conformal.thresholds, seed)
-    on = f"{N_COVERAGE} bootstrap samples of {table.name}, records not in them"
+    predicted, confusions = cross_validate_clusters(
+        study, again, LabelledRecords(X, y), seed, table.name
+    )
+    covered = _measure_coverage(study, refits[N_BOOTSTRAPS:], conformal.thresholds, seed)
     return FittedModel(
         pipeline=pipeline,
         conformal=conformal,
         X=X,
         y=y,
         n_train=len(found.ids),
-        figures=(
-            *figures(covered, on, "complete and incomplete records", circular=True),
-            *foreseen,
+        metrics=(
+            *make_metrics(
+                covered,
+                features=[column.name for column in study.schema.features],
+                circular=True,
+                n_records=_count_held_out(refits[N_BOOTSTRAPS:]),
+                evaluation=Evaluation(
+                    method="bootstrap", table=table.name, n_repetitions=N_COVERAGE
+                ),
+            ),
+            *predicted,
         ),
         confusions=tuple(confusions),
         clusters=_report(study, X, found, refits[:N_BOOTSTRAPS], seed),
@@ -189,6 +198,7 @@ class _Refit:
     """A model of a bootstrap sample, the records outside it, and its agreement with all's."""
 
     model: Pipeline
+    rows: NDArray[np.intp]
     held_out: LabelledRecords
     agreement: float
 
@@ -201,20 +211,24 @@ def _bootstrapped(again: Refit, data: LabelledRecords, seed: int, n: int) -> Ite
         model = again(data.X[rows], seed + 1 + sample)
         outside = np.setdiff1d(np.arange(n_records), rows)
         agreement = adjusted_rand_score(data.y, model.predict(data.X))
-        yield _Refit(model, data[outside], float(agreement))
+        yield _Refit(model, outside, data[outside], float(agreement))
 
 
-def _coverage(
+def _measure_coverage(
     study: Study, refits: list[_Refit], thresholds: list[float], seed: int
-) -> dict[str, float]:
-    found = defaultdict(list)
+) -> list[Measurement]:
+    repetitions = []
     for refit in refits:
-        copies = conditions(refit.held_out.X, seed, 3, study.schema.decisive, study.noise)
-        by_kind = coverage(refit.model, copies, refit.held_out.y, thresholds)
-        for kind, (covered, unsure) in by_kind.items():
-            found[f"coverage, {kind}"].append(covered)
-            found[f"unsure, {kind}"].append(unsure)
-    return {name: float(np.mean(values)) for name, values in found.items()}
+        held_out = refit.held_out
+        decisive, noise = study.schema.decisive, study.noise
+        copies = copy_under_conditions(held_out.X, seed, 3, decisive, noise)
+        repetitions.append(measure_coverage(refit.model, copies, held_out.y, thresholds))
+    return average(repetitions)
+
+
+def _count_held_out(refits: list[_Refit]) -> int:
+    """Return how many records were held out from at least one of the models."""
+    return len(np.unique(np.concatenate([refit.rows for refit in refits])))
 
 
 def _report(
@@ -229,7 +243,7 @@ def _report(
     return ClusterReport(
         columns=columns,
         n_dimensions=found.Z.shape[1],
-        quality=_rounded(cluster_quality(found.Z, scaled, found.ids, seed)),
+        quality=measure_clusters(found.Z, scaled, found.ids, seed),
         stability=Stability(
             mean=round(float(np.mean(agreements)), 6),
             deviation=round(float(np.std(agreements)), 6),
@@ -240,7 +254,3 @@ def _report(
         naming=list(found.named.reasons),
         map=segment_map(found.Z, dict(zip(columns, answers.T, strict=True)), found.ids, in_order),
     )
-
-
-def _rounded(values: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in values.items()}

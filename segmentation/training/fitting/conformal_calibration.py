@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.artifact.manifest import Conformal
+from segmentation.artifact.manifest import Conformal, MeasuredThreshold
+from segmentation.artifact.metrics import Condition, Measure
 from segmentation.training.labelled_records import LabelledRecords
 from segmentation.training.measuring.conditions import (
-    IMPRECISE,
     NOISE_LEVELS,
-    Condition,
-    conditions,
+    ConditionedRecords,
+    copy_under_conditions,
 )
+from segmentation.training.measuring.measurements import Measurement
 
 COVERAGE = 0.95
 
@@ -38,7 +39,7 @@ def calibrate(
 
     Parameters
     ----------
-    held_out : sequence of (fitted classifier, Labelled)
+    held_out : sequence of (fitted classifier, LabelledRecords)
         Models with records that they have not seen; what is measured on them is pooled.
     decisive : sequence of int
         Positions of the features that make a record complete.
@@ -56,33 +57,40 @@ def calibrate(
         answered. Imprecision can't, so that those of imprecise records count for complete ones;
         and more missing answers never make for smaller sets.
     """
-    scores = defaultdict(list)
+    scores: defaultdict[Condition, list[NDArray[np.float64]]] = defaultdict(list)
     n_missing = {}
     for model, part in held_out:
-        for condition in conditions(part.X, random_state, 5, decisive, noise):
-            probabilities = model.predict_proba(condition.stacked)
-            # Levels of noise together: nobody can tell one from another either.
-            name = condition.kind if condition.kind == IMPRECISE else condition.name
-            scores[name].append(_scores(model, probabilities, part.y))
-            n_missing[name] = condition.n_missing
+        for records in copy_under_conditions(part.X, random_state, 5, decisive, noise):
+            condition = _pool_noise(records.condition)
+            probabilities = model.predict_proba(records.stacked)
+            scores[condition].append(_scores(model, probabilities, part.y))
+            n_missing[condition] = records.n_missing
     # Copies of one record depend on each other, so the correction for a finite sample counts
     # records: it errs on the side of more coverage.
     n_calibration = sum(len(part.y) for _, part in held_out)
     level = min(1.0, np.ceil((n_calibration + 1) * COVERAGE) / n_calibration)
     measured = {
-        name: float(np.quantile(np.concatenate(found), level, method="higher"))
-        for name, found in scores.items()
+        condition: float(np.quantile(np.concatenate(pooled), level, method="higher"))
+        for condition, pooled in scores.items()
     }
-    asked = np.zeros(len(decisive) + 1)
-    for name, threshold in measured.items():
-        asked[n_missing[name]] = max(asked[n_missing[name]], threshold)
+    largest = np.zeros(len(decisive) + 1)
+    for condition, threshold in measured.items():
+        largest[n_missing[condition]] = max(largest[n_missing[condition]], threshold)
     return Conformal(
         coverage=COVERAGE,
-        thresholds=np.maximum.accumulate(asked).tolist(),
-        measured=measured,
+        thresholds=np.maximum.accumulate(largest).tolist(),
+        measured=[
+            MeasuredThreshold(condition=condition, threshold=threshold)
+            for condition, threshold in measured.items()
+        ],
         n_calibration=n_calibration,
         truth=truth,
     )
+
+
+def _pool_noise(condition: Condition) -> Condition:
+    """Return a condition without its level of noise: nobody can tell one from another either."""
+    return condition.model_copy(update={"noise": None})
 
 
 def _scores(model: Any, probabilities: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
@@ -91,20 +99,36 @@ def _scores(model: Any, probabilities: NDArray[np.float64], y: NDArray[Any]) -> 
     return np.asarray(1.0 - probabilities[np.arange(len(true)), true])
 
 
-def coverage(
-    model: Any, found: list[Condition], y: NDArray[Any], thresholds: Sequence[float]
-) -> dict[str, tuple[float, float]]:
-    """Return, for each kind of record, the shares that are covered and that come out unsure."""
+def measure_coverage(
+    model: Any,
+    conditioned: Sequence[ConditionedRecords],
+    y: NDArray[Any],
+    thresholds: Sequence[float],
+) -> list[Measurement]:
+    """Return, for each kind of condition, the shares of records covered and unsure.
+
+    Parameters
+    ----------
+    model : fitted classifier
+    conditioned : sequence of ConditionedRecords
+        Copies of held-out records.
+    y : ndarray of shape (n_samples,)
+        Their true labels.
+    thresholds : sequence of float
+        By the number of missing answers.
+    """
     covered, unsure = defaultdict(list), defaultdict(list)
-    for condition in found:
-        probabilities = model.predict_proba(condition.stacked)
-        threshold = thresholds[condition.n_missing]
-        covered[condition.kind].append(_scores(model, probabilities, y) <= threshold)
-        unsure[condition.kind].append((1.0 - probabilities <= threshold).sum(axis=1) != 1)
-    return {
-        kind: (
-            float(np.mean(np.concatenate(covered[kind]))),
-            float(np.mean(np.concatenate(unsure[kind]))),
-        )
-        for kind in covered
-    }
+    for records in conditioned:
+        probabilities = model.predict_proba(records.stacked)
+        threshold = thresholds[records.n_missing]
+        condition = Condition(kind=records.condition.kind)
+        covered[condition].append(_scores(model, probabilities, y) <= threshold)
+        unsure[condition].append((1.0 - probabilities <= threshold).sum(axis=1) != 1)
+    shares: tuple[tuple[Measure, dict[Condition, list[NDArray[np.bool_]]]], ...]
+    shares = (("coverage", covered), ("unsure", unsure))
+    return [
+        Measurement(measure, float(np.mean(np.concatenate(by_condition[condition]))),
+                    condition=condition)
+        for condition in covered
+        for measure, by_condition in shares
+    ]  # fmt: skip

@@ -7,7 +7,10 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from segmentation.artifact.manifest import ClusterReport, Conformal, Confusion, Lineage, Metric
+from segmentation.artifact.clusters import ClusterReport
+from segmentation.artifact.lineage import Lineage
+from segmentation.artifact.manifest import Conformal
+from segmentation.artifact.metrics import Confusion, Metric
 from segmentation.estimators import Floats
 from segmentation.training.labelled_records import Labels
 
@@ -28,7 +31,7 @@ class FittedModel:
         The candidate that a search chose, if there was one.
     n_train : int
         Records that the pipeline was fitted on.
-    figures : tuple of Metric
+    metrics : tuple of Metric
     confusions : tuple of Confusion
         Of records that the models asked had not seen.
     clusters : ClusterReport or None
@@ -42,12 +45,8 @@ class FittedModel:
     X: Floats
     y: Labels
     n_train: int
-    figures: tuple[Metric, ...]
+    metrics: tuple[Metric, ...]
     params: dict[str, Any] = field(default_factory=dict)
     confusions: tuple[Confusion, ...] = ()
     clusters: ClusterReport | None = None
     lineage: Lineage | None = None
-
-    def figure(self, name: str) -> float:
-        """Return the value of the first figure with a name."""
-        return next(figure.value for figure in self.figures if figure.name == name)

@@ -1,6 +1,6 @@
 """Learning the segment of a later day: forward in time, never from the future.
 
-The figures come from a rehearsal: everything, clusters included, is fitted on what was known
+The metrics come from a rehearsal: everything, clusters included, is fitted on what was known
 `days` before the end of the data and asked about the end. The model that is packed then learns
 from all pairs of dates.
 """
@@ -13,20 +13,24 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
-from segmentation.artifact.manifest import Confusion, Metric
+from segmentation.artifact.metrics import Confusion, Evaluation, Measure, Metric
 from segmentation.datasets import History, Snapshot
 from segmentation.errors import TrainingError
-from segmentation.estimators import Floats, WithOutlook
+from segmentation.estimators import WithOutlook
 from segmentation.study import OutlookModel, Study
 from segmentation.training.fitting.clustering import refitted
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import LabelledRecords, matrix, segment_ids
-from segmentation.training.measuring.classification_metrics import baselines, classification_figures
-from segmentation.training.measuring.metric_records import confusion, figures
+from segmentation.training.measuring.classification_metrics import score_baselines, score_classifier
+from segmentation.training.measuring.measurements import (
+    Measurement,
+    make_confusion,
+    make_metrics,
+    measurements_of,
+)
 
 # The latest pair of dates is asked about, at least one before it is learned from.
 FEWEST_SNAPSHOTS = 3
@@ -35,7 +39,7 @@ FEWEST_SNAPSHOTS = 3
 def with_outlook(
     study: Study, outlook: OutlookModel, learned: FittedModel, history: History, seed: int
 ) -> FittedModel:
-    """Add an outlook, and its figures, to what was learned about today.
+    """Add an outlook, and its metrics, to what was learned about today.
 
     Parameters
     ----------
@@ -66,7 +70,7 @@ def with_outlook(
     return replace(
         learned,
         pipeline=pipeline,
-        figures=(*learned.figures, *rehearsed),
+        metrics=(*learned.metrics, *rehearsed),
         confusions=(*learned.confusions, confused),
     )
 
@@ -111,44 +115,64 @@ def _key(study: Study) -> str:
 
 
 def rehearse(
-    study: Study, outlook: OutlookModel, snapshots: Sequence[Snapshot], seed: int, source: str
+    study: Study, outlook: OutlookModel, snapshots: Sequence[Snapshot], seed: int, table: str
 ) -> tuple[list[Metric], Confusion]:
     """Measure the outlook on the latest date, with nothing known that came to be after the last.
 
     Clusters are found and named on the second latest snapshot; the classifier learns from the
-    pairs of dates up to it and is asked which segment each of its customers has on the latest.
+    pairs of dates up to it and predicts which segment each of its customers has on the latest.
+
+    Parameters
+    ----------
+    study : Study
+    outlook : OutlookModel
+    snapshots : sequence of Snapshot
+        The latest first.
+    seed : int
+    table : str
+        Name of the table that the snapshots come from.
     """
-    last, known = snapshots[0], snapshots[1:]
-    today = refitted(study, matrix(study, known[0].records), seed)[-1]
-    pairs = [_pair(study, today, *two) for two in _neighbours(known)]
+    last, earlier = snapshots[0], snapshots[1:]
+    today = refitted(study, matrix(study, earlier[0].records), seed)[-1]
+    pairs = [_pair(study, today, *two) for two in _neighbours(earlier)]
     classifier = _classifier(outlook, pairs, seed)
-    test = _pair(study, today, known[0], last)
+    test = _pair(study, today, earlier[0], last)
     probabilities = classifier.predict_proba(np.asarray(test.X, dtype=np.float64))
-    truth = segment_ids(study, test.y)
-    values = classification_figures(truth, probabilities, segment_ids(study, classifier.classes_))
-    ahead = f"{outlook.days} days ahead"
-    named = {f"{name}, {ahead}": value for name, value in values.items()}
-    on = f"{last.as_of:%Y-%m-%d}, from what was known {outlook.days} days before, {source}"
-    known_y = np.concatenate([pair.y for pair in pairs])
-    blind = baselines(known_y, test.y, seed)
-    without = {f"{name}, {ahead}": value for name, value in blind.items()}
-    inputs = "all features at the earlier date"
-    told = classifier.classes_[probabilities.argmax(axis=1)]
-    says = {"name": ahead, "on": on, "inputs": inputs, "circular": False}
-    return [
-        *figures(named, on, inputs, circular=False),
-        *figures(_stays(today, test.X, test.y, ahead), on, "the segment stays", circular=False),
-        *figures(without, on, "none at the earlier date", circular=False),
-    ], confusion(study, [(test.y, told)], says)
-
-
-def _stays(today: Any, X: Floats, y: NDArray[Any], ahead: str) -> dict[str, float]:
-    same = today.predict(X)
-    recalls = [float((same[y == label] == label).mean()) for label in np.unique(y)]
-    return {
-        f"accuracy, {ahead}, stays the same": float((same == y).mean()),
-        f"balanced accuracy, {ahead}, stays the same": float(np.mean(recalls)),
-        f"macro F1, {ahead}, stays the same": float(
-            f1_score(y, same, average="macro", zero_division=0)
+    classes = segment_ids(study, classifier.classes_)
+    scores = score_classifier(segment_ids(study, test.y), probabilities, classes)
+    past_labels = np.concatenate([pair.y for pair in pairs])
+    baselines = score_baselines(past_labels, test.y, seed)
+    facts = {
+        "horizon_days": outlook.days,
+        "circular": False,
+        "evaluation": Evaluation(
+            method="forward_in_time",
+            table=table,
+            n_repetitions=1,
+            as_of=f"{last.as_of:%Y-%m-%d}",
         ),
     }
+    features = [column.name for column in study.schema.features]
+    read = {"features": features, "n_records": len(test.y)} | facts
+    unread = {"features": [], "n_records": len(test.y)} | facts
+    blind = [Measurement("accuracy", value, predictor=name) for name, value in baselines.items()]
+    predicted = classifier.classes_[probabilities.argmax(axis=1)]
+    metrics = [
+        *make_metrics(measurements_of(scores), **read),
+        *make_metrics(_measure_no_change(today, test), **read),
+        *make_metrics(blind, **unread),
+    ]
+    return metrics, make_confusion(study, [(test.y, predicted)], features=features, **facts)
+
+
+def _measure_no_change(today: Any, test: LabelledRecords) -> list[Measurement]:
+    """Measure the prediction that everybody stays in the segment of the earlier date."""
+    same, y = today.predict(test.X), test.y
+    recalls = [float((same[y == label] == label).mean()) for label in np.unique(y)]
+    macro_f1 = f1_score(y, same, average="macro", zero_division=0)
+    values: dict[Measure, float] = {
+        "accuracy": float((same == y).mean()),
+        "balanced_accuracy": float(np.mean(recalls)),
+        "macro_f1": float(macro_f1),
+    }
+    return [Measurement(measure, value, predictor="no_change") for measure, value in values.items()]

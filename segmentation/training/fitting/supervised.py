@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
-from segmentation.artifact.manifest import Conformal, Confusion
+from segmentation.artifact.manifest import Conformal
+from segmentation.artifact.metrics import Confusion, Evaluation
 from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
 from segmentation.study import Grid, Study
-from segmentation.training.fitting.conformal_calibration import calibrate, coverage
+from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import (
     LabelledRecords,
@@ -24,13 +24,23 @@ from segmentation.training.labelled_records import (
     matrix,
     segment_ids,
 )
-from segmentation.training.measuring.classification_metrics import baselines, classification_figures
+from segmentation.training.measuring.classification_metrics import (
+    score_baselines,
+    score_classifier,
+)
 from segmentation.training.measuring.conditions import (
-    accuracy_by_condition,
-    conditions,
+    COMPLETE,
+    copy_under_conditions,
+    measure_accuracy,
     robust_accuracy,
 )
-from segmentation.training.measuring.metric_records import confusion, figures
+from segmentation.training.measuring.measurements import (
+    Measurement,
+    average,
+    make_confusion,
+    make_metrics,
+    measurements_of,
+)
 
 CALIBRATION_SHARE = 0.2
 SEARCH_FOLDS = 3
@@ -60,8 +70,8 @@ class Fitted:
     n_train: int
 
 
-Asked = tuple[Fitted, LabelledRecords]
-"""A model and the records, held out from it, that it is asked about."""
+Refit = tuple[Fitted, LabelledRecords]
+"""A fitted model and the records that were held out from it."""
 
 
 def learn_labelled(
@@ -79,30 +89,33 @@ def learn_labelled(
     callbacks : list
         scikit-learn callbacks, for instance a progress bar.
     """
-    data = labelled(study, table)
+    data = label_records(study, table)
     fitted = search(study, data, grid, seed, callbacks)
-    asked = refits(study, data, fitted.params, seed)
-    on = f"{FOLDS}-fold cross-validation, held-out records of {table.name}"
-    inputs = f"{len(study.schema.features)} features"
-    figures_of = partial(figures, on=on)
+    refits = refit_folds(study, data, fitted.params, seed)
+    evaluation = Evaluation(method="cross_validation", table=table.name, n_repetitions=FOLDS)
+    facts = {"n_records": len(data.y), "evaluation": evaluation}
+    features = [column.name for column in study.schema.features]
+    circular = bool(study.schema.defining)
     return FittedModel(
         pipeline=fitted.pipeline,
         conformal=fitted.conformal,
         X=data.X,
         y=data.y,
         n_train=fitted.n_train,
-        figures=(
-            *figures_of(
-                averaged(study, asked, seed), inputs=inputs, circular=bool(study.schema.defining)
+        metrics=(
+            *make_metrics(
+                average_refits(study, refits, seed), features=features, circular=circular, **facts
             ),
-            *figures_of(_without_records(data, seed), inputs="none", circular=False),
+            *make_metrics(_score_without_records(data, seed), features=[], circular=False, **facts),
         ),
-        confusions=_confusions(study, asked, on, inputs),
+        confusions=_count_confusions(
+            study, refits, features=features, circular=circular, evaluation=evaluation
+        ),
         params=fitted.params,
     )
 
 
-def labelled(study: Study, table: RecordTable) -> LabelledRecords:
+def label_records(study: Study, table: RecordTable) -> LabelledRecords:
     """Return the numbers and labels of a table.
 
     Raises
@@ -122,12 +135,18 @@ def labelled(study: Study, table: RecordTable) -> LabelledRecords:
     return LabelledRecords(X, y)
 
 
-def _without_records(data: LabelledRecords, seed: int) -> dict[str, float]:
+def _score_without_records(data: LabelledRecords, seed: int) -> list[Measurement]:
     """Return the mean accuracy over folds of answers that read nothing."""
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    found = [baselines(data.y[inside], data.y[outside], seed)
-             for inside, outside in folds.split(data.X, data.y)]  # fmt: skip
-    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    return average(
+        [
+            Measurement("accuracy", accuracy, predictor=predictor)
+            for predictor, accuracy in score_baselines(
+                data.y[inside], data.y[outside], seed
+            ).items()
+        ]
+        for inside, outside in folds.split(data.X, data.y)
+    )
 
 
 def search(
@@ -184,19 +203,21 @@ def _calibrated(
 
 def cross_validate(
     study: Study, data: LabelledRecords, params: dict[str, Any], seed: int
-) -> dict[str, float]:
+) -> list[Measurement]:
     """Repeat fitting and calibration in each of five folds and measure on what was held out.
 
     Returns
     -------
-    dict of str to float
-        See `averaged`.
+    list of Measurement
+        See `average_refits`.
     """
-    return averaged(study, refits(study, data, params, seed), seed)
+    return average_refits(study, refit_folds(study, data, params, seed), seed)
 
 
-def refits(study: Study, data: LabelledRecords, params: dict[str, Any], seed: int) -> list[Asked]:
-    """Return, for each of five folds, a model of the others and the records to ask it about."""
+def refit_folds(
+    study: Study, data: LabelledRecords, params: dict[str, Any], seed: int
+) -> list[Refit]:
+    """Return, for each of five folds, a model of the others and the fold's records."""
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     return [
         (_calibrated(study, *_split(data[inside], seed), params, seed), data[outside])
@@ -204,47 +225,49 @@ def refits(study: Study, data: LabelledRecords, params: dict[str, Any], seed: in
     ]
 
 
-def averaged(study: Study, asked: Sequence[Asked], seed: int) -> dict[str, float]:
+def average_refits(study: Study, refits: Sequence[Refit], seed: int) -> list[Measurement]:
     """Measure models on what was held out from each.
 
     Returns
     -------
-    dict of str to float
-        Mean over folds: accuracy under each condition, all of `classification_figures` on
-        complete records, and for each kind of record how many sets cover the truth and how many
-        records come out unsure.
+    list of Measurement
+        Mean over folds: accuracy under each condition, all of `score_classifier` on complete
+        records, and for each kind of record how many sets cover the truth and how many records
+        come out unsure.
     """
-    found = defaultdict(list)
-    for fold, (fitted, held_out) in enumerate(asked):
-        for name, value in measure(study, fitted, held_out, seed + 1 + fold).items():
-            found[name].append(value)
-    return {name: float(np.mean(values)) for name, values in found.items()}
+    return average(
+        measure_fitted(study, fitted, held_out, seed + 1 + fold)
+        for fold, (fitted, held_out) in enumerate(refits)
+    )
 
 
-def _confusions(
-    study: Study, asked: Sequence[Asked], on: str, inputs: str
-) -> tuple[Confusion, ...]:
+def _count_confusions(study: Study, refits: Sequence[Refit], **facts: Any) -> tuple[Confusion, ...]:
     """Count the answers to complete records, and to those with the fewest answers."""
-    told = defaultdict(list)
-    for fitted, held_out in asked:
-        found = conditions(held_out.X, 0, 1, study.schema.decisive, ())
-        for condition in (found[0], found[-1]):
-            y = np.tile(held_out.y, len(condition.copies))
-            told[condition.name].append((y, fitted.pipeline.predict(condition.stacked)))
-    says = {"on": on, "inputs": inputs, "circular": bool(study.schema.defining)}
-    return tuple(confusion(study, one, {"name": name} | says) for name, one in told.items())
+    answers = defaultdict(list)
+    for fitted, held_out in refits:
+        conditioned = copy_under_conditions(held_out.X, 0, 1, study.schema.decisive, ())
+        for records in (conditioned[0], conditioned[-1]):
+            y = np.tile(held_out.y, len(records.copies))
+            answers[records.condition].append((y, fitted.pipeline.predict(records.stacked)))
+    return tuple(
+        make_confusion(study, pairs, condition=condition, **facts)
+        for condition, pairs in answers.items()
+    )
 
 
-def measure(study: Study, fitted: Fitted, held_out: LabelledRecords, seed: int) -> dict[str, float]:
-    """Return the figures of one model on records that it has not seen."""
+def measure_fitted(
+    study: Study, fitted: Fitted, held_out: LabelledRecords, seed: int
+) -> list[Measurement]:
+    """Measure one model on records that it has not seen; see `average_refits`."""
     model, y = fitted.pipeline, held_out.y
-    found = conditions(held_out.X, seed, 10, study.schema.decisive, study.noise)
-    values = {f"accuracy, {name}": value
-              for name, value in accuracy_by_condition(model, found, y).items()}  # fmt: skip
+    conditioned = copy_under_conditions(held_out.X, seed, 10, study.schema.decisive, study.noise)
     truth, classes = segment_ids(study, y), segment_ids(study, model.classes_)
-    complete = classification_figures(truth, model.predict_proba(held_out.X), classes)
-    values |= {f"{name}, complete": value for name, value in complete.items()}
-    thresholds = fitted.conformal.thresholds
-    for kind, (covered, unsure) in coverage(model, found, y, thresholds).items():
-        values |= {f"coverage, {kind}": covered, f"unsure, {kind}": unsure}
-    return values
+    scores = score_classifier(truth, model.predict_proba(held_out.X), classes)
+    return [
+        *measure_accuracy(model, conditioned, y),
+        # Their accuracy is the first of those above.
+        *measurements_of(
+            (score for score in scores if score.measure != "accuracy"), condition=COMPLETE
+        ),
+        *measure_coverage(model, conditioned, y, fitted.conformal.thresholds),
+    ]

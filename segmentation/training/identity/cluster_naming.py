@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentation.artifact.clusters import NamingReason
 from segmentation.estimators import Floats
 from segmentation.study import NamingRule, Study
 
@@ -19,12 +20,12 @@ class ClusterNames:
     ----------
     ids : tuple of str
         Segment of each cluster, by its number.
-    reasons : tuple of str
-        One sentence for each segment, in the order of the rules.
+    reasons : tuple of NamingReason
+        One for each segment, in the order of the rules.
     """
 
     ids: tuple[str, ...]
-    reasons: tuple[str, ...]
+    reasons: tuple[NamingReason, ...]
 
 
 def name_clusters(study: Study, X: Floats, clusters: NDArray[np.int32]) -> ClusterNames:
@@ -38,26 +39,30 @@ def name_clusters(study: Study, X: Floats, clusters: NDArray[np.int32]) -> Clust
         Numbers from 0 to one less than there are segments.
     """
     names = [column.name for column in study.schema.features]
-    left = list(range(len(study.segments)))
+    unnamed = list(range(len(study.segments)))
     ids, reasons = {}, []
-    for pick in study.naming:
-        columns = [names.index(name) for name in pick.columns]
-        values = [float(np.nanmean(X[clusters == one][:, columns], axis=0).sum()) for one in left]
-        best = values.index(max(values) if pick.extreme == "highest" else min(values))
-        reasons.append(_reason(study, pick, values, best))
-        ids[left.pop(best)] = pick.segment
+    for rule in study.naming:
+        columns = [names.index(name) for name in rule.columns]
+        values = [
+            float(np.nanmean(X[clusters == cluster][:, columns], axis=0).sum())
+            for cluster in unnamed
+        ]
+        best = values.index(max(values) if rule.extreme == "highest" else min(values))
+        reasons.append(_make_reason(rule, values, best))
+        ids[unnamed.pop(best)] = rule.segment
     (last,) = {segment.id for segment in study.segments} - set(ids.values())
-    ids[left.pop()] = last
-    reasons.append(f"{last}: the cluster that is left")
+    ids[unnamed.pop()] = last
+    reasons.append(NamingReason(segment=last))
     return ClusterNames(tuple(ids[number] for number in sorted(ids)), tuple(reasons))
 
 
-def _reason(study: Study, pick: NamingRule, values: list[float], best: int) -> str:
-    by_name = study.schema.by_name
-    what = " + ".join(by_name[name].title.strip() for name in pick.columns)
+def _make_reason(rule: NamingRule, values: list[float], best: int) -> NamingReason:
     # By value, since the clusters' numbers permute.
-    rest = sorted(values[:best] + values[best + 1 :], reverse=pick.extreme == "highest")
-    return (
-        f"{pick.segment}: {pick.extreme} mean of {what} among the clusters without a name"
-        f" ({values[best]:.4g}; the others {', '.join(f'{value:.4g}' for value in rest)})"
+    rivals = sorted(values[:best] + values[best + 1 :], reverse=rule.extreme == "highest")
+    return NamingReason(
+        segment=rule.segment,
+        extreme=rule.extreme,
+        columns=rule.columns,
+        value=values[best],
+        rivals=tuple(rivals),
     )

@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.metrics import adjusted_rand_score
 
-from segmentation.artifact.manifest import Fate, Origin, Transitions
+from segmentation.artifact.lineage import Fate, Origin, Transitions
 from segmentation.errors import TrainingError
 
 LARGEST_MOVE = 0.5

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.artifact import Package, open_session, read_package
-from segmentation.artifact.manifest import Fate, Lineage
+from segmentation.artifact.clusters import NamingReason
+from segmentation.artifact.lineage import Fate, Lineage
 from segmentation.datasets.addresses import local
 from segmentation.errors import PackageError, TrainingError
 from segmentation.estimators import Floats
@@ -57,14 +58,14 @@ class ContinuedNames:
     ----------
     ids : tuple of str
         Segment of each cluster, by its number.
-    reasons : tuple of str
+    reasons : tuple of NamingReason
     renamed : mapping of str to str
         Name by the rules to name in the end, where they differ.
     lineage : Lineage or None
     """
 
     ids: tuple[str, ...]
-    reasons: tuple[str, ...]
+    reasons: tuple[NamingReason, ...]
     renamed: Mapping[str, str] = field(default_factory=dict)
     lineage: Lineage | None = None
 

@@ -6,6 +6,7 @@ whether its inputs define the label, is said by the caller.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,33 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import f1_score, roc_auc_score
 
+from segmentation.artifact.metrics import Measure, Predictor
 from segmentation.errors import TrainingError
 
 CALIBRATION_BINS = 10
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
-def classification_figures(
+@dataclass(frozen=True)
+class Score:
+    """One number about a classifier.
+
+    Attributes
+    ----------
+    measure : str
+    value : float
+    class_name : str or None
+        The class that it is about, for precision and recall.
+    """
+
+    measure: Measure
+    value: float
+    class_name: str | None = None
+
+
+def score_classifier(
     y_true: ArrayLike, probabilities: ArrayLike, classes: ArrayLike
-) -> dict[str, float]:
+) -> list[Score]:
     """Measure a classifier's probabilities against the truth.
 
     Parameters
@@ -33,12 +52,12 @@ def classification_figures(
 
     Returns
     -------
-    dict of str to float
-        Accuracy, balanced accuracy, macro F1, macro AUC (one class against the rest), log-loss,
-        Brier score (the sum over classes, 0 to 2: Brier 1950), calibration error, and precision
-        and recall of each class. A class that occurs but is never predicted has precision 0. What
-        a class that doesn't occur leaves undefined is not there: its recall, its part in balanced
-        accuracy and AUC, and its precision if it isn't predicted either.
+    list of Score
+        Accuracy, balanced accuracy, macro F1, log-loss, Brier score (the sum over classes, 0 to 2:
+        Brier 1950), calibration error, macro AUC (one class against the rest), and precision and
+        recall of each class. A class that occurs but is never predicted has precision 0. What a
+        class that does not occur leaves undefined is left out: its recall, its part in balanced
+        accuracy and AUC, and its precision if it is not predicted either.
 
     Raises
     ------
@@ -47,28 +66,31 @@ def classification_figures(
     """
     names = np.asarray(classes)
     P = np.asarray(probabilities, dtype=np.float64)
-    true = _positions(np.asarray(y_true), names)
+    true = _find_positions(np.asarray(y_true), names)
     predicted = P.argmax(axis=1)
     truth = np.eye(len(names))[true]
-    by_class = _precision_and_recall(true, predicted, names)
-    recalls = [value for name, value in by_class.items() if name.startswith("recall")]
-    figures = {
-        "accuracy": float(np.mean(predicted == true)),
-        "balanced accuracy": float(np.mean(recalls)),
-        "macro F1": float(f1_score(true, predicted, average="macro", zero_division=0)),
-        "log-loss": float(-np.log(np.maximum(P[truth == 1], SMALLEST_PROBABILITY)).mean()),
-        "Brier score": float(((P - truth) ** 2).sum(axis=1).mean()),
-        "calibration error": calibration_error(P.max(axis=1), predicted == true),
-    }
-    return figures | _macro_auc(truth, P) | by_class
+    by_class = _score_classes(true, predicted, names)
+    recalls = [score.value for score in by_class if score.measure == "recall"]
+    return [
+        Score("accuracy", float(np.mean(predicted == true))),
+        Score("balanced_accuracy", float(np.mean(recalls))),
+        Score("macro_f1", float(f1_score(true, predicted, average="macro", zero_division=0))),
+        Score("log_loss", float(-np.log(np.maximum(P[truth == 1], SMALLEST_PROBABILITY)).mean())),
+        Score("brier_score", float(((P - truth) ** 2).sum(axis=1).mean())),
+        Score("calibration_error", measure_calibration(P.max(axis=1), predicted == true)),
+        *_score_auc(truth, P),
+        *by_class,
+    ]
 
 
-def confusion_counts(y_true: ArrayLike, y_told: ArrayLike, classes: ArrayLike) -> NDArray[np.int64]:
+def count_confusions(
+    y_true: ArrayLike, y_predicted: ArrayLike, classes: ArrayLike
+) -> NDArray[np.int64]:
     """Count the records of each class that were answered with each.
 
     Parameters
     ----------
-    y_true, y_told : array of shape (n_samples,)
+    y_true, y_predicted : array of shape (n_samples,)
     classes : array of shape (n_classes,)
         All that occur, each once.
 
@@ -84,12 +106,12 @@ def confusion_counts(y_true: ArrayLike, y_told: ArrayLike, classes: ArrayLike) -
     """
     names = np.asarray(classes)
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
-    rows, columns = (_positions(np.asarray(y), names) for y in (y_true, y_told))
+    rows, columns = (_find_positions(np.asarray(y), names) for y in (y_true, y_predicted))
     np.add.at(counts, (rows, columns), 1)
     return counts
 
 
-def calibration_error(confidences: NDArray[Any], right: NDArray[Any]) -> float:
+def measure_calibration(confidences: NDArray[Any], correct: NDArray[Any]) -> float:
     """Return the expected calibration error over 10 equally wide bins of confidence.
 
     The mean difference between how sure answers are and how often they are right, in each bin,
@@ -101,16 +123,16 @@ def calibration_error(confidences: NDArray[Any], right: NDArray[Any]) -> float:
     ----------
     confidences : ndarray of shape (n_samples,)
         Probability of the predicted class.
-    right : ndarray of shape (n_samples,), bool
+    correct : ndarray of shape (n_samples,), bool
         Whether the predicted class is the true one.
     """
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
     bins = np.digitize(confidences, edges, right=True)
-    gaps = np.bincount(bins, weights=right - confidences, minlength=CALIBRATION_BINS)
+    gaps = np.bincount(bins, weights=correct - confidences, minlength=CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(confidences))
 
 
-def baselines(y_train: ArrayLike, y_test: ArrayLike, seed: int) -> dict[str, float]:
+def score_baselines(y_train: ArrayLike, y_test: ArrayLike, seed: int) -> dict[Predictor, float]:
     """Return the accuracy of answers that read no record.
 
     Parameters
@@ -118,24 +140,28 @@ def baselines(y_train: ArrayLike, y_test: ArrayLike, seed: int) -> dict[str, flo
     y_train : array of shape (n_train,)
     y_test : array of shape (n_test,)
     seed : int
-        Seed of the stratified dummy.
+        Seed of the random draw.
 
     Returns
     -------
     dict of str to float
-        Always the largest class of `y_train`, and a class drawn with the shares of `y_train`, each
-        measured on `y_test`.
+        ``largest_class``: always the largest class of `y_train`. ``stratified_draw``: a class drawn
+        with the shares of `y_train`. Both are measured on `y_test`.
     """
     train, test = np.asarray(y_train), np.asarray(y_test)
-    found = {}
-    for name, strategy in (("largest class", "most_frequent"), ("stratified dummy", "stratified")):
+    strategies: dict[Predictor, str] = {
+        "largest_class": "most_frequent",
+        "stratified_draw": "stratified",
+    }
+    accuracies: dict[Predictor, float] = {}
+    for predictor, strategy in strategies.items():
         dummy = DummyClassifier(strategy=strategy, random_state=seed)
         predicted = dummy.fit(np.zeros((len(train), 1)), train).predict(np.zeros((len(test), 1)))
-        found[f"accuracy, {name}"] = float(np.mean(predicted == test))
-    return found
+        accuracies[predictor] = float(np.mean(predicted == test))
+    return accuracies
 
 
-def _positions(y_true: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+def _find_positions(y_true: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     if not len(y_true):
         raise TrainingError("there are no records to measure a classifier on")
     matches = y_true[:, np.newaxis] == classes
@@ -144,25 +170,25 @@ def _positions(y_true: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     return np.asarray(matches.argmax(axis=1))
 
 
-def _precision_and_recall(
+def _score_classes(
     true: NDArray[np.intp], predicted: NDArray[np.intp], names: NDArray[Any]
-) -> dict[str, float]:
-    figures = {}
-    for position, name in enumerate(names):
-        occurs, said = true == position, predicted == position
-        hits = float(np.sum(occurs & said))
-        if occurs.any() or said.any():
-            figures[f"precision, {name}"] = hits / float(np.sum(said)) if said.any() else 0.0
+) -> list[Score]:
+    scores = []
+    for position, name in enumerate(names.tolist()):
+        occurs, is_answer = true == position, predicted == position
+        hits, n_answers = float(np.sum(occurs & is_answer)), float(np.sum(is_answer))
+        if occurs.any() or n_answers:
+            scores.append(Score("precision", hits / n_answers if n_answers else 0.0, str(name)))
         if occurs.any():
-            figures[f"recall, {name}"] = hits / float(np.sum(occurs))
-    return figures
+            scores.append(Score("recall", hits / float(np.sum(occurs)), str(name)))
+    return scores
 
 
-def _macro_auc(truth: NDArray[Any], P: NDArray[Any]) -> dict[str, float]:
+def _score_auc(truth: NDArray[Any], P: NDArray[Any]) -> list[Score]:
     """Return the mean over classes that some, but not all, records have; nothing without one."""
     shares = truth.mean(axis=0)
     areas = [
         roc_auc_score(truth[:, position], P[:, position])
         for position in np.flatnonzero((shares > 0) & (shares < 1))
     ]
-    return {"macro AUC": float(np.mean(areas))} if areas else {}
+    return [Score("macro_auc", float(np.mean(areas)))] if areas else []

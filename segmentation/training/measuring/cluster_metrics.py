@@ -14,7 +14,7 @@ from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
-from segmentation.artifact.manifest import CurvePoint
+from segmentation.artifact.clusters import ClusterQuality, CurvePoint
 from segmentation.errors import TrainingError
 
 # A silhouette compares every two records: beyond this many it is that of a sample.
@@ -25,9 +25,9 @@ DISTANCES_AT_ONCE_MB = 8
 FEWEST_CLUSTERS = 2
 
 
-def cluster_quality(
+def measure_clusters(
     Z: NDArray[Any], X: NDArray[Any], labels: NDArray[Any], seed: int = 0
-) -> dict[str, float]:
+) -> ClusterQuality:
     """Measure how well clusters are apart.
 
     Parameters
@@ -43,9 +43,9 @@ def cluster_quality(
 
     Returns
     -------
-    dict of str to float
-        Silhouette in both spaces and the records it was computed on, Davies-Bouldin index (0 is
-        best) and Calinski-Harabasz index in the clustered space.
+    ClusterQuality
+        Silhouettes in both spaces, and the Davies-Bouldin index (0 is best) and the
+        Calinski-Harabasz index in the clustered space, rounded to six decimals.
 
     Raises
     ------
@@ -53,13 +53,13 @@ def cluster_quality(
         If there are fewer than 2 clusters, or as many as records.
     """
     _check_clusters(labels)
-    return {
-        "silhouette, clustered space": _silhouette(Z, labels, seed),
-        "silhouette, scaled columns": _silhouette(X, labels, seed),
-        "silhouette, records": float(min(len(labels), MOST_ROWS_COMPARED)),
-        "Davies-Bouldin": float(davies_bouldin_score(Z, labels)),
-        "Calinski-Harabasz": float(calinski_harabasz_score(Z, labels)),
-    }
+    return ClusterQuality(
+        silhouette=round(_silhouette(Z, labels, seed), 6),
+        silhouette_columns=round(_silhouette(X, labels, seed), 6),
+        n_silhouette_records=min(len(labels), MOST_ROWS_COMPARED),
+        davies_bouldin=round(float(davies_bouldin_score(Z, labels)), 6),
+        calinski_harabasz=round(float(calinski_harabasz_score(Z, labels)), 6),
+    )
 
 
 def k_curve(Z: NDArray[Any], ks: Sequence[int], seed: int) -> list[CurvePoint]:

@@ -13,33 +13,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentation.artifact.metrics import Condition
 from segmentation.estimators import Floats, missing_patterns, with_missing, with_noise
+from segmentation.training.measuring.measurements import Measurement
 
-COMPLETE, INCOMPLETE, IMPRECISE = "complete", "incomplete", "imprecise"
-INDIRECT = "indirect"
+COMPLETE = Condition(kind="complete")
+INDIRECT = Condition(kind="indirect")
 NOISE_LEVELS = (0.1, 0.2)
 MOST_ANSWERS_IN_EVERY_WAY = 8
 MOST_DRAWN = 4
 
 
 @dataclass(frozen=True)
-class Condition:
+class ConditionedRecords:
     """Copies of records under one condition.
 
     Attributes
     ----------
-    name : str
-        Such as ``2 missing`` or ``20 % noise``.
-    kind : str
-        ``complete``, ``incomplete``, ``indirect`` (only answers that don't define segments) or
-        ``imprecise``.
+    condition : Condition
+        Complete, incomplete, indirect (only answers that do not define segments) or imprecise.
     n_missing : int
         Decisive answers that are missing.
     copies : ndarray of shape (n_copies, n_samples, n_features), float32
     """
 
-    name: str
-    kind: str
+    condition: Condition
     n_missing: int
     copies: Floats
 
@@ -49,13 +47,13 @@ class Condition:
         return self.copies.reshape(-1, self.copies.shape[2])
 
 
-def conditions(
+def copy_under_conditions(
     X: Floats,
     random_state: int,
     n_draws: int = 3,
     decisive: Sequence[int] | None = None,
     noise: Sequence[float] = NOISE_LEVELS,
-) -> list[Condition]:
+) -> list[ConditionedRecords]:
     """Return `X` complete, with decisive answers missing in many ways, and with noise.
 
     Of up to eight decisive answers, one to all but one are missing in every way; of more, in a
@@ -75,24 +73,25 @@ def conditions(
     """
     n_features = X.shape[1]
     decisive = list(range(n_features) if decisive is None else decisive)
-    found = [Condition(COMPLETE, COMPLETE, 0, X[np.newaxis])]
-    for size, patterns in _patterns_by_size(decisive, n_features):
-        copies = [with_missing(X, pattern) for pattern in patterns]
-        found.append(Condition(f"{size} missing", INCOMPLETE, size, np.stack(copies)))
+    conditioned = [ConditionedRecords(COMPLETE, 0, X[np.newaxis])]
+    for size, patterns in _draw_patterns(decisive, n_features):
+        copies = np.stack([with_missing(X, pattern) for pattern in patterns])
+        condition = Condition(kind="incomplete", n_missing=size)
+        conditioned.append(ConditionedRecords(condition, size, copies))
     if len(decisive) < n_features:
-        none = np.isin(np.arange(n_features), decisive)
-        copies = [with_missing(X, none)]
-        found.append(Condition(INDIRECT, INDIRECT, len(decisive), np.stack(copies)))
+        pattern = np.isin(np.arange(n_features), decisive)
+        copies = np.stack([with_missing(X, pattern)])
+        conditioned.append(ConditionedRecords(INDIRECT, len(decisive), copies))
     random = np.random.RandomState(random_state)
     for level in noise:
         noisy = np.repeat(X[np.newaxis], n_draws, axis=0)
         for draw in noisy:
             draw[:, decisive] = with_noise(X[:, decisive], level, random)
-        found.append(Condition(f"{level * 100:.0f} % noise", IMPRECISE, 0, noisy))
-    return found
+        conditioned.append(ConditionedRecords(Condition(kind="imprecise", noise=level), 0, noisy))
+    return conditioned
 
 
-def _patterns_by_size(
+def _draw_patterns(
     decisive: Sequence[int], n_features: int
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """Yield, for each number of missing answers, patterns over all features."""
@@ -106,14 +105,18 @@ def _patterns_by_size(
         yield size, wide
 
 
-def accuracy_by_condition(model: Any, found: list[Condition], y: NDArray[Any]) -> dict[str, float]:
+def measure_accuracy(
+    model: Any, conditioned: Sequence[ConditionedRecords], y: NDArray[Any]
+) -> list[Measurement]:
     """Return the mean accuracy of `model` under each condition of records labelled `y`."""
-    return {
-        condition.name: float(
-            np.mean(model.predict(condition.stacked) == np.tile(y, len(condition.copies)))
-        )
-        for condition in found
-    }
+    return [
+        Measurement("accuracy", _share_right(model, records, y), condition=records.condition)
+        for records in conditioned
+    ]
+
+
+def _share_right(model: Any, records: ConditionedRecords, y: NDArray[Any]) -> float:
+    return float(np.mean(model.predict(records.stacked) == np.tile(y, len(records.copies))))
 
 
 def robust_accuracy(model: Any, X: Floats, y: NDArray[Any]) -> float:
@@ -121,4 +124,5 @@ def robust_accuracy(model: Any, X: Floats, y: NDArray[Any]) -> float:
 
     The seed is fixed, so that candidates of one search are measured on the same copies.
     """
-    return float(np.mean(list(accuracy_by_condition(model, conditions(X, 0), y).values())))
+    measurements = measure_accuracy(model, copy_under_conditions(X, 0), y)
+    return float(np.mean([measurement.value for measurement in measurements]))

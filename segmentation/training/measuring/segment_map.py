@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from segmentation.artifact.manifest import MapAxis, MapCell, MapPlace, SegmentMap
+from segmentation.artifact.clusters import MapAxis, MapCell, MapPlace, SegmentMap
 
 Floats = NDArray[np.float64]
 

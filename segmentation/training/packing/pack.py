@@ -89,7 +89,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         lineage=run.learned.lineage,
         aggregation=run.source.aggregation,
         outlook=None if run.study.outlook is None else PackedOutlook(days=run.study.outlook.days),
-        figures=list(run.learned.figures),
+        metrics=list(run.learned.metrics),
         confusions=list(run.learned.confusions),
         caveats=_caveats(run),
         training=_training(run),
@@ -110,7 +110,7 @@ def _version(manifest: Manifest) -> str:
 
     The pickle is left out, which other versions of Python write in other bytes.
     """
-    about = {"version", "created", "pipeline", "figures", "caveats", "training", "clusters"}
+    about = {"version", "created", "pipeline", "metrics", "caveats", "training", "clusters"}
     about |= {"lineage", "confusions"}
     content = manifest.model_dump_json(exclude=about)
     return hashlib.sha256(content.encode()).hexdigest()[:12]

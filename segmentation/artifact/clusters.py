@@ -1,0 +1,130 @@
+"""What a manifest says about discovered segments: quality, stability, names and the map.
+
+Measuring is on the build side; how it is said to people is in ``wording``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from segmentation.artifact.parts import Part
+
+
+class CurvePoint(Part):
+    """What the clusterer gives for one number of clusters.
+
+    `inertia` is the sum of the squared distances of records to the means of their clusters.
+    """
+
+    k: int
+    inertia: float
+    silhouette: float
+    davies_bouldin: float
+    calinski_harabasz: float
+
+
+class Stability(Part):
+    """Adjusted Rand index between the clusters and those of each of `n` bootstrap samples.
+
+    Hubert and Arabie 1985, https://doi.org/10.1007/BF01908075: 1 for the same groups, 0 for what
+    chance gives. The deviation is that of the population.
+    """
+
+    mean: float
+    deviation: float
+    worst: float
+    n: int
+
+
+class MapAxis(Part):
+    """One axis of a map: the share of the clustered space's variance that lies along it.
+
+    `loadings` are the rank correlations (Spearman's) of the defining answers with places on the
+    axis, the strongest first.
+    """
+
+    share: float
+    loadings: dict[str, float]
+
+
+class MapPlace(Part):
+    """Where the mean of a segment's records lies on a map, and the ellipse that holds half of them.
+
+    `major` and `minor` are half its axes; `angle` is that from the x-axis to the major one, in
+    degrees.
+    """
+
+    segment: str
+    x: float
+    y: float
+    major: float
+    minor: float
+    angle: float
+
+
+class MapCell(Part):
+    """How many records of each segment, in the order of the places, lie in one hexagon."""
+
+    x: float
+    y: float
+    counts: list[int]
+
+
+class SegmentMap(Part):
+    """The clustered space seen along its first two principal axes.
+
+    Records are counted in hexagons that stand on a corner and are `width` wide; those of fewer
+    than `fewest` records are left out, so that no place is one customer's.
+    """
+
+    x: MapAxis
+    y: MapAxis
+    places: list[MapPlace]
+    records: int
+    fewest: int
+    width: float
+    cells: list[MapCell]
+
+
+class ClusterQuality(Part):
+    """How well clusters are apart.
+
+    `silhouette` is measured in the space in which the clusters were found, `silhouette_columns` in
+    the scaled original columns, both on `n_silhouette_records` records.
+    """
+
+    silhouette: float
+    silhouette_columns: float
+    n_silhouette_records: int
+    davies_bouldin: float
+    calinski_harabasz: float
+
+
+class NamingReason(Part):
+    """Why a cluster has its name.
+
+    It had the `extreme` mean of the sum of `columns` among the clusters without a name: `value`,
+    where the `rivals` had theirs. Without an extreme it was the cluster that was left.
+    """
+
+    segment: str
+    extreme: Literal["highest", "lowest"] | None = None
+    columns: tuple[str, ...] = ()
+    value: float | None = None
+    rivals: tuple[float, ...] = ()
+
+
+class ClusterReport(Part):
+    """How segments were discovered and how good the clusters are.
+
+    `naming` says why each segment has its name, by the rules of the study. A space of one dimension
+    has no map.
+    """
+
+    columns: list[str]
+    n_dimensions: int
+    quality: ClusterQuality
+    stability: Stability
+    curve: list[CurvePoint]
+    naming: list[NamingReason]
+    map: SegmentMap | None = None
