@@ -1,23 +1,30 @@
 """Why ``TrainedOnCopies`` and the forest are as they are: ``python -m benchmarks.copies [FILE]``.
 
-Prints five-fold figures, averaged over seeds, for forests without copies and with noise of
+Prints five-fold accuracies, averaged over seeds, for forests without copies and with noise of
 different sizes. On the synthetic sample unless a file is given.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
 
+from segmentation.artifact.metrics import Condition
 from segmentation.datasets import read_table
 from segmentation.studies.mobile import MOBILE
-from segmentation.training.fitting.supervised import cross_validate, labelled
+from segmentation.training.fitting.supervised import cross_validate, label_records
+from segmentation.training.measuring.measurements import Measurement
+from segmentation.wording.metrics import name_condition
 
 FOREST = "classifier__estimator__forest__"
-SHOWN = ("1 missing", "2 missing", "3 missing", "4 missing", "10 % noise", "20 % noise")
+SHOWN = (
+    *(Condition(kind="incomplete", n_missing=n) for n in range(1, 5)),
+    *(Condition(kind="imprecise", noise=noise) for noise in (0.1, 0.2)),
+)
 SEEDS = range(4)
 # Noise, noisy copies, trees, leaves.
 VARIANTS = [
@@ -32,13 +39,23 @@ VARIANTS = [
 ]
 
 
+def accuracy(run: Sequence[Measurement], condition: Condition) -> float:
+    """Return the accuracy that was measured under a condition."""
+    return next(
+        measurement.value
+        for measurement in run
+        if (measurement.measure, measurement.condition) == ("accuracy", condition)
+    )
+
+
 def main() -> None:
     """Print one line for each variant."""
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "data/mobile.csv")
-    data = labelled(MOBILE, read_table(path, MOBILE.schema))
+    data = label_records(MOBILE, read_table(path, MOBILE.schema))
     print(f"{path.name}: accuracy, five-fold, mean of {len(SEEDS)} seeds")
     print(
-        f"{'noise':>6}{'copies':>7}{'trees':>6}{'leaves':>7}" + "".join(f"{n:>12}" for n in SHOWN)
+        f"{'noise':>6}{'copies':>7}{'trees':>6}{'leaves':>7}"
+        + "".join(f"{name_condition(condition):>12}" for condition in SHOWN)
     )
     for noise, copies, trees, leaves in VARIANTS:
         params = {
@@ -51,7 +68,7 @@ def main() -> None:
         runs = Parallel(n_jobs=-1)(
             delayed(cross_validate)(MOBILE, data, params, seed) for seed in SEEDS
         )
-        means = [np.mean([run[f"accuracy, {name}"] for run in runs]) for name in SHOWN]
+        means = [np.mean([accuracy(run, condition) for run in runs]) for condition in SHOWN]
         print(
             f"{noise:6.2f}{copies:7}{trees:6}{leaves:7}"
             + "".join(f"{mean:12.4f}" for mean in means)

@@ -15,7 +15,7 @@ from segmentation.datasets import read_table
 from segmentation.estimators import Floats, with_noise
 from segmentation.runtime import Model, record_warnings
 from segmentation.studies.mobile import MOBILE
-from segmentation.training.fitting.supervised import labelled
+from segmentation.training.fitting.supervised import label_records
 
 NAMES = [column.name for column in MOBILE.schema.features]
 
@@ -35,7 +35,7 @@ def contradicted(model: Model, X: Floats) -> float:
 def main() -> None:
     """Print one line for each widening."""
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "data/mobile.csv")
-    X = labelled(MOBILE, read_table(path, MOBILE.schema)).X
+    X = label_records(MOBILE, read_table(path, MOBILE.schema)).X
     random = np.random.RandomState(0)
     swapped = X.copy()
     columns = random.randint(0, X.shape[1], len(X))

@@ -24,7 +24,7 @@ from segmentation.estimators import Floats
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.training.fitting.clustering import refitted
 from segmentation.training.labelled_records import matrix
-from segmentation.training.measuring.classification_metrics import classification_figures
+from segmentation.training.measuring.classification_metrics import score_classifier
 from segmentation.training.training_data import read_source
 
 SEEDS = range(5)
@@ -82,11 +82,17 @@ def main() -> None:
                 D = gaps if with_gaps else plain
                 model = make().fit(D[inside], y[inside])
                 P = model.predict_proba(D[outside])
-                scores[prior].append(classification_figures(y[outside], P, model.classes_))
+                scores[prior].append(
+                    {
+                        score.measure: score.value
+                        for score in score_classifier(y[outside], P, model.classes_)
+                        if score.class_name is None
+                    }
+                )
     for prior, rows in scores.items():
         means = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
         summary = ", ".join(
-            f"{name} {means[name]:.3f}" for name in ("accuracy", "macro AUC", "log-loss")
+            f"{name} {means[name]:.3f}" for name in ("accuracy", "macro_auc", "log_loss")
         )
         print(f"{prior}: {summary}")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import Baseline, NumberBaseline, NumberProfile
-from segmentation.artifact.metrics import Metric
 from segmentation.runtime import Model
 from segmentation.runtime.record_warnings import WarningFinder
+from tests.support.metrics import make_metric
 
 APPS, AGE = "apps_installed", "age"
 TRAINED = NumberBaseline(minimum=-90, maximum=120, mean=0, deciles=[0.0] * 9, missing=0)
@@ -123,6 +125,12 @@ def test_a_limit_is_inside_whatever_else_is_outside(model: Model, limit: float) 
     assert (doubt["field"], doubt["code"]) == (APPS, "outside_training")
 
 
+MEMBERS: dict[str, dict[str, Any]] = {
+    "accuracy, indirect": {"condition": {"kind": "indirect"}},
+    "accuracy, largest class": {"predictor": "largest_class"},
+}
+
+
 @pytest.mark.parametrize(
     ("names", "says"),
     [
@@ -135,8 +143,8 @@ def test_how_often_indirect_answers_are_right_is_said_where_it_was_measured(
     model: Model, names: list[str], says: str
 ) -> None:
     """Both shares or neither: one of them alone says nothing."""
-    figures = [Metric(name=name, value=0.75, on="", inputs="", circular=False) for name in names]
-    doubts = WarningFinder(model.manifest.model_copy(update={"figures": figures}))
+    metrics = [make_metric(**MEMBERS[name]) for name in names]
+    doubts = WarningFinder(model.manifest.model_copy(update={"metrics": metrics}))
     numbers = [None] * len(model.manifest.record.numbers)
     (doubt,) = doubts.find({}, numbers, 0, 5)
     assert says in doubt["message"]

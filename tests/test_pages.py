@@ -17,9 +17,10 @@ from dash import html
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 
-from segmentation.dashboard.panels.confusion_tables import mistakes
+from segmentation.dashboard.panels.confusion_tables import show_confusions
 from segmentation.dashboard.panels.segment_map import map_panel
 from segmentation.runtime import Manifest, Model
+from segmentation.wording.metrics import MEASURE_NAMES
 from tests.support.browsing import opened
 from tests.support.records import COMPLETE
 from tests.support.servers import Server, serving
@@ -134,10 +135,11 @@ def test_the_maps_image_is_shapes_alone(models: dict[str, Model]) -> None:
 def test_a_package_from_before_maps_shows_none(models: dict[str, Model]) -> None:
     """It is read as it was; its pages are as they were."""
     content = models["retail"].manifest.model_dump()
-    del content["clusters"]["map"], content["confusions"]
+    del content["clusters"]["map"]
+    content["confusions"] = []
     old = Manifest.model_validate(content)
     assert map_panel(old) == []
-    assert mistakes(old) == []
+    assert show_confusions(old) == []
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -161,7 +163,7 @@ def test_mistakes_are_those_of_the_api(server: Server, browser: Browser, study: 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_figure_is_on_the_page(server: Server, browser: Browser, study: str) -> None:
     """Once each, predictions apart from agreement, and every measure in plain words."""
-    figures: Any = server.get(f"/studies/{study}/model").json()["figures"]  # type: ignore[index]
+    figures: Any = server.get(f"/studies/{study}/model").json()["metrics"]  # type: ignore[index]
     with opened(browser, f"{server.url}/pages/{study}/model") as page:
         for summary in page.locator("summary").all():
             summary.click()
@@ -169,15 +171,14 @@ def test_every_figure_is_on_the_page(server: Server, browser: Browser, study: st
             panel = page.locator(f"section[aria-labelledby='{title}-title']")
             filled = [one for one in panel.locator("td.figure").all_inner_texts() if one]
             expected = [one for one in figures if one["circular"] is circular]
-            assert sorted(filled) == sorted(_said_figure(one) for one in expected)
+            assert sorted(filled) == sorted(_format_metric(one) for one in expected)
             words = {one.lower() for one in panel.locator("dt").all_inner_texts()}
-            assert words == {one["name"].split(", ")[0].lower() for one in expected}
+            assert words == {MEASURE_NAMES[one["measure"]].lower() for one in expected}
 
 
-def _said_figure(figure: Any) -> str:
-    measure = figure["name"].split(", ")[0]
-    plain = measure in ("log-loss", "Brier score", "calibration error", "macro AUC")
-    return f"{figure['value']:.3f}" if plain else f"{figure['value']:.1%}"
+def _format_metric(metric: Any) -> str:
+    plain = metric["measure"] in ("log_loss", "brier_score", "calibration_error", "macro_auc")
+    return f"{metric['value']:.3f}" if plain else f"{metric['value']:.1%}"
 
 
 def test_home_is_the_default_studys_segments(server: Server, browser: Browser) -> None:

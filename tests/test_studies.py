@@ -32,6 +32,7 @@ from tests.support.explaining import (
     position,
 )
 from tests.support.keys import key_pair
+from tests.support.metrics import values_by_name
 from tests.support.problems import problem
 from tests.support.records import COMPLETE
 from tests.support.servers import Server, serving
@@ -96,7 +97,7 @@ def test_a_household_without_purchases_is_answered_with_honest_doubts(
 ) -> None:
     """Indirectly, most often unsure, and with a warning that names both accuracies."""
     model = models["household"]
-    figures = {one.name: one.value for one in model.manifest.figures}
+    values = values_by_name(model.manifest.metrics)
     answers = model.predict(demographics(models, samples["household"]))
     assert {one["basis"] for one in answers} == {"indirect"}
     assert np.mean([one["unsure"] for one in answers]) > 0.5
@@ -104,7 +105,7 @@ def test_a_household_without_purchases_is_answered_with_honest_doubts(
         (warning,) = (one for one in answer["warnings"] if one["code"] == "indirect")
         assert warning["field"] is None
         for name in ("accuracy, indirect", "accuracy, largest class"):
-            assert f"{100 * figures[name]:.0f}%" in warning["message"]
+            assert f"{100 * values[name]:.0f}%" in warning["message"]
 
 
 def test_a_household_with_one_purchase_answer_is_incomplete(models: dict[str, Model]) -> None:

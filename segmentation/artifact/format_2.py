@@ -1,7 +1,7 @@
 """Manifests of format 2, upgraded to the present format while they are read.
 
-Format 2 kept metrics as prose: the names of its figures held measure, segment and condition. This is
-the only place that takes such names apart. What format 2 does not say stays unknown (None).
+Format 2 kept metrics as prose: the names of its figures held measure, segment and condition. This
+is the only place that takes such names apart. What format 2 does not say stays unknown (None).
 """
 
 from __future__ import annotations

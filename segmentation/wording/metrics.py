@@ -7,6 +7,7 @@ the pages and MLflow say the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from segmentation.artifact.metrics import (
     Condition,
@@ -70,6 +71,34 @@ _PREDICTOR_SENTENCES: Mapping[Predictor, str] = {
 }
 
 
+class Measured(Protocol):
+    """A metric, or a measured value that becomes one: what its name is made from."""
+
+    @property
+    def measure(self) -> Measure:
+        """What was measured."""
+
+    @property
+    def segment(self) -> str | None:
+        """The segment that it is about."""
+
+    @property
+    def condition(self) -> Condition | None:
+        """What records lacked."""
+
+    @property
+    def predictor(self) -> Predictor:
+        """Who answered."""
+
+    @property
+    def feature_set(self) -> str | None:
+        """What was read, if it has a name."""
+
+    @property
+    def horizon_days(self) -> int | None:
+        """How far ahead the answered segment lies."""
+
+
 def name_condition(condition: Condition) -> str:
     """Return the short name of a condition, such as ``2 missing`` or ``10 % noise``."""
     if condition.n_missing is not None:
@@ -88,7 +117,7 @@ def describe_condition(condition: Condition) -> str:
     return _CONDITION_SENTENCES[condition.kind]
 
 
-def name_subject(metric: Metric) -> str:
+def name_subject(metric: Measured) -> str:
     """Return what a metric is about, in short names: ``2 missing``, ``91 days ahead``."""
     parts = [metric.feature_set] if metric.feature_set else []
     if metric.condition is not None:
@@ -108,7 +137,7 @@ def describe_subject(metric: Metric | Confusion) -> str:
     return ", ".join(parts)
 
 
-def name_metric(metric: Metric) -> str:
+def name_metric(metric: Measured) -> str:
     """Return the full name of a metric, such as ``precision, loyalists, indirect``."""
     parts = (MEASURE_NAMES[metric.measure], metric.segment, name_subject(metric))
     return ", ".join(part for part in parts if part)
@@ -160,7 +189,7 @@ def _describe_features(metric: Metric | Confusion, schema: Schema) -> str:
     return "features that are not stated" if features is None else f"{len(features)} features"
 
 
-def _place_predictor(metric: Metric, words: Mapping[Predictor, str]) -> list[str]:
+def _place_predictor(metric: Measured, words: Mapping[Predictor, str]) -> list[str]:
     """Return horizon and predictor: what changes nothing comes last, other baselines first."""
     horizon = [] if metric.horizon_days is None else [_name_horizon(metric.horizon_days)]
     predictor = [words[metric.predictor]] if metric.predictor in words else []

@@ -12,9 +12,10 @@ from moto.server import ThreadedMotoServer
 from segmentation.datasets import RecordTable, read_table
 from segmentation.studies.mobile import MOBILE, SCHEMA
 from segmentation.training import command_line
-from segmentation.training.fitting.supervised import Fitted, cross_validate, labelled, search
+from segmentation.training.fitting.supervised import Fitted, cross_validate, label_records, search
 from segmentation.training.labelled_records import LabelledRecords
 from segmentation.training.mlflow_tracking import URI
+from tests.support.metrics import measured_by_name
 from tests.support.tables import (
     ONE_CANDIDATE,
     SAMPLE,
@@ -41,7 +42,7 @@ def sample() -> RecordTable:
 @pytest.fixture(scope="session")
 def data(sample: RecordTable) -> LabelledRecords:
     """The shipped sample as numbers."""
-    return labelled(MOBILE, sample)
+    return label_records(MOBILE, sample)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,7 @@ def fitted(data: LabelledRecords) -> Fitted:
 @pytest.fixture(scope="session")
 def figures(data: LabelledRecords, fitted: Fitted) -> dict[str, float]:
     """Its five-fold figures."""
-    return cross_validate(MOBILE, data, fitted.params, SEED)
+    return measured_by_name(cross_validate(MOBILE, data, fitted.params, SEED))
 
 
 @pytest.fixture

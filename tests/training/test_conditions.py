@@ -9,16 +9,15 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from segmentation.artifact.manifest import Conformal
-from segmentation.training.fitting.conformal_calibration import calibrate, coverage
+from segmentation.artifact.metrics import Condition
+from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
 from segmentation.training.labelled_records import LabelledRecords
 from segmentation.training.measuring.conditions import (
     COMPLETE,
-    IMPRECISE,
-    INCOMPLETE,
     INDIRECT,
-    Condition,
-    accuracy_by_condition,
-    conditions,
+    ConditionedRecords,
+    copy_under_conditions,
+    measure_accuracy,
     robust_accuracy,
 )
 
@@ -43,6 +42,16 @@ class ByGaps(BaseEstimator):  # type: ignore[misc]
         return np.column_stack([first, 1 - first])
 
 
+def missing(n: int) -> Condition:
+    """Return the condition of `n` missing answers."""
+    return Condition(kind="incomplete", n_missing=n)
+
+
+def noisy(noise: float) -> Condition:
+    """Return the condition of a relative error."""
+    return Condition(kind="imprecise", noise=noise)
+
+
 def numbered(n: int) -> LabelledRecords:
     """Return records 1 to n for ``ByGaps``, all of class 1."""
     X = np.column_stack([np.arange(1, n + 1), np.ones(n)]).astype(np.float32)
@@ -52,40 +61,44 @@ def numbered(n: int) -> LabelledRecords:
 def test_conditions_are_complete_incomplete_in_every_way_and_imprecise() -> None:
     """Of three answers one can be missing in 3 ways and two in 3; noise comes in two levels."""
     X = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
-    found = conditions(X, 0, n_draws=2)
-    assert [(one.name, one.kind, one.copies.shape) for one in found] == [
-        ("complete", COMPLETE, (1, 4, 3)),
-        ("1 missing", INCOMPLETE, (3, 4, 3)),
-        ("2 missing", INCOMPLETE, (3, 4, 3)),
-        ("10 % noise", IMPRECISE, (2, 4, 3)),
-        ("20 % noise", IMPRECISE, (2, 4, 3)),
+    found = copy_under_conditions(X, 0, n_draws=2)
+    assert [(records.condition, records.copies.shape) for records in found] == [
+        (COMPLETE, (1, 4, 3)),
+        (missing(1), (3, 4, 3)),
+        (missing(2), (3, 4, 3)),
+        (noisy(0.1), (2, 4, 3)),
+        (noisy(0.2), (2, 4, 3)),
     ]
     assert [int(np.isnan(one.copies).sum()) for one in found] == [0, 12, 24, 0, 0]
     assert found[1].stacked.shape == (12, 3)
     np.testing.assert_array_equal(found[0].stacked, X)
-    for one, other in zip(found, conditions(X, 0, n_draws=2), strict=True):
+    for one, other in zip(found, copy_under_conditions(X, 0, n_draws=2), strict=True):
         np.testing.assert_array_equal(one.copies, other.copies)
 
 
 def test_robust_accuracy_weighs_every_condition_the_same() -> None:
     """A model that is wrong on half of the records with one gap scores (1 + 1/2 + 1 + 1) / 4."""
     known = numbered(6)
-    by_condition = accuracy_by_condition(ByGaps(), conditions(known.X, 0), known.y)
-    assert by_condition == {"complete": 1, "1 missing": 0.5, "10 % noise": 1, "20 % noise": 1}
+    measurements = measure_accuracy(ByGaps(), copy_under_conditions(known.X, 0), known.y)
+    assert {measurement.condition: measurement.value for measurement in measurements} == {
+        COMPLETE: 1,
+        missing(1): 0.5,
+        noisy(0.1): 1,
+        noisy(0.2): 1,
+    }
     assert robust_accuracy(ByGaps(), known.X, known.y) == 0.875
-    assert np.mean(list(by_condition.values())) == 0.875
 
 
 def test_only_decisive_answers_go_missing_or_imprecise() -> None:
     """Of three answers two are decisive: either, then both are taken out; the third stays exact."""
     X = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
-    found = conditions(X, 0, n_draws=2, decisive=[0, 2])
-    assert [(one.name, one.kind, one.n_missing, one.copies.shape) for one in found] == [
-        ("complete", COMPLETE, 0, (1, 4, 3)),
-        ("1 missing", INCOMPLETE, 1, (2, 4, 3)),
-        ("indirect", INDIRECT, 2, (1, 4, 3)),
-        ("10 % noise", IMPRECISE, 0, (2, 4, 3)),
-        ("20 % noise", IMPRECISE, 0, (2, 4, 3)),
+    found = copy_under_conditions(X, 0, n_draws=2, decisive=[0, 2])
+    assert [(records.condition, records.n_missing, records.copies.shape) for records in found] == [
+        (COMPLETE, 0, (1, 4, 3)),
+        (missing(1), 1, (2, 4, 3)),
+        (INDIRECT, 2, (1, 4, 3)),
+        (noisy(0.1), 0, (2, 4, 3)),
+        (noisy(0.2), 0, (2, 4, 3)),
     ]
     for one in found:
         for copy in one.copies:
@@ -96,13 +109,18 @@ def test_only_decisive_answers_go_missing_or_imprecise() -> None:
 
 def test_of_many_decisive_answers_a_few_ways_are_drawn() -> None:
     """Nine can be missing in 510 ways: of each number from one to eight a few stand for all."""
-    found = conditions(np.ones((2, 9), dtype=np.float32), 0)
-    incomplete = [one for one in found if one.kind == INCOMPLETE]
+    found = copy_under_conditions(np.ones((2, 9), dtype=np.float32), 0)
+    incomplete = [one for one in found if one.condition.kind == "incomplete"]
     assert [one.n_missing for one in incomplete] == list(range(1, 9))
-    assert [one.name for one in incomplete] == [f"{size} missing" for size in range(1, 9)]
+    assert [one.condition for one in incomplete] == [missing(size) for size in range(1, 9)]
     for one in incomplete:
         assert len(one.copies) == 4
         assert (np.isnan(one.copies).sum(axis=2) == one.n_missing).all()
+
+
+def thresholds_of(conformal: Conformal) -> dict[Condition, float]:
+    """Return what each condition asks for."""
+    return {measured.condition: measured.threshold for measured in conformal.measured}
 
 
 def calibrated(n: int) -> Conformal:
@@ -113,8 +131,8 @@ def calibrated(n: int) -> Conformal:
 def test_calibrate_finds_the_quantile_of_each_condition() -> None:
     """Of 19 scores the ceil(20 x 0.95) = 19th is the threshold: 0.019 for scores 0.001 to 0.019."""
     conformal = calibrated(19)
-    assert conformal.measured == pytest.approx(
-        {"complete": 0.019, "1 missing": 0.5, "imprecise": 0.25}
+    assert thresholds_of(conformal) == pytest.approx(
+        {COMPLETE: 0.019, missing(1): 0.5, Condition(kind="imprecise"): 0.25}
     )
     assert (conformal.coverage, conformal.n_calibration) == (0.95, 19)
     assert conformal.truth == "what it is"
@@ -131,13 +149,13 @@ def test_calibrate_pools_what_several_models_have_not_seen() -> None:
     two = [(ByGaps(), known[:10]), (ByGaps(), known[10:])]
     conformal = calibrate(two, [0, 1], 0, "what it is")
     assert conformal.n_calibration == 19
-    assert conformal.measured["complete"] == pytest.approx(0.019)
+    assert thresholds_of(conformal)[COMPLETE] == pytest.approx(0.019)
     assert conformal.thresholds == pytest.approx([0.25, 0.5, 0.5])
 
 
 def test_calibrate_leaves_out_the_worst_scores_that_the_coverage_allows() -> None:
     """Of 100 scores at least ceil(101 x 0.95) = 96 are covered, and no more than one beyond."""
-    threshold = calibrated(100).measured["complete"]
+    threshold = thresholds_of(calibrated(100))[COMPLETE]
     assert 0.096 <= round(threshold, 9) <= 0.097
 
 
@@ -165,12 +183,19 @@ def test_coverage_counts_true_segments_kept_and_sets_of_other_than_one(
 ) -> None:
     """Records of class 1 with probabilities 0.9, 0.6 and 0.2 are covered up to their score."""
     copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
-    found = coverage(Fixed(), [Condition("x", COMPLETE, 0, copies)], np.ones(3, int), [threshold])
-    assert found == {COMPLETE: pytest.approx(expected)}
+    conditioned = [ConditionedRecords(COMPLETE, 0, copies)]
+    found = measure_coverage(Fixed(), conditioned, np.ones(3, int), [threshold])
+    assert [(one.measure, one.condition) for one in found] == [
+        ("coverage", COMPLETE),
+        ("unsure", COMPLETE),
+    ]
+    assert [one.value for one in found] == pytest.approx(expected)
 
 
 def test_coverage_takes_the_threshold_of_as_many_missing_answers() -> None:
     """With one answer missing the second threshold counts: at 0.7 one set of three holds both."""
     copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
-    found = coverage(Fixed(), [Condition("x", INCOMPLETE, 1, copies)], np.ones(3, int), [0.05, 0.7])
-    assert found == {INCOMPLETE: pytest.approx((2 / 3, 1 / 3))}
+    conditioned = [ConditionedRecords(missing(1), 1, copies)]
+    found = measure_coverage(Fixed(), conditioned, np.ones(3, int), [0.05, 0.7])
+    assert {one.condition for one in found} == {Condition(kind="incomplete")}
+    assert [one.value for one in found] == pytest.approx([2 / 3, 1 / 3])

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from segmentation.training.measuring.metric_records import confusion
 
 from segmentation.artifact import Manifest, read_package
 from segmentation.errors import TrainingError
 from segmentation.training.fitting.fit_study import learn
-from segmentation.training.measuring.classification_metrics import confusion_counts
+from segmentation.training.measuring.classification_metrics import count_confusions
+from segmentation.training.measuring.conditions import INDIRECT
+from segmentation.training.measuring.measurements import make_confusion
+from segmentation.wording.metrics import describe_subject
+from tests.support.metrics import HELD_OUT, values_by_name
 from tests.support.planted import IDS, STUDY, draw, source
 from tests.support.shipped import PACKAGES
 
 EXPECTED = {
-    "mobile": [("complete", True), ("4 missing", True)],
-    "household": [("indirect", False)],
+    "mobile": [("complete records", True), ("4 answers missing", True)],
+    "household": [("without any answer that defines the segments", False)],
     "credit_card": [],
     "retail": [("91 days ahead", False)],
 }
@@ -23,18 +26,17 @@ EXPECTED = {
 
 def test_rows_are_the_truth_and_columns_the_answers() -> None:
     """Two of the three a are taken for b; nobody for c."""
-    counts = confusion_counts(["a", "a", "a", "b", "c"], ["b", "a", "b", "b", "a"], ["a", "b", "c"])
+    counts = count_confusions(["a", "a", "a", "b", "c"], ["b", "a", "b", "b", "a"], ["a", "b", "c"])
     assert counts.tolist() == [[1, 2, 0], [0, 1, 0], [1, 0, 0]]
     with pytest.raises(TrainingError, match="hold a class"):
-        confusion_counts(["a"], ["secret"], ["a"])
+        count_confusions(["a"], ["secret"], ["a"])
 
 
 def test_several_models_are_added_up() -> None:
     """In the order of labels; a segment that is only an answer has a row of zeros."""
     low, mid, high = range(3)
     asked = [(np.array([low, mid]), np.array([low, high])), (np.array([mid]), np.array([mid]))]
-    says = {"name": "n", "on": "o", "inputs": "i", "circular": False}
-    found = confusion(STUDY, asked, says)
+    found = make_confusion(STUDY, asked, features=[], circular=False, evaluation=HELD_OUT)
     assert found.segments == list(IDS)
     assert found.counts == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
 
@@ -45,10 +47,12 @@ def test_each_record_is_asked_once_by_a_model_that_has_not_seen_it() -> None:
     learned = learn(STUDY, source(X), "quick", 0)
     (found,) = learned.confusions
     counts = np.array(found.counts)
-    assert (found.name, found.circular) == ("indirect", False)
+    assert (found.condition, found.circular) == (INDIRECT, False)
     assert counts.sum() == len(X)
     np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(learned.y))
-    assert np.trace(counts) / len(X) == pytest.approx(learned.figure("accuracy, indirect"))
+    assert np.trace(counts) / len(X) == pytest.approx(
+        values_by_name(learned.metrics)["accuracy, indirect"]
+    )
 
 
 @pytest.fixture(params=EXPECTED)
@@ -59,27 +63,34 @@ def manifest(request: pytest.FixtureRequest) -> Manifest:
 
 def test_counts_agree_with_the_figure_of_their_name(manifest: Manifest) -> None:
     """Its accuracy is the share of the diagonal, and it is of the same kind and records."""
-    found = [(one.name, one.circular) for one in manifest.confusions]
-    assert found == EXPECTED[manifest.study]
-    figures = {figure.name: figure for figure in manifest.figures}
-    for one in manifest.confusions:
-        figure, counts = figures[f"accuracy, {one.name}"], np.array(one.counts)
-        assert (figure.on, figure.inputs, figure.circular) == (one.on, one.inputs, one.circular)
-        assert np.trace(counts) / counts.sum() == pytest.approx(figure.value, abs=1e-6)
-        assert one.segments == [segment.id for segment in manifest.segments]
+    subjects = [(describe_subject(one), one.circular) for one in manifest.confusions]
+    assert subjects == EXPECTED[manifest.study]
+    for confusion in manifest.confusions:
+        (metric,) = (
+            metric
+            for metric in manifest.metrics
+            if (metric.measure, metric.predictor, metric.feature_set) == ("accuracy", "model", None)
+            and metric.condition == confusion.condition
+            and metric.horizon_days == confusion.horizon_days
+        )
+        counts = np.array(confusion.counts)
+        assert metric.evaluation == confusion.evaluation
+        assert (metric.features, metric.circular) == (confusion.features, confusion.circular)
+        assert np.trace(counts) / counts.sum() == pytest.approx(metric.value, abs=1e-6)
+        assert confusion.segments == [segment.id for segment in manifest.segments]
 
 
 def test_recall_is_the_share_of_a_row() -> None:
     """And precision that of a column, where one model was asked rather than one for each fold."""
     manifest = read_package(PACKAGES["retail"]).manifest
     (one,) = manifest.confusions
-    values = {figure.name: figure.value for figure in manifest.figures}
+    values = values_by_name(manifest.metrics)
     counts = np.array(one.counts)
     for position, segment in enumerate(one.segments):
         row, column = counts[position].sum(), counts[:, position].sum()
-        assert values[f"recall, {segment}, {one.name}"] == pytest.approx(
+        assert values[f"recall, {segment}, 91 days ahead"] == pytest.approx(
             counts[position, position] / row, abs=1e-6
         )
-        assert values[f"precision, {segment}, {one.name}"] == pytest.approx(
+        assert values[f"precision, {segment}, 91 days ahead"] == pytest.approx(
             counts[position, position] / column, abs=1e-6
         )

@@ -13,7 +13,6 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.metrics import Metric
 from segmentation.errors import TrainingError
 from segmentation.estimators import Fill, Take
 from segmentation.studies.credit_card import CREDIT_CARD
@@ -25,9 +24,10 @@ from segmentation.training.fitting.clustering import N_BOOTSTRAPS, N_COVERAGE, d
 from segmentation.training.fitting.fit_study import learn
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import matrix
-from segmentation.training.measuring.conditions import INDIRECT, conditions
-from segmentation.training.measuring.cross_validation import FOLDS, cross_validated
+from segmentation.training.measuring.conditions import INDIRECT, copy_under_conditions
+from segmentation.training.measuring.cross_validation import FOLDS, cross_validate_clusters
 from segmentation.training.training_data import read_source
+from tests.support.metrics import circular_by_inputs, values_by_name
 from tests.support.planted import (
     AGE,
     CHILDREN,
@@ -137,7 +137,7 @@ def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
     assert report.stability.model_dump() == {
         "mean": 1.0, "deviation": 0.0, "worst": 1.0, "n": N_BOOTSTRAPS,
     }  # fmt: skip
-    assert [reason.split(":")[0] for reason in report.naming] == ["high", "low", "mid"]
+    assert [reason.segment for reason in report.naming] == ["high", "low", "mid"]
 
 
 def test_thresholds_grow_with_what_is_missing(learned: FittedModel) -> None:
@@ -201,8 +201,8 @@ def test_a_group_only_among_held_out_records_is_unknown_to_the_fold(fits: Fits) 
     assert (discover(STUDY, far, SEED).ids == "high").sum() == 9
     fits.clear()
     again = partial(clustering.refitted, STUDY)
-    data = clustering.Labelled(far, learned.y)
-    cross_validated(STUDY, again, data, SEED, "here")
+    data = clustering.LabelledRecords(far, learned.y)
+    cross_validate_clusters(STUDY, again, data, SEED, "here")
     seen, model = fits[0]
     np.testing.assert_array_equal(seen, far[inside])
     assert seen[:, SPEND].max() < 110
@@ -221,7 +221,8 @@ def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> No
         told = reader.predict(BLURRED[outside])
         own.append(np.mean(told == model.predict(BLURRED[outside])))
         of_all.append(np.mean(told == learned.y[outside]))
-    assert learned.figure("accuracy, spend and age") == pytest.approx(np.mean(own), abs=1e-6)
+    values = values_by_name(learned.metrics)
+    assert values["accuracy, spend and age"] == pytest.approx(np.mean(own), abs=1e-6)
     assert np.mean(own) != pytest.approx(np.mean(of_all), abs=1e-3)
 
 
@@ -231,7 +232,11 @@ def test_indirect_figures_are_of_the_demographics_alone() -> None:
     other = X.copy()
     other[:, [SPEND, VISITS]] = other[::-1, [SPEND, VISITS]]
     (one,), (another,) = (
-        [c.stacked for c in conditions(asked, 0, 1, STUDY.schema.decisive) if c.kind == INDIRECT]
+        [
+            c.stacked
+            for c in copy_under_conditions(asked, 0, 1, STUDY.schema.decisive)
+            if c.condition == INDIRECT
+        ]
         for asked in (X, other)
     )
     assert np.isnan(one[:, [SPEND, VISITS]]).all()
@@ -241,18 +246,9 @@ def test_indirect_figures_are_of_the_demographics_alone() -> None:
     np.testing.assert_allclose(model.predict_proba(one), prior.predict_proba(X))
 
 
-def circles(figures: tuple[Metric, ...]) -> dict[str, bool]:
-    """Return, for each set of inputs, whether its figures are agreement with a definition."""
-    found: dict[str, set[bool]] = {}
-    for figure in figures:
-        found.setdefault(figure.inputs, set()).add(figure.circular)
-    assert all(len(one) == 1 for one in found.values())
-    return {inputs: one.pop() for inputs, one in found.items()}
-
-
 def test_figures_say_whether_their_inputs_define_the_segments(learned: FittedModel) -> None:
     """Spend defines, so a reading with it is agreement; ages and no inputs at all predict."""
-    assert circles(learned.figures) == {
+    assert circular_by_inputs(learned.metrics, STUDY.schema) == {
         "complete and incomplete records": True,
         "some of the defining answers and all others": True,
         "only Age, Children": False,
@@ -264,16 +260,13 @@ def test_figures_say_whether_their_inputs_define_the_segments(learned: FittedMod
 
 def test_figures_are_named_by_their_inputs(learned: FittedModel) -> None:
     """Each stands for itself; no two of one name."""
-    names = [figure.name for figure in learned.figures]
-    assert len(set(names)) == len(names)
-    assert {"accuracy, 1 missing", f"accuracy, {INDIRECT}", "accuracy, demographics only"} <= {
-        *names
-    }
+    names = values_by_name(learned.metrics).keys()
+    assert {"accuracy, 1 missing", "accuracy, indirect", "accuracy, demographics only"} <= names
 
 
 DEMOGRAPHICS = [one.title.strip() for one in HOUSEHOLD.schema.features if not one.defines]
-# What each study's report says of its readings; on the samples, and so on whatever data.
-READINGS = {
+# What each study's report says of its feature sets; on the samples, and so on whatever data.
+INPUTS = {
     "household": {
         "complete and incomplete records": True,
         "some of the defining answers and all others": True,
@@ -311,8 +304,8 @@ def test_each_study_says_which_of_its_figures_are_predictions(
     monkeypatch.setattr(clustering, "N_COVERAGE", 1)
     monkeypatch.setattr(clustering, "CURVE", range(2, 4))
     study, found = read_source(study)
-    told = circles(learn(study, found, "quick", SEED).figures)
-    assert told == READINGS[study.name]
+    told = circular_by_inputs(learn(study, found, "quick", SEED).metrics, study.schema)
+    assert told == INPUTS[study.name]
 
 
 def test_the_matrix_is_in_the_order_of_the_features() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from segmentation.study import NamingRule, Study
 from segmentation.training.identity.cluster_naming import name_clusters
+from segmentation.wording.clusters import describe_naming
 from tests.support.planted import IDS, STUDY
 
 # Two records of each of three clusters; means of spend 2, 20 and 30, of visits 9, 5 and 1.
@@ -51,7 +52,8 @@ def test_reasons_name_columns_and_means() -> None:
     study = ruled(
         NamingRule("high", "highest", ("spend", "visits")), NamingRule("low", "lowest", ("visits",))
     )
-    assert name_clusters(study, X, CLUSTERS).reasons == (
+    reasons = name_clusters(study, X, CLUSTERS).reasons
+    assert tuple(describe_naming(reason, study.schema) for reason in reasons) == (
         "high: highest mean of Spend + Visits among the clusters without a name"
         " (31; the others 25, 11)",
         "low: lowest mean of Visits among the clusters without a name (5; the others 9)",

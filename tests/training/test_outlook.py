@@ -21,6 +21,7 @@ from segmentation.schema import Schema
 from segmentation.study import OutlookModel, Study
 from segmentation.training.fitting.fit_study import learn
 from segmentation.training.fitting.outlook import rehearse
+from segmentation.wording.metrics import describe_evaluation, describe_inputs, name_metric
 from tests.support.planted import CENTRES, IDS, SPEND, STUDY, VISITS, draw, records, source
 
 SEED = 0
@@ -63,8 +64,8 @@ def forecast(
 ) -> dict[str, Metric]:
     """Return the figures of a rehearsal by their names."""
     found, _ = rehearse(STUDY, OutlookModel(DAYS, make), snapshots, SEED, "planted.csv")
-    assert len({figure.name for figure in found}) == len(found)
-    return {figure.name: figure for figure in found}
+    assert len({name_metric(metric) for metric in found}) == len(found)
+    return {name_metric(metric): metric for metric in found}
 
 
 def test_staying_is_measured_as_by_hand() -> None:
@@ -74,16 +75,14 @@ def test_staying_is_measured_as_by_hand() -> None:
     """
     found = forecast(SNAPSHOTS)
     values = {
-        name.removesuffix(", 91 days ahead, stays the same"): figure.value
-        for name, figure in found.items()
-        if name.endswith("stays the same")
+        metric.measure: metric.value for metric in found.values() if metric.predictor == "no_change"
     }
     f1 = [2 * 14 / (14 + 20), 1.0, 2 * 20 / (20 + 26)]
     assert values == pytest.approx(
         {
             "accuracy": 54 / 60,
-            "balanced accuracy": (1 + 1 + 20 / 26) / 3,
-            "macro F1": sum(f1) / 3,
+            "balanced_accuracy": (1 + 1 + 20 / 26) / 3,
+            "macro_f1": sum(f1) / 3,
         },
         abs=1e-6,
     )
@@ -98,16 +97,19 @@ def test_the_largest_class_is_that_of_the_past() -> None:
 def test_figures_say_when_and_from_what() -> None:
     """None is agreement with a definition; the date, the way ahead and the source stand there."""
     found = forecast(SNAPSHOTS)
-    assert not any(figure.circular for figure in found.values())
-    assert {figure.on for figure in found.values()} == {
+    assert not any(metric.circular for metric in found.values())
+    assert {metric.horizon_days for metric in found.values()} == {DAYS}
+    assert {metric.n_records for metric in found.values()} == {60}
+    assert {describe_evaluation(metric) for metric in found.values()} == {
         "2024-09-01, from what was known 91 days before, planted.csv"
     }
-    assert {figure.inputs for figure in found.values()} == {
+    assert {describe_inputs(metric, STUDY.schema) for metric in found.values()} == {
         "all features at the earlier date",
         "the segment stays",
         "none at the earlier date",
     }
-    assert found["accuracy, 91 days ahead"].inputs == "all features at the earlier date"
+    forecast_features = found["accuracy, 91 days ahead"].features
+    assert forecast_features == [column.name for column in STUDY.schema.features]
 
 
 class Remembered:
@@ -186,8 +188,8 @@ def test_todays_answers_do_not_change_with_an_outlook() -> None:
     """The segments, their probabilities and their figures are those of a study without one."""
     plain, both = learned(SNAPSHOTS, STUDY), learned(SNAPSHOTS)
     np.testing.assert_array_equal(both.pipeline.predict_proba(X), plain.pipeline.predict_proba(X))
-    assert both.figures[: len(plain.figures)] == plain.figures
-    assert len(both.figures) > len(plain.figures)
+    assert both.metrics[: len(plain.metrics)] == plain.metrics
+    assert len(both.metrics) > len(plain.metrics)
     assert sorted({IDS[label] for label in both.y}) == sorted(IDS)
 
 
@@ -218,8 +220,8 @@ def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
 
 def test_mistakes_ahead_are_counted() -> None:
     """Rows are the segments of the latest date: 14 low, 20 mid, 26 high ones."""
-    figures, found = rehearse(STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
-    accuracy = next(one for one in figures if one.name == "accuracy, 91 days ahead")
+    metrics, found = rehearse(STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
+    accuracy = next(one for one in metrics if name_metric(one) == "accuracy, 91 days ahead")
     assert [sum(row) for row in found.counts] == [14, 20, 26]
     assert sum(found.counts[i][i] for i in range(3)) / 60 == pytest.approx(accuracy.value, abs=1e-6)
-    assert (found.on, found.inputs) == (accuracy.on, accuracy.inputs)
+    assert (found.evaluation, found.features) == (accuracy.evaluation, accuracy.features)

@@ -101,7 +101,7 @@ def test_golden_records_are_no_toss_up(
         X=data.X,
         y=data.y,
         n_train=fitted.n_train,
-        figures=(),
+        metrics=(),
     )
     run = pack.Run(MOBILE, TrainingData(sample, synthetic=True), learned, "quick", SEED)
     golden = pack.pack(run).manifest.golden

@@ -22,6 +22,8 @@ from segmentation.training.fitting.fit_study import learn
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import matrix
 from segmentation.training.training_data import TrainingData, read_source
+from segmentation.wording.metrics import name_metric
+from tests.support.metrics import circular_by_inputs, values_by_name
 from tests.support.shipped import ROOT
 from tests.support.tables import SEED
 
@@ -118,14 +120,14 @@ def test_customers_are_named_right_whatever_the_seed(seed: int, customers: Train
 def quality(learned: FittedModel, name: str) -> float:
     """Return a measure of the clusters."""
     assert learned.clusters is not None
-    return learned.clusters.quality[name]
+    return float(getattr(learned.clusters.quality, name))
 
 
 def test_clusters_of_households_are_there(household: FittedModel) -> None:
     """Measured before: 0.223 in the clustered space, which is that of the scaled columns."""
-    assert quality(household, "silhouette, clustered space") >= 0.22
-    assert quality(household, "silhouette, scaled columns") == pytest.approx(
-        quality(household, "silhouette, clustered space"), abs=1e-6
+    assert quality(household, "silhouette") >= 0.22
+    assert quality(household, "silhouette_columns") == pytest.approx(
+        quality(household, "silhouette"), abs=1e-6
     )
 
 
@@ -134,33 +136,37 @@ def test_demographics_alone_say_little_about_a_household(household: FittedModel)
 
     As the model answers it, and as a logistic regression of the same ten columns.
     """
-    assert household.figure("accuracy, largest class") == pytest.approx(0.523, abs=0.01)
+    values = values_by_name(household.metrics)
+    assert values["accuracy, largest class"] == pytest.approx(0.523, abs=0.01)
     for inputs in ("demographics only", "indirect"):
-        assert 0.52 <= household.figure(f"accuracy, {inputs}") <= 0.60
-        assert household.figure(f"macro AUC, {inputs}") >= 0.65
+        assert 0.52 <= values[f"accuracy, {inputs}"] <= 0.60
+        assert values[f"macro AUC, {inputs}"] >= 0.65
 
 
 def test_the_published_way_is_agreement(household: FittedModel) -> None:
     """Twelve features, of which seven define the segments: 0.84 to 0.90, and marked as such."""
-    (figure,) = (
-        one for one in household.figures if one.name == "accuracy, 12 features (the published way)"
+    (metric,) = (
+        metric
+        for metric in household.metrics
+        if name_metric(metric) == "accuracy, 12 features (the published way)"
     )
-    assert 0.84 <= figure.value <= 0.90
-    assert figure.circular
+    assert 0.84 <= metric.value <= 0.90
+    assert metric.circular
 
 
 def test_only_figures_of_demographics_are_predictions(household: FittedModel) -> None:
     """All others read columns that define the segments, or none."""
-    predicting = {figure.inputs for figure in household.figures if not figure.circular}
+    inputs = circular_by_inputs(household.metrics, HOUSEHOLD.schema)
+    predicting = {name for name, is_circular in inputs.items() if not is_circular}
     others = [one.title.strip() for one in HOUSEHOLD.schema.features if not one.defines]
     assert predicting == {"demographics only", f"only {', '.join(others)}", "none"}
 
 
 def test_clusters_of_card_holders_are_there(credit_card: FittedModel) -> None:
     """Measured before: 0.218 in nine dimensions; in the scaled columns it is lower."""
-    assert quality(credit_card, "silhouette, clustered space") >= 0.215
-    assert quality(credit_card, "silhouette, scaled columns") >= 0.18
-    assert quality(credit_card, "silhouette, records") == 8950
+    assert quality(credit_card, "silhouette") >= 0.215
+    assert quality(credit_card, "silhouette_columns") >= 0.18
+    assert quality(credit_card, "n_silhouette_records") == 8950
     assert credit_card.clusters is not None
     assert credit_card.clusters.n_dimensions == 9
 
@@ -181,7 +187,8 @@ def test_clusters_of_card_holders_are_stable(credit_card: FittedModel) -> None:
 
 def test_no_figure_of_card_holders_is_a_prediction(credit_card: FittedModel) -> None:
     """Every column defines the tiers; only the baselines read none."""
-    assert {one.inputs for one in credit_card.figures if not one.circular} == {"none"}
+    inputs = circular_by_inputs(credit_card.metrics, CREDIT_CARD.schema)
+    assert [name for name, is_circular in inputs.items() if not is_circular] == ["none"]
 
 
 def test_values_of_the_original_are_accepted(holders: TrainingData) -> None:
@@ -197,28 +204,30 @@ def test_values_of_the_original_are_accepted(holders: TrainingData) -> None:
 def test_sets_cover_held_out_records(name: str, request: pytest.FixtureRequest) -> None:
     """Of records that neither the model nor the thresholds have seen, about 95 % or more."""
     learned: FittedModel = request.getfixturevalue(name)
-    covered = [one for one in learned.figures if one.name.startswith("coverage, ")]
-    assert {one.name.removeprefix("coverage, ") for one in covered} >= {"complete", "incomplete"}
+    covered = [metric for metric in learned.metrics if metric.measure == "coverage"]
+    kinds = {metric.condition.kind for metric in covered if metric.condition}
+    assert kinds >= {"complete", "incomplete"}
     assert all(one.value >= 0.93 for one in covered)
 
 
 def test_the_forecast_beats_staying(retail: FittedModel) -> None:
     """Forward in time: accuracy 0.73 against 0.68, macro F1 0.68 against 0.65."""
+    values = values_by_name(retail.metrics)
     for measure in ("accuracy", "macro F1"):
-        told = retail.figure(f"{measure}, 91 days ahead")
-        assert told > retail.figure(f"{measure}, 91 days ahead, stays the same") + 0.01
-    assert retail.figure("accuracy, 91 days ahead") > 0.70
+        forecast = values[f"{measure}, 91 days ahead"]
+        assert forecast > values[f"{measure}, 91 days ahead, stays the same"] + 0.01
+    assert values["accuracy, 91 days ahead"] > 0.70
 
 
 def test_forecasts_are_predictions_and_the_rest_is_not(retail: FittedModel) -> None:
     """What reads recency, orders and amounts of the same day re-derives the definition."""
-    circular = {one.inputs for one in retail.figures if one.circular}
-    assert circular == {
+    inputs = circular_by_inputs(retail.metrics, RETAIL.schema)
+    assert {name for name, is_circular in inputs.items() if is_circular} == {
         "complete and incomplete records",
         "some of the defining answers and all others",
         "everything",
     }
-    ahead = [one for one in retail.figures if "91 days ahead" in one.name]
+    ahead = [metric for metric in retail.metrics if metric.horizon_days == 91]
     assert ahead
     assert not any(one.circular for one in ahead)
     assert np.isfinite([one.value for one in ahead]).all()
@@ -226,4 +235,4 @@ def test_forecasts_are_predictions_and_the_rest_is_not(retail: FittedModel) -> N
 
 def test_clusters_of_customers_are_there(retail: FittedModel) -> None:
     """Measured before: 0.289 in the clustered space."""
-    assert quality(retail, "silhouette, clustered space") >= 0.28
+    assert quality(retail, "silhouette") >= 0.28

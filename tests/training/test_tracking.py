@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from segmentation.artifact import Manifest, read_package
-from segmentation.artifact.clusters import ClusterReport, CurvePoint, Stability
+from segmentation.artifact.clusters import ClusterQuality, ClusterReport, CurvePoint, Stability
 from segmentation.artifact.lineage import Lineage, Transitions
-from segmentation.artifact.metrics import Metric
 from segmentation.training.mlflow_tracking import clean_names, track
+from tests.support.metrics import make_metric, values_by_name
 from tests.support.servers import free_port
 from tests.support.shipped import MODEL, ROOT
 
@@ -46,9 +46,9 @@ def runs(store: Path, study: str) -> list[Any]:
 
 
 def values(manifest: Manifest) -> dict[str, float]:
-    """Return the figures by the name that they have in MLflow."""
-    names = clean_names([figure.name for figure in manifest.figures])
-    return dict(zip(names, (figure.value for figure in manifest.figures), strict=True))
+    """Return the metrics' values by the names that they have in MLflow."""
+    by_name = values_by_name(manifest.metrics)
+    return dict(zip(clean_names(list(by_name)), by_name.values(), strict=True))
 
 
 def test_a_run_is_read_back_as_it_was_packed(manifest: Manifest, store: Path) -> None:
@@ -105,7 +105,13 @@ def test_clusters_and_lineage_become_metrics(manifest: Manifest, store: Path) ->
     clusters = ClusterReport(
         columns=["a"],
         n_dimensions=1,
-        quality={"silhouette, clustered space": 0.25},
+        quality=ClusterQuality(
+            silhouette=0.25,
+            silhouette_columns=0.2,
+            n_silhouette_records=8,
+            davies_bouldin=1.5,
+            calinski_harabasz=6,
+        ),
         stability=Stability(mean=0.9, deviation=0.05, worst=0.8, n=10),
         curve=[
             CurvePoint(k=2, inertia=9, silhouette=0.5, davies_bouldin=1, calinski_harabasz=7),
@@ -131,15 +137,20 @@ def test_figures_of_one_name_are_told_apart_by_their_inputs(
     manifest: Manifest, store: Path
 ) -> None:
     """The same measure from other columns is another metric, and the note says from which."""
-    figures = [
-        Metric(name="accuracy", value=0.5, on="held out", inputs="demographics", circular=False),
-        Metric(name="accuracy", value=0.9, on="held out", inputs="everything", circular=True),
+    indirect = {"kind": "indirect"}
+    metrics = [
+        make_metric(value=0.5, condition=indirect, features=["age"]),
+        make_metric(value=0.9, condition=indirect, features=[], circular=True),
     ]
-    assert track(manifest.model_copy(update={"figures": figures}), MODEL, {}) is None
+    assert track(manifest.model_copy(update={"metrics": metrics}), MODEL, {}) is None
     (run,) = runs(store, "mobile")
-    assert run.data.metrics == {"accuracy demographics": 0.5, "accuracy everything": 0.9}
+    assert run.data.metrics == {
+        "accuracy indirect only Age": 0.5,
+        "accuracy indirect nothing but the segments shares": 0.9,
+    }
     note = run.data.tags["mlflow.note.content"]
-    assert "| accuracy everything | accuracy, everything | held out; everything, which" in note
+    assert "| accuracy, indirect, only Age | 5-fold cross-validation, held-out records of" in note
+    assert "nothing but the segments' shares, which define segments |" in note
 
 
 @pytest.mark.parametrize(
@@ -158,13 +169,12 @@ def test_names_are_cleaned_and_never_collide(
 ) -> None:
     """Names that MLflow refuses are replaced; those that would be the same get a number."""
     assert clean_names(names) == expected
-    figures = [
-        Metric(name=name, value=i, on="", inputs=str(i), circular=False)
-        for i, name in enumerate(dict.fromkeys(names))
+    metrics = [
+        make_metric(value=i, feature_set=name) for i, name in enumerate(dict.fromkeys(names))
     ]
-    assert track(manifest.model_copy(update={"figures": figures}), MODEL, {}) is None
+    assert track(manifest.model_copy(update={"metrics": metrics}), MODEL, {}) is None
     (run,) = runs(store, "mobile")
-    assert sorted(run.data.metrics.values()) == list(range(len(figures)))
+    assert sorted(run.data.metrics.values()) == list(range(len(metrics)))
 
 
 def failure(manifest: Manifest, environment: Mapping[str, str], package: Path = MODEL) -> str:

@@ -30,6 +30,7 @@ from segmentation.training import command_line
 from segmentation.training.comparison import model_comparison
 from segmentation.training.labelled_records import LabelledRecords
 from tests.support.keys import key_pair
+from tests.support.metrics import values_by_name
 from tests.support.shipped import ROOT
 from tests.support.tables import (
     ANSWERS,
@@ -110,7 +111,7 @@ def test_the_package_says_what_it_was_trained_on(trained: Trained) -> None:
     assert (manifest.training.n_train, manifest.training.n_calibration) == (48, 12)
     assert manifest.training.params == {name: values[0] for name, values in ONE_CANDIDATE.items()}
     assert [segment.size for segment in manifest.segments] == [12] * 5
-    assert {figure.name for figure in manifest.figures} >= SAMPLE_FLOORS.keys()
+    assert values_by_name(manifest.metrics).keys() >= SAMPLE_FLOORS.keys()
     assert manifest.caveats == list(MOBILE.caveats)
 
 

@@ -30,7 +30,9 @@ def headline(manifest: Manifest, answer: Answer) -> list[Component]:
     """Return the answer in two lines."""
     position = _position(manifest, answer["segment"]["id"])
     second = sorted(answer["probabilities"], key=lambda one: -one["probability"])[1:2]
-    sure = f"{plain_language.describe_certainty(answer['confidence'])}: {format_percent(answer['confidence'])}."
+    confidence = answer["confidence"]
+    certainty = plain_language.describe_certainty(confidence)
+    sure = f"{certainty}: {format_percent(confidence)}."
     next_best = [f" Next: {one['name']}, {format_percent(one['probability'])}." for one in second]
     return [
         html.H2([swatch(position), answer["segment"]["name"]], className="segment"),

@@ -143,7 +143,6 @@ def rehearse(
     past_labels = np.concatenate([pair.y for pair in pairs])
     baselines = score_baselines(past_labels, test.y, seed)
     facts = {
-        "horizon_days": outlook.days,
         "circular": False,
         "evaluation": Evaluation(
             method="forward_in_time",
@@ -155,17 +154,26 @@ def rehearse(
     features = [column.name for column in study.schema.features]
     read = {"features": features, "n_records": len(test.y)} | facts
     unread = {"features": [], "n_records": len(test.y)} | facts
-    blind = [Measurement("accuracy", value, predictor=name) for name, value in baselines.items()]
+    blind = [
+        Measurement("accuracy", value, predictor=name, horizon_days=outlook.days)
+        for name, value in baselines.items()
+    ]
     predicted = classifier.classes_[probabilities.argmax(axis=1)]
     metrics = [
-        *make_metrics(measurements_of(scores), **read),
-        *make_metrics(_measure_no_change(today, test), **read),
+        *make_metrics(measurements_of(scores, horizon_days=outlook.days), **read),
+        *make_metrics(_measure_no_change(today, test, outlook.days), **read),
         *make_metrics(blind, **unread),
     ]
-    return metrics, make_confusion(study, [(test.y, predicted)], features=features, **facts)
+    return metrics, make_confusion(
+        study,
+        [(test.y, predicted)],
+        features=features,
+        horizon_days=outlook.days,
+        **facts,
+    )
 
 
-def _measure_no_change(today: Any, test: LabelledRecords) -> list[Measurement]:
+def _measure_no_change(today: Any, test: LabelledRecords, horizon_days: int) -> list[Measurement]:
     """Measure the prediction that everybody stays in the segment of the earlier date."""
     same, y = today.predict(test.X), test.y
     recalls = [float((same[y == label] == label).mean()) for label in np.unique(y)]
@@ -175,4 +183,7 @@ def _measure_no_change(today: Any, test: LabelledRecords) -> list[Measurement]:
         "balanced_accuracy": float(np.mean(recalls)),
         "macro_f1": float(macro_f1),
     }
-    return [Measurement(measure, value, predictor="no_change") for measure, value in values.items()]
+    return [
+        Measurement(measure, value, predictor="no_change", horizon_days=horizon_days)
+        for measure, value in values.items()
+    ]

@@ -30,6 +30,7 @@ class Measurement:
     condition : Condition or None
     predictor : str
     feature_set : str or None
+    horizon_days : int or None
     """
 
     measure: Measure
@@ -38,6 +39,7 @@ class Measurement:
     condition: Condition | None = None
     predictor: Predictor = "model"
     feature_set: str | None = None
+    horizon_days: int | None = None
 
 
 def measurements_of(scores: Iterable[Score], **subject: Any) -> list[Measurement]:
@@ -80,6 +82,7 @@ def make_metrics(measurements: Iterable[Measurement], **facts: Any) -> list[Metr
             condition=measurement.condition,
             segment=measurement.segment,
             feature_set=measurement.feature_set,
+            horizon_days=measurement.horizon_days,
             **facts,
         )
         for measurement in measurements
