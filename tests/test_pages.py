@@ -47,7 +47,7 @@ def question(page: Page, field: str) -> Any:
 
 def said(share: float) -> str:
     """Return a probability as pages say it."""
-    if 0 < share < 0.005:
+    if 0 < share <= 0.005:
         return "under 1%"
     return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
 

@@ -270,3 +270,33 @@ def test_an_alias_in_another_unit_is_divided() -> None:
         aliases=(Alias("Grams", "g", 1000),),
     )  # fmt: skip
     assert RecordValidator(Schema((column,))).validate([{"grams": 2000}]) == [{"kg": 2.0}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "resolution", "default", "value", "expected"),
+    [
+        ("number", 0.01, None, 6.3849, 6.38),
+        ("number", 0.01, 5.0, 6.3849, 6.38),
+        ("number", 0.25, None, 0.6, 0.5),
+        ("number", 0.0, None, 6.3849, 6.3849),
+        ("number", 0.0, 0.001, 6.38449, 6.384),
+        ("integer", 0.0, None, 6.5001, 7.0),
+        ("integer", 0.0, 0.01, 6.4, 6.0),
+        ("integer", 10.0, None, 26.0, 30.0),
+    ],
+)
+def test_a_value_is_rounded_to_the_answers_that_are_possible(
+    kind: Any, resolution: float, default: float | None, value: float, expected: float
+) -> None:
+    """By the stated step, whole numbers by 1, others by the default if there is one."""
+    column = Column("x", "X", kind, "feature", "X.", resolution=resolution)
+    assert column.round_to_step(value, default) == expected
+
+
+def test_only_numbers_without_a_resolution_have_no_step() -> None:
+    """Whole numbers have a step of 1 unless they state another."""
+    steps = [
+        Column("x", "X", kind, "feature", "X.", resolution=resolution).step
+        for kind, resolution in (("number", 0.0), ("number", 0.5), ("integer", 0.0), ("integer", 5))
+    ]
+    assert steps == [None, 0.5, 1.0, 5]

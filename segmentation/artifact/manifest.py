@@ -65,6 +65,11 @@ class NumberBaseline(Part):
     deciles: list[float]
     missing: float
 
+    @property
+    def spread(self) -> float:
+        """Distance between the lowest and the highest tenth, or between all; 0 if all are equal."""
+        return self.deciles[-1] - self.deciles[0] or self.maximum - self.minimum
+
 
 class CategoryBaseline(Part):
     """Shares of the answers to one question over all training records."""

@@ -37,5 +37,4 @@ def _cell(column: Column, number: int, means: dict[str, float]) -> str:
         return str(number)
     if column.name not in means:
         return ""
-    step = column.resolution or (1.0 if column.kind == "integer" else 0.01)
-    return f"{round(means[column.name] / step) * step:.10g}"
+    return f"{column.round_to_step(means[column.name], 0.01):.10g}"

@@ -187,8 +187,7 @@ def _traits(segment: PackedSegment, manifest: Manifest) -> list[Trait]:
 
 def _difference(mean: float, everyone: NumberBaseline) -> float:
     """Return how many spreads a mean lies above everyone's, at most six decimals."""
-    spread = everyone.deciles[-1] - everyone.deciles[0] or everyone.maximum - everyone.minimum
-    return round((mean - everyone.mean) / spread, 6) if spread else 0.0
+    return round((mean - everyone.mean) / everyone.spread, 6) if everyone.spread else 0.0
 
 
 def _choices(segment: PackedSegment, manifest: Manifest) -> list[Choice]:

@@ -181,8 +181,8 @@ def _question(position: int, column: Column, described: NumberBaseline) -> _Ques
 
 def _step(column: Column, described: NumberBaseline) -> float:
     """Return the step of a question; one without steps gets some thousand in its range."""
-    if column.resolution or column.kind == "integer":
-        return column.resolution or 1.0
+    if column.step:
+        return column.step
     span = described.maximum - described.minimum
     return float(10.0 ** (math.floor(math.log10(span)) - 3)) if span > 0 else 1.0
 

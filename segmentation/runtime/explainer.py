@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Literal
 
@@ -19,8 +19,15 @@ from numpy.typing import NDArray
 from segmentation.artifact import Manifest, Package
 from segmentation.errors import UnavailableError
 from segmentation.runtime.counterfactuals import CounterfactualSearch
-from segmentation.runtime.explanation import Contribution, Explanation
-from segmentation.runtime.explanation_wording import sentence
+from segmentation.runtime.explanation import (
+    Contribution,
+    Explanation,
+    Lead,
+    Scale,
+    WeighedReason,
+)
+from segmentation.runtime.explanation_wording import word_explanation
+from segmentation.runtime.levels import find_level
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +37,9 @@ _DECIMALS = 6
 _EXTRA = "Explanations", "explain"
 # Less than twice as probable as the next best is said to be a small lead.
 _CLOSE = 2.0
+_MOST_REASONS = 3
+# A reason is left out if it weighs less than this part of the heaviest.
+_WORTH_SAYING = 0.2
 
 
 class Explainer:
@@ -45,7 +55,7 @@ class Explainer:
     def __init__(self, package: Package, score: Score) -> None:
         self._package = package
         self._manifest: Manifest = package.manifest
-        self._changes = CounterfactualSearch(package.manifest, score)
+        self._counterfactuals = CounterfactualSearch(package.manifest, score)
         self._columns = package.manifest.record.features
         self._score = score
         self._lock = Lock()
@@ -74,7 +84,7 @@ class Explainer:
             raise UnavailableError("Models of this kind cannot be explained.") from error
         probabilities = self._score(features)
         return [
-            self._explained(row, probabilities[i], found.base[i], found.values[i], found.scale)
+            self._explain_row(row, probabilities[i], found.base[i], found.values[i], found.scale)
             for i, row in enumerate(features)
         ]
 
@@ -90,38 +100,65 @@ class Explainer:
                 logger.info("explanations loaded: %s", self._manifest.study)
             return self._estimator
 
-    def _explained(
+    def _explain_row(
         self,
         row: NDArray[np.float32],
         probabilities: NDArray[np.float32],
         base: NDArray[np.float64],
         values: NDArray[np.float64],
-        scale: Literal["probability", "log_odds"],
+        scale: Scale,
     ) -> Explanation:
         segment = int(probabilities.argmax())
         # By the scores themselves: far from all but one centroid, probabilities are all 0.
         scores = base + values.sum(axis=1)
         scores[segment] = -np.inf
         runner_up = int(scores.argmax())
-        against = None
+        lead = self._lead(probabilities, segment, runner_up)
         start, parts = float(base[segment]), values[segment]
         if scale == "log_odds":
-            against = self._manifest.segments[runner_up].id
             start, parts = start - float(base[runner_up]), parts - values[runner_up]
         contributions = self._contributions(row, parts)
-        change = self._changes.smallest(row, segment)
-        close = float(probabilities[segment]) < _CLOSE * float(probabilities[runner_up])
+        reasons = self._reasons(contributions)
+        change = self._counterfactuals.smallest(row, segment)
         return {
-            "sentence": sentence(
-                self._manifest, (segment, runner_up), contributions, change, close=close
-            ),
+            "sentence": word_explanation(self._manifest, lead, reasons, change),
+            "lead": lead,
+            "reasons": reasons,
             "scale": scale,
-            "against": against,
+            "against": lead["over"] if scale == "log_odds" else None,
             "base": round(start, _DECIMALS),
             "output": round(start + float(parts.sum()), _DECIMALS),
             "contributions": contributions,
             "change": change,
         }
+
+    def _lead(self, probabilities: NDArray[np.float32], segment: int, runner_up: int) -> Lead:
+        return {
+            "segment": self._manifest.segments[segment].id,
+            "over": self._manifest.segments[runner_up].id,
+            "small": float(probabilities[segment]) < _CLOSE * float(probabilities[runner_up]),
+        }
+
+    def _reasons(self, contributions: Sequence[Contribution]) -> list[WeighedReason]:
+        """Return at most three reasons for the segment and three against it, the heaviest first."""
+        least = abs(contributions[0]["contribution"]) * _WORTH_SAYING
+        heavy = [part for part in contributions if abs(part["contribution"]) > least]
+        return [
+            *self._reasons_of([part for part in heavy if part["contribution"] > 0], "for"),
+            *self._reasons_of([part for part in heavy if part["contribution"] < 0], "against"),
+        ]
+
+    def _reasons_of(
+        self, contributions: Sequence[Contribution], direction: Literal["for", "against"]
+    ) -> list[WeighedReason]:
+        return [
+            {
+                "field": part["field"],
+                "direction": direction,
+                "level": find_level(self._manifest, part["field"], part["value"]),
+            }
+            for part in contributions[:_MOST_REASONS]
+        ]
 
     def _contributions(
         self, row: NDArray[np.float32], parts: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""What an explanation is, for those who make it, word it and send it."""
+"""What an explanation is, as data: made in ``explainer``, worded in ``explanation_wording``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from segmentation.runtime.counterfactuals import Counterfactual
+
+Scale = Literal["probability", "log_odds"]
 
 
 class Contribution(TypedDict):
@@ -18,16 +20,39 @@ class Contribution(TypedDict):
     contribution: float
 
 
+class WeighedReason(TypedDict):
+    """An answer that speaks for the segment or against it, and how high it lies among all records.
+
+    The level is ``missing`` where there is no answer, and ``as given`` where nobody can change it,
+    or where nothing is known about others.
+    """
+
+    field: str
+    direction: Literal["for", "against"]
+    level: str
+
+
+class Lead(TypedDict):
+    """The segment that is answered and the next best; ``small`` is less than twice as probable."""
+
+    segment: str
+    over: str
+    small: bool
+
+
 class Explanation(TypedDict):
     """An answer taken apart: ``base`` plus all contributions is ``output``.
 
     On the scale ``probability`` the output is the probability of the segment; on ``log_odds`` it
     is the logarithm of how many times as probable it is as the segment ``against``. The base is
-    the output for a record that is average in everything.
+    the output for a record that is average in everything. ``sentence`` says ``lead``, ``reasons``
+    and ``change`` in words.
     """
 
     sentence: str
-    scale: Literal["probability", "log_odds"]
+    lead: Lead
+    reasons: list[WeighedReason]
+    scale: Scale
     against: str | None
     base: float
     output: float

@@ -14,13 +14,12 @@ from typing_extensions import TypedDict
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import NumberBaseline
 from segmentation.runtime.answers import Answer
-from segmentation.runtime.explanation_wording import level
+from segmentation.runtime.levels import AS_GIVEN, rank_level
 from segmentation.schema import Record
 
 _MOST_REASONS = 3
 # A reason is left out if it speaks less than this part of the first for the segment.
 _WORTH_SAYING = 0.2
-AS_GIVEN = "as given"
 
 
 class Reason(TypedDict):
@@ -42,7 +41,7 @@ class _Question:
 
     def level(self, value: float) -> str:
         """Say how high a value lies; of age and the like that would be read wrongly."""
-        return AS_GIVEN if self.fixed else level(self.described, value)
+        return AS_GIVEN if self.fixed else rank_level(self.described, value)
 
 
 class Reasons:
@@ -57,7 +56,7 @@ class Reasons:
         schema = manifest.record
         questions = {name: _question(manifest, name) for name in manifest.baseline.numbers}
         features = [questions[one.name] for one in schema.features if one.name in questions]
-        decisive = {schema.features[position].name for position in schema.decisive}
+        decisive = schema.decisive_names
         self._decisive = [one for one in features if one.name in decisive]
         self._others = [one for one in features if one.name not in decisive]
 
@@ -102,10 +101,9 @@ def runner_up(answer: Answer) -> str:
 
 def _question(manifest: Manifest, name: str) -> _Question:
     described = manifest.baseline.numbers[name]
-    spread = described.deciles[-1] - described.deciles[0] or described.maximum - described.minimum
     means = {
         one.id: one.numbers[name].mean if name in one.numbers else described.mean
         for one in manifest.segments
     }
     fixed = manifest.record.by_name[name].fixed
-    return _Question(name, described, spread or 1.0, means, fixed)
+    return _Question(name, described, described.spread or 1.0, means, fixed)

@@ -171,7 +171,6 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
     Only answers that define segments contradict each other.
     """
     schema = manifest.record
-    defining = {schema.features[position].name for position in schema.decisive}
     profiles = [segment.numbers for segment in manifest.segments]
     fitting = []
     for numbers in profiles:
@@ -184,7 +183,7 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
                 -math.inf if low == lowest else min(low / WIDENING, low * WIDENING),
                 math.inf if high == highest else max(high * WIDENING, high / WIDENING),
             )
-            ranges.append(widened if column.name in defining else _EVERYTHING)
+            ranges.append(widened if column.name in schema.decisive_names else _EVERYTHING)
         fitting.append(ranges)
     return fitting
 

@@ -105,6 +105,26 @@ class Column:
         """Whether values are numbers."""
         return self.kind in ("number", "integer")
 
+    @property
+    def step(self) -> float | None:
+        """The step between two possible answers; None where any number is one.
+
+        It is the stated resolution, or 1 for whole numbers.
+        """
+        return self.resolution or (1.0 if self.kind == "integer" else None)
+
+    def round_to_step(self, value: float, default_step: float | None = None) -> float:
+        """Return the nearest possible answer, at most six decimals.
+
+        Parameters
+        ----------
+        value : float
+        default_step : float, optional
+            The step where any number is an answer; without one the value is returned as it is.
+        """
+        step = self.step or default_step
+        return round(round(value / step) * step, 6) if step else value
+
     def expectation(self, divisor: float = 1.0, unit: str = "") -> str:
         """Say what a value must be, in the unit of the spelling that was used."""
         if self.kind == "category":
@@ -198,6 +218,21 @@ class Schema:
     def decisive(self) -> tuple[int, ...]:
         """Positions of the features that make a record complete: the defining, or else all."""
         return self.defining or tuple(range(len(self.features)))
+
+    @cached_property
+    def decisive_columns(self) -> tuple[Column, ...]:
+        """The features that make a record complete."""
+        return tuple(self.features[position] for position in self.decisive)
+
+    @cached_property
+    def decisive_names(self) -> frozenset[str]:
+        """Names of the features that make a record complete."""
+        return frozenset(column.name for column in self.decisive_columns)
+
+    @cached_property
+    def defining_names(self) -> frozenset[str]:
+        """Names of the features that define the segments; none where segments are given."""
+        return frozenset(column.name for column in self.features if column.defines)
 
     @cached_property
     def sendable(self) -> tuple[Column, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 def format_percent(share: float) -> str:
     """Return a share as a percentage; one that is not quite 0 or 1 is not written as if it were.
 
-    ``assets/file.js`` has the same function for the browser; one table of cases tests both.
+    ``dashboard/assets/phrases.js`` has the same function; one table of cases tests both.
     """
-    if 0 < share < 0.005:  # noqa: PLR2004  # what would be rounded to 0
+    if 0 < share <= 0.005:  # noqa: PLR2004  # what would be rounded to 0
         return "under 1%"
     if 0.995 <= share < 1:  # noqa: PLR2004  # what would be rounded to 1
         return "over 99%"

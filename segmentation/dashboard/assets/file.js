@@ -17,17 +17,11 @@
   const by = (id) => document.getElementById(`file-${id}`);
   const say = (text) => (by("said").textContent = text);
   const show = (id, visible) => (by(id).hidden = !visible);
-  const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+  /* phrases.js is loaded after this file, so its functions are looked up when they are called. */
+  const count = (n, noun) => window.phrases.countNoun(n, noun);
+  const percent = (share) => window.phrases.formatPercent(share);
   const megabytes = (n) => `${(n / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
   const short = (text) => (text.length > SHORT ? `${text.slice(0, SHORT - 1)}…` : text);
-
-  /* As the other pages round: half to even. */
-  function percent(share) {
-    if (share > 0 && share < 0.005) return "under 1%";
-    if (share >= 0.995 && share < 1) return "over 99%";
-    const whole = Math.round(share * 100);
-    return `${whole - share * 100 === 0.5 && whole % 2 ? whole - 1 : whole}%`;
-  }
 
   function make(name, content = [], attributes = {}) {
     const element = document.createElement(name);

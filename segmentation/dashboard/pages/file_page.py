@@ -118,7 +118,7 @@ def _grid() -> Component:
 def _weights(manifest: Manifest) -> list[dict[str, Any]]:
     """Return the fields by how much they matter, the decisive ones first."""
     schema = manifest.record
-    decisive = [schema.features[position] for position in schema.decisive]
+    decisive = list(schema.decisive_columns)
     others = [column for column in schema.features if column not in decisive]
     rest = [column for column in schema.sendable if column.role != "feature"]
     return [

@@ -18,6 +18,7 @@ from segmentation.errors import Problem
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import Answer, LaterSegment
 from segmentation.runtime.explanation import Contribution, Explanation
+from segmentation.runtime.explanation_wording import word_change, word_reasons
 from segmentation.runtime.record_warnings import RecordWarning
 from segmentation.schema import Record
 from segmentation.wording.phrases import format_percent
@@ -62,7 +63,7 @@ def refused(problems: tuple[Problem, ...]) -> list[Component]:
 def details(manifest: Manifest, record: Record, answer: Answer) -> list[Component]:
     """Return what belongs to the answer beside its headline."""
     schema = manifest.record
-    decisive = [schema.features[position].name for position in schema.decisive]
+    decisive = schema.decisive_names
     given = sum(record.get(field) is not None for field in decisive)
     later = answer.get("outlook")
     doubt = plain_language.describe_plausible(answer, manifest.conformal.coverage)
@@ -109,7 +110,7 @@ def _later(manifest: Manifest, later: LaterSegment) -> list[Component]:
 
 def why(manifest: Manifest, explanation: Explanation) -> list[Component]:
     """Return what made the answer, and what would change it."""
-    reason, change = explanation["sentence"].split(". ", 1)
+    reasons = word_reasons(manifest, explanation["lead"], explanation["reasons"])
     contributions = explanation["contributions"]
     heaviest = max(abs(one["contribution"]) for one in contributions) or 1.0
     shown = [one for one in contributions if abs(one["contribution"]) > heaviest * _WORTH_SHOWING][
@@ -121,10 +122,10 @@ def why(manifest: Manifest, explanation: Explanation) -> list[Component]:
     unit = f"Against {names[against]}" if against else "Probability"
     return [
         html.H3("Why"),
-        html.P(f"{reason}."),
+        html.P(reasons),
         table("What each answer contributed", ["Answer", "Given", unit, ""], rows, "reasons"),
         html.H3("What would change it"),
-        html.P(change),
+        html.P(word_change(manifest, explanation["change"])),
     ]
 
 

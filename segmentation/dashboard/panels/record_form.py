@@ -22,13 +22,14 @@ SLIDING, PLAIN = "sliding", "plain"
 CLEAR = ""
 _PAUSE = 300  # milliseconds without a key before what was typed is read
 _FAR = 100  # a limit this many times what was ever answered helps nobody
+_FINEST_STEP = 0.001  # of an average that is filled in where any number is an answer
 _STEPS = 100  # of a slider, at least: someone without a mouse goes through them
 
 
 def form(manifest: Manifest) -> list[Component]:
     """Return the questions of a study: what decides first, and last what isn't read."""
     schema = manifest.record
-    decisive = [schema.features[position] for position in schema.decisive]
+    decisive = list(schema.decisive_columns)
     others = [column for column in schema.features if column not in decisive]
     rest = [column for column in schema.sendable if column.role != "feature"]
     groups = [_group("Answers that make the segments", _questions(manifest, decisive))]
@@ -59,10 +60,10 @@ def beginnings(manifest: Manifest) -> Component:
 def typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[float | str]:
     """Return a segment's average answers to those questions that make it; the others are blank."""
     schema = manifest.record
-    decisive = {schema.features[position].name for position in schema.decisive}
+    decisive = schema.decisive_names
     numbers = next((one.numbers for one in manifest.segments if one.id == segment), {})
     return [
-        _as_answered(numbers[field].mean, schema.by_name[field])
+        schema.by_name[field].round_to_step(numbers[field].mean, _FINEST_STEP)
         if field in decisive and field in numbers
         else ""
         for field in fields
@@ -168,14 +169,8 @@ def _unit(column: Column) -> str:
 
 def _step(column: Column, span: float) -> float:
     """Return a round step of which a slider has some hundred, or the question's own if larger."""
-    own = column.resolution or (1.0 if column.kind == "integer" else 0.0)
+    own = column.step or 0.0
     return max(own, 10.0 ** math.floor(math.log10(span / _STEPS)))
-
-
-def _as_answered(mean: float, column: Column) -> float:
-    """Return an average in the steps in which the question is answered."""
-    step = column.resolution or (1.0 if column.kind == "integer" else 0.001)
-    return round(round(mean / step) * step, 6)
 
 
 def _id(kind: str, manifest: Manifest, column: Column) -> dict[str, str]:

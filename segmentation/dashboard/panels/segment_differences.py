@@ -44,7 +44,7 @@ def ranked(
 def is_leading(manifest: Manifest, field: str) -> bool:
     """Whether a question is one of those that make the segments: the rest is background."""
     schema = manifest.record
-    return field in {schema.features[position].name for position in schema.decisive}
+    return field in schema.decisive_names
 
 
 def _of_numbers(

@@ -198,11 +198,10 @@ def _reading_compared(
         _score_fold(known.study, model.fit(train.X, train.y), test) for train, test in known.folds
     ]
     means = {measure: float(np.mean([fold[measure] for fold in scores])) for measure in _MEASURES}
-    defining = {column.name for column in known.study.schema.features if column.defines}
     return FeatureSetScores(
         reading=reading.name,
         model=name,
-        circular=not defining.isdisjoint(reading.columns),
+        circular=not known.study.schema.defining_names.isdisjoint(reading.columns),
         accuracy=means["accuracy"],
         balanced_accuracy=means["balanced_accuracy"],
         macro_f1=means["macro_f1"],

@@ -157,11 +157,10 @@ def _make_metric(
     study: Study, measurement: Measurement, n_records: int, evaluation: Evaluation
 ) -> list[Metric]:
     features = _read_features(study, measurement)
-    defining = {column.name for column in study.schema.features if column.defines}
     return make_metrics(
         [measurement],
         features=features,
-        circular=not defining.isdisjoint(features),
+        circular=not study.schema.defining_names.isdisjoint(features),
         n_records=n_records,
         evaluation=evaluation,
     )

@@ -124,7 +124,7 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
     records: list[Record] = []
     for segment in segments:
         average = {
-            column.name: _in_steps(segment.numbers[column.name].mean, column)
+            column.name: _possible_answer(segment.numbers[column.name].mean, column)
             for column in run.study.schema.features
             if column.name in segment.numbers
         }
@@ -146,10 +146,9 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
     return golden
 
 
-def _in_steps(value: float, column: Column) -> float:
+def _possible_answer(value: float, column: Column) -> float:
     """Return the nearest answer that the column takes."""
-    step = column.resolution or (1.0 if column.kind == "integer" else 0.0)
-    stepped = round(round(value / step) * step, 6) if step else value
+    stepped = column.round_to_step(value)
     low, high = column.minimum, column.maximum
     at_least = stepped if low is None else max(stepped, low)
     return at_least if high is None else min(at_least, high)
