@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 
 from benchmarks.serving import ROOT
-from segmentation.datasets import read_categories, read_history, read_table
+from segmentation.datasets import read_table
 from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer
 from segmentation.runtime.reasons import Reason, Reasons
 from segmentation.schema import Record
 from segmentation.studies import STUDIES
+from segmentation.training.training_data import read_source
 
 N_RECORDS = 300
 TOP = 3
@@ -31,10 +32,7 @@ def sample(model: Model) -> list[Record]:
     if study.transactions is None:
         records = read_table(path, study.schema).records
     else:
-        kind = study.transactions
-        categories = read_categories(ROOT / "data" / kind.categories)
-        history = read_history(path, kind.schema, kind.sql, categories, study.schema)
-        records = history.snapshots[0].records
+        records = read_source(study)[1].table.records
     return model.check(
         [
             {name: value for name, value in record.items() if not target or name != target.name}

@@ -45,6 +45,8 @@ class Aggregation:
         (``position``, ``keyword``, ``category``) and the parameter ``$reference``.
     kinds : mapping of str to str
         Kind of each column of ``transactions``, by name: a key of `TYPES`.
+    time : str
+        Name of the column that says when a transaction took place.
     needed : tuple of str
         Columns that no transaction may be without.
     categories : tuple of (str, str)
@@ -53,13 +55,9 @@ class Aggregation:
 
     sql: str
     kinds: Mapping[str, str]
+    time: str
     needed: tuple[str, ...]
     categories: tuple[tuple[str, str], ...]
-
-    @property
-    def time(self) -> str:
-        """The column that says when a transaction took place."""
-        return next(name for name, kind in self.kinds.items() if kind == "time")
 
     @cached_property
     def columns(self) -> str:

@@ -19,6 +19,7 @@ from segmentation.schema import Record
 from segmentation.studies.retail import TRANSACTION
 from tests.support.problems import problem
 from tests.support.shipped import PACKAGES, ROOT
+from tests.support.shop import TRANSACTIONS
 
 MODEL = Model.load(PACKAGES["retail"])
 PACKED = MODEL.manifest.aggregation
@@ -84,7 +85,7 @@ def test_a_cancelled_invoice_is_no_purchase(client: FlaskClient) -> None:
 def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Record]]:
     """The sample's clean transactions by customer, as JSON has them."""
     path = tmp_path_factory.mktemp("clean") / "clean.parquet"
-    validate(ROOT / "data" / "retail.csv", TRANSACTION, path)
+    validate(ROOT / "data" / "retail.csv", TRANSACTIONS, path)
     names = list(TRANSACTION.by_name)
     with duckdb.connect() as connection:
         rows = connection.read_parquet(str(path)).select(*names).fetchall()

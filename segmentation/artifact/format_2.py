@@ -94,6 +94,8 @@ def upgrade(manifest: Mapping[str, Any]) -> Data:
             for name, threshold in manifest["conformal"]["measured"].items()
         ]
     }
+    if manifest.get("aggregation"):
+        upgraded["aggregation"] = _upgrade_aggregation(manifest["aggregation"])
     if manifest.get("clusters"):
         upgraded["clusters"] = _upgrade_clusters(manifest["clusters"], features)
     return upgraded
@@ -186,6 +188,15 @@ def _find_features(inputs: str, subject: Data, features: list[Data]) -> list[str
     if inputs.startswith("only "):
         return [column["name"] for column in features if not column["defines"]]
     return names
+
+
+def _upgrade_aggregation(aggregation: Mapping[str, Any]) -> Data:
+    """Return an aggregation with the roles that format 2 told by kinds."""
+    columns = aggregation["transactions"]["columns"]
+    return dict(aggregation) | {
+        "customer": next(one["name"] for one in columns if one["role"] == "identifier"),
+        "time": next(one["name"] for one in columns if one["kind"] == "time"),
+    }
 
 
 def _upgrade_clusters(clusters: Mapping[str, Any], features: list[Data]) -> Data:

@@ -158,9 +158,14 @@ class Training(Part):
 
 
 class PackedAggregation(Part):
-    """How a customer's transactions become a record; see ``segmentation.aggregation``."""
+    """How a customer's transactions become a record; see ``segmentation.aggregation``.
+
+    `customer` and `time` name the columns of a transaction with these roles.
+    """
 
     transactions: Schema
+    customer: str
+    time: str
     sql: str
     categories: list[tuple[str, str]]
     reference: str

@@ -197,7 +197,7 @@ def _read_manifest(content: bytes) -> Manifest:
                 f" {format_2.FORMAT_VERSION} and {FORMAT_VERSION}"
             )
         return Manifest.model_validate_json(content)
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, AttributeError, LookupError, TypeError, StopIteration) as error:
         where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else "JSON"
         raise PackageError(f"has a manifest that cannot be read: {where}") from None
 

@@ -22,7 +22,7 @@ def is_object(source: str | Path) -> bool:
 
 
 @contextmanager
-def local(source: str | Path) -> Iterator[Path]:
+def open_local(source: str | Path) -> Iterator[Path]:
     """Give a readable local file with the content of `source` until the block ends.
 
     Parameters

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from segmentation.aggregation import TYPES, Aggregation, aggregate_file
-from segmentation.datasets.addresses import local
+from segmentation.datasets.addresses import open_local
 from segmentation.datasets.table_files import check_headers, file_digest, is_parquet
 from segmentation.datasets.transactions import (
     Validation,
@@ -20,9 +22,7 @@ from segmentation.datasets.transactions import (
 from segmentation.errors import DataError
 from segmentation.schema import Column, Record, Schema
 from segmentation.schema.column_values import parse_text
-
-STEP_DAYS = 91
-FEWEST_DAYS = 90
+from segmentation.study import OutlookModel, Study, Transactions
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,20 @@ class History:
     validation: Validation | None = None
 
 
-def aggregation_of(
-    transaction: Schema, sql: str, categories: tuple[tuple[str, str], ...]
+def make_aggregation(
+    transactions: Transactions, categories: tuple[tuple[str, str], ...]
 ) -> Aggregation:
-    """Return how transactions of a schema become records."""
-    kinds = {column.name: column.kind for column in transaction.columns}
-    return Aggregation(sql, kinds, tuple(c.name for c in transaction.features), categories)
+    """Return how a study's transactions become records."""
+    kinds = {column.name: column.kind for column in transactions.schema.columns}
+    needed = tuple(column.name for column in transactions.schema.features)
+    return Aggregation(transactions.sql, kinds, transactions.roles.time, needed, categories)
 
 
 def read_history(
     source: str | Path,
-    transaction: Schema,
-    sql: str,
-    categories: tuple[tuple[str, str], ...],
-    record: Schema,
+    study: Study,
+    transactions: Transactions,
+    categories: tuple[tuple[str, str], ...] = (),
 ) -> History:
     """Read transactions, or what `write_history` made of them, as records of several dates.
 
@@ -82,58 +82,81 @@ def read_history(
     ----------
     source : str or Path
         Transactions as `validate` reads them, clean or not, or Parquet with a column ``as_of``.
-    transaction : Schema
-        What a transaction is.
-    sql : str
-        From transactions to records; see ``study.Transactions``.
+    study : Study
+        Says what a record is, and how far apart the dates are.
+    transactions : Transactions
+        Says what a transaction is, and how a record is made.
     categories : tuple of (str, str)
         Keyword and category, in order.
-    record : Schema
-        What a record is.
 
     Returns
     -------
     History
-        Snapshots at the latest time in the data and every 91 days before it, as long as 90 days
-        of data lie before.
+        A snapshot at the latest time in the data and, for an outlook, one every so many days
+        before it as the outlook looks ahead, as long as enough days of data lie before.
 
     Raises
     ------
     DataError
-        If the file isn't such a table.
+        If the file isn't such a table, or its dates are not so far apart.
     """
-    with local(source) as path:
+    with open_local(source) as path:
         name, sha256 = Path(str(source)).name, file_digest(path)
         if is_parquet(path) and _is_history(path):
-            return _stored(source, name, sha256, path, record)
+            history = _read_stored(source, name, sha256, path, study.schema)
+            fault = find_spacing_fault(history.snapshots, study.outlook)
+            if fault:
+                raise DataError(str(source), [f"{fault} days ahead: make the features again"])
+            return history
         with TemporaryDirectory(prefix="segmentation-") as folder:
             clean = Path(folder) / "clean.parquet"
-            found = validate(path, transaction, clean)
-            recipe = aggregation_of(transaction, sql, categories)
-            snapshots = _snapshots(recipe, clean, found, record.identifier)
-            report = (carried_report(path) if is_parquet(path) else None) or found
+            validation = validate(path, transactions, clean)
+            aggregation = make_aggregation(transactions, categories)
+            dates = _list_dates(validation, study.outlook)
+            snapshots = _make_snapshots(aggregation, clean, dates, study.schema.identifier)
+            report = (carried_report(path) if is_parquet(path) else None) or validation
             return History(name, sha256, snapshots, report)
 
 
-def _snapshots(
-    recipe: Aggregation, clean: Path, found: Validation, identifier: Column | None
+def find_spacing_fault(snapshots: Sequence[Snapshot], outlook: OutlookModel | None) -> str | None:
+    """Return what is wrong with the dates of snapshots for an outlook; None if nothing is."""
+    if outlook is None:
+        return None
+    for later, earlier in pairwise(snapshots):
+        if later.as_of - earlier.as_of != timedelta(outlook.days):
+            days = (later.as_of - earlier.as_of) / timedelta(1)
+            return f"holds dates that are {days:g} days apart, but the outlook is {outlook.days}"
+    return None
+
+
+def _list_dates(validation: Validation, outlook: OutlookModel | None) -> list[datetime]:
+    """Return the dates of the snapshots, the latest first."""
+    first, last = map(datetime.fromisoformat, (validation.first, validation.last))
+    dates = [last]
+    if outlook is not None:
+        step, least = timedelta(outlook.days), timedelta(outlook.min_history_days)
+        while dates[-1] - step - first >= least:
+            dates.append(dates[-1] - step)
+    return dates
+
+
+def _make_snapshots(
+    aggregation: Aggregation, clean: Path, dates: Sequence[datetime], identifier: Column | None
 ) -> tuple[Snapshot, ...]:
-    first, as_of = datetime.fromisoformat(found.first), datetime.fromisoformat(found.last)
-    dates = [as_of]
-    while dates[-1] - timedelta(STEP_DAYS) - first >= timedelta(FEWEST_DAYS):
-        dates.append(dates[-1] - timedelta(STEP_DAYS))
     return tuple(
-        Snapshot(date, [_known(row, identifier) for row in aggregate_file(recipe, clean, date)])
+        Snapshot(
+            date, [_drop_gaps(row, identifier) for row in aggregate_file(aggregation, clean, date)]
+        )
         for date in dates
     )
 
 
-def _known(row: dict[str, Any], identifier: Column | None) -> Record:
+def _drop_gaps(row: dict[str, Any], identifier: Column | None) -> Record:
     """Return a record as a table of records would give it: no gaps, whole numbers as such."""
-    found = {name: value for name, value in row.items() if value is not None}
-    if identifier is not None and identifier.name in found:
-        found[identifier.name] = parse_text(identifier, found[identifier.name])
-    return found
+    answers = {name: value for name, value in row.items() if value is not None}
+    if identifier is not None and identifier.name in answers:
+        answers[identifier.name] = parse_text(identifier, answers[identifier.name])
+    return answers
 
 
 def write_history(history: History, record: Schema, output: Path) -> None:
@@ -178,7 +201,7 @@ def _is_history(path: Path) -> bool:
         raise DataError(str(path), ["is not a Parquet file"]) from None
 
 
-def _stored(source: str | Path, name: str, sha256: str, path: Path, record: Schema) -> History:
+def _read_stored(source: str | Path, name: str, sha256: str, path: Path, record: Schema) -> History:
     import duckdb
 
     with duckdb.connect() as connection:
@@ -189,8 +212,8 @@ def _stored(source: str | Path, name: str, sha256: str, path: Path, record: Sche
         check_headers(source, headers[1:], record, [column.name for column in record.features])
         shots: dict[datetime, list[Record]] = {}
         for as_of, *row in result.fetchall():
-            known = _known(dict(zip(headers[1:], row, strict=True)), record.identifier)
-            shots.setdefault(as_of, []).append(known)
+            answers = _drop_gaps(dict(zip(headers[1:], row, strict=True)), record.identifier)
+            shots.setdefault(as_of, []).append(answers)
     if not shots:
         raise DataError(str(source), ["has no rows"])
     snapshots = tuple(Snapshot(as_of, records) for as_of, records in shots.items())

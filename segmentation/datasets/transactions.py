@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,25 +17,26 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from segmentation.aggregation import MEMORY_LIMIT
-from segmentation.datasets.addresses import local
+from segmentation.datasets.addresses import open_local
 from segmentation.datasets.table_files import check_headers, file_digest, scan
 from segmentation.errors import DataError
-from segmentation.schema import Column, Schema
+from segmentation.schema import Column
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT
+from segmentation.study import TransactionRoles, Transactions
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     from pandera.pandas import DataFrameSchema
 
-REASONS: Mapping[str, str] = {
-    "missing_customer": "no customer: nobody to put into a segment",
-    "cancelled": "a cancellation: the invoice begins with C or the quantity is below 1",
-    "price_not_positive": "no price: gifts, samples, corrections",
-    "duplicate": "every cell is the same as in an earlier row",
-    "unreadable": "the invoice, date, quantity or price is missing or can't be read",
-    "out_of_range": "a text is too long, or a quantity or price is larger than any real one",
-}
+REASONS = (
+    "missing_customer",
+    "cancelled",
+    "price_not_positive",
+    "duplicate",
+    "unreadable",
+    "out_of_range",
+)
 """Why rows are dropped, in the order of asking: a row is counted under the first that fits."""
 
 # Tukey's far fences (Exploratory Data Analysis, 1977), on logarithms because amounts are skewed.
@@ -87,15 +88,36 @@ class Validation:
     outliers: dict[str, float]
 
 
-def validate(source: str | Path, schema: Schema, output: Path) -> Validation:
+def describe_reasons(transactions: Transactions) -> dict[str, str]:
+    """Return what each reason means for the columns of a study's transactions."""
+    roles, by_name = transactions.roles, transactions.schema.by_name
+    cancelled = []
+    if roles.order and transactions.cancellation_prefix:
+        title = by_name[roles.order].title
+        cancelled.append(f"{title} begins with {transactions.cancellation_prefix}")
+    if roles.quantity:
+        cancelled.append(f"{by_name[roles.quantity].title} is below its minimum")
+    needed = [by_name[name].title for name in transactions.needed if name != roles.customer]
+    price = by_name[roles.price].title if roles.price else "the price"
+    return {
+        "missing_customer": f"no {by_name[roles.customer].title}: nobody to put into a segment",
+        "cancelled": f"a cancellation: {' or '.join(cancelled) or 'none can be told'}",
+        "price_not_positive": f"{price} is below its minimum: gifts, samples, corrections",
+        "duplicate": "every cell is the same as in an earlier row",
+        "unreadable": f"one of {', '.join(needed)} is missing or can't be read",
+        "out_of_range": "a text is too long, or a number is not within its limits",
+    }
+
+
+def validate(source: str | Path, transactions: Transactions, output: Path) -> Validation:
     """Check transactions and write the good ones as Parquet under the columns' own names.
 
     Parameters
     ----------
     source : str or Path
         CSV or Parquet, a path or ``s3://bucket/key``, headers under any of the schema's spellings.
-    schema : Schema
-        What a transaction is: its features have to be there, and its identifier.
+    transactions : Transactions
+        What a transaction is, and which column plays which role.
     output : Path
         Parquet; always the same bytes for the same rows, whatever their order.
 
@@ -108,16 +130,16 @@ def validate(source: str | Path, schema: Schema, output: Path) -> Validation:
     DataError
         If the file isn't such a table, or no row of it is good.
     """
-    with local(source) as path, _workspace(output.parent) as connection:
-        _load(connection, source, path, schema)
-        _check(connection, schema)
-        found = _counts(connection, Path(str(source)).name, file_digest(path))
-        if not found.rows_kept:
+    with open_local(source) as path, _workspace(output.parent) as connection:
+        _load(connection, source, path, transactions)
+        _drop_faulty(connection, transactions)
+        counts = _count(connection, transactions.roles, Path(str(source)).name, file_digest(path))
+        if not counts.rows_kept:
             raise DataError(
-                str(source), [f"has no row without a fault: {json.dumps(found.dropped)}"]
+                str(source), [f"has no row without a fault: {json.dumps(counts.dropped)}"]
             )
-        write_parquet(connection, "SELECT * EXCLUDE (row) FROM clean ORDER BY ALL", output, found)
-    return found
+        write_parquet(connection, "SELECT * EXCLUDE (row) FROM clean ORDER BY ALL", output, counts)
+    return counts
 
 
 @contextmanager
@@ -132,14 +154,17 @@ def _workspace(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, source: str | Path, path: Path, schema: Schema
+    connection: duckdb.DuckDBPyConnection,
+    source: str | Path,
+    path: Path,
+    transactions: Transactions,
 ) -> None:
     """Make the tables ``raw``, all text, and ``typed``, with NULL where text can't be read."""
     import duckdb
 
+    schema = transactions.schema
     headers = scan(connection, path, schema)
-    identifier = [] if schema.identifier is None else [schema.identifier.name]
-    check_headers(source, headers, schema, [c.name for c in schema.features] + identifier)
+    check_headers(source, headers, schema, transactions.needed)
     names = {schema.spellings[header].column.name: header for header in headers}
     cells = ", ".join(
         f'{_identifier(names[column.name])} AS "{column.name}"'
@@ -191,9 +216,9 @@ def _cast(column: Column) -> str:
     return f"CASE WHEN {finite} THEN {number} END"
 
 
-def _check(connection: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+def _drop_faulty(connection: duckdb.DuckDBPyConnection, transactions: Transactions) -> None:
     """Make the tables ``dropped``, row and reason, and ``clean``."""
-    checks = pandera_schema(schema)
+    checks = make_checks(transactions)
     connection.execute("CREATE TABLE dropped (row BIGINT, reason VARCHAR)")
     with connection.cursor() as reader:
         reader.execute("SELECT * FROM typed ORDER BY row")
@@ -201,20 +226,20 @@ def _check(connection: duckdb.DuckDBPyConnection, schema: Schema) -> None:
             faults = _faults(checks, piece)
             if len(faults):
                 connection.execute("INSERT INTO dropped SELECT row, reason FROM faults")
-    columns = ", ".join(f'"{column.name}"' for column in schema.columns)
+    columns = ", ".join(f'"{column.name}"' for column in transactions.schema.columns)
     connection.execute(
         f"CREATE TABLE clean AS SELECT row, {columns} FROM typed "  # noqa: S608
         "WHERE row NOT IN (SELECT row FROM dropped)"
     )
 
 
-def pandera_schema(schema: Schema) -> DataFrameSchema:
+def make_checks(transactions: Transactions) -> DataFrameSchema:
     """Return the checks of a piece of typed transactions, each named after a reason.
 
     Parameters
     ----------
-    schema : Schema
-        Limits, and what has to be there, are taken from it.
+    transactions : Transactions
+        Limits, roles and what has to be there are taken from it.
 
     Returns
     -------
@@ -222,30 +247,35 @@ def pandera_schema(schema: Schema) -> DataFrameSchema:
     """
     import pandera.pandas as pa
 
-    columns = {column.name: pa.Column(None, _checks(column), nullable=True)
-               for column in schema.columns}  # fmt: skip
+    columns = {
+        column.name: pa.Column(None, list(_check_column(column, transactions)), nullable=True)
+        for column in transactions.schema.columns
+    }
     once = pa.Check(lambda repeated: ~repeated, error="duplicate")
     return pa.DataFrameSchema(columns | {"repeated": pa.Column(None, [once])})
 
 
-def _checks(column: Column) -> list[Any]:
-    """Return the checks of one column; a missing value fails none but the first."""
+def _check_column(column: Column, transactions: Transactions) -> Iterator[Any]:
+    """Yield the checks of one column; a missing value fails none but the first."""
     import pandera.pandas as pa
 
-    found = []
-    if column.role in ("identifier", "feature"):
-        reason = "missing_customer" if column.role == "identifier" else "unreadable"
-        found.append(pa.Check(lambda values: values.notna(), error=reason, ignore_na=False))
-    if column.name == "invoice":
-        # "C536379"; NA is not a cancellation.
-        found.append(pa.Check(lambda values: ~values.str.startswith(("C", "c")), error="cancelled"))
+    roles, prefix = transactions.roles, transactions.cancellation_prefix
+    if column.name in transactions.needed:
+        reason = "missing_customer" if column.name == roles.customer else "unreadable"
+        yield pa.Check(lambda values: values.notna(), error=reason, ignore_na=False)
+    if prefix and column.name == roles.order:
+        starts = (prefix.upper(), prefix.lower())
+        # Only text begins with something; NA is not a cancellation.
+        yield pa.Check(lambda values: ~values.str.startswith(starts), error="cancelled")
     if column.numeric:
-        below = "cancelled" if column.kind == "integer" else "price_not_positive"
-        found.append(pa.Check.ge(column.minimum, error=below))
-        found.append(pa.Check.le(column.maximum, error="out_of_range"))
+        below = {roles.quantity: "cancelled", roles.price: "price_not_positive"}
+        if column.minimum is not None:
+            reason = below.get(column.name, "out_of_range")
+            yield pa.Check.ge(column.minimum, error=reason)
+        if column.maximum is not None:
+            yield pa.Check.le(column.maximum, error="out_of_range")
     elif column.kind != "time":
-        found.append(pa.Check.str_length(max_value=LONGEST_TEXT, error="out_of_range"))
-    return found
+        yield pa.Check.str_length(max_value=LONGEST_TEXT, error="out_of_range")
 
 
 def _faults(checks: DataFrameSchema, piece: pd.DataFrame) -> pd.DataFrame:
@@ -268,35 +298,48 @@ def _faults(checks: DataFrameSchema, piece: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame()
 
 
-def _counts(connection: duckdb.DuckDBPyConnection, name: str, sha256: str) -> Validation:
-    rows_read = _value(connection, "SELECT count(*) FROM raw")
-    counted = connection.execute("SELECT reason, count(*) FROM dropped GROUP BY reason").fetchall()
+def _count(
+    connection: duckdb.DuckDBPyConnection, roles: TransactionRoles, name: str, sha256: str
+) -> Validation:
+    rows_read = connection.execute("SELECT count(*) FROM raw").fetchall()[0][0]
+    counts = connection.execute("SELECT reason, count(*) FROM dropped GROUP BY reason").fetchall()
     kept, customers, first, last, amount = connection.execute(
-        "SELECT count(*), count(DISTINCT customer_id), min(invoice_time), max(invoice_time), "
-        "sum(quantity * unit_price::DECIMAL(18, 4))::DOUBLE FROM clean"
+        f'SELECT count(*), count(DISTINCT "{roles.customer}"), min("{roles.time}"), '  # noqa: S608
+        f'max("{roles.time}"), sum({_amount(roles, "DECIMAL(18, 4)")})::DOUBLE FROM clean'
     ).fetchall()[0]
     return Validation(
         name=name,
         sha256=sha256,
         rows_read=rows_read,
         rows_kept=kept,
-        dropped={reason: dict(counted).get(reason, 0) for reason in REASONS},
+        dropped={reason: dict(counts).get(reason, 0) for reason in REASONS},
         customers=customers,
         first=first.isoformat() if first else "",
         last=last.isoformat() if last else "",
         amount=amount or 0.0,
-        outliers=_outliers(connection),
+        outliers=_count_outliers(connection, roles),
     )
 
 
-def _value(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    return connection.execute(query).fetchall()[0][0]
+def _amount(roles: TransactionRoles, kind: str = "DOUBLE") -> str:
+    """Return the expression of what a transaction cost; 0 where nothing has a price."""
+    if roles.price is None:
+        return "0"
+    price = f'"{roles.price}"::{kind}'
+    return price if roles.quantity is None else f'"{roles.quantity}" * {price}'
 
 
-def _outliers(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+def _count_outliers(
+    connection: duckdb.DuckDBPyConnection, roles: TransactionRoles
+) -> dict[str, float]:
+    """Return the rows whose amount is far outside the others', and their share of the amount.
+
+    What cost nothing has no logarithm and is no outlier.
+    """
     rows, share = connection.execute(
-        "WITH amounts AS (SELECT ln(quantity * unit_price) AS size, quantity * unit_price AS amount"
-        " FROM clean), fences AS (SELECT quantile_cont(size, 0.25) AS low,"
+        f"WITH paid AS (SELECT {_amount(roles)} AS amount FROM clean),"  # noqa: S608
+        " amounts AS (SELECT ln(amount) AS size, amount FROM paid WHERE amount > 0),"
+        " fences AS (SELECT quantile_cont(size, 0.25) AS low,"
         " quantile_cont(size, 0.75) AS high FROM amounts) SELECT count(*), coalesce(sum(amount) /"
         " (SELECT sum(amount) FROM amounts), 0) FROM amounts, fences"
         " WHERE size < low - $fence * (high - low) OR size > high + $fence * (high - low)",
@@ -334,5 +377,5 @@ def carried_report(path: Path) -> Validation | None:
             "SELECT decode(value) FROM parquet_kv_metadata($path) WHERE decode(key) = $key",
             {"path": str(path), "key": _REPORT},
         ).fetchall()
-    found = json.loads(rows[0][0]) if rows else None
-    return Validation(**found) if found else None
+    report = json.loads(rows[0][0]) if rows else None
+    return Validation(**report) if report else None

@@ -50,14 +50,14 @@ class TransactionFeatures:
         self._reference = datetime.fromisoformat(packed.reference)
         identifier = manifest.record.identifier
         self._identifier = identifier.name if identifier else ""
-        customer = packed.transactions.identifier
         # Without both names, records can't be told apart in one query.
-        self._customer = customer.name if customer and identifier else ""
+        self._customer = packed.customer if identifier else ""
         self._spellings = manifest.record.spellings
-        self._time = next(one for one in packed.transactions.columns if one.kind == "time")
+        self._time = packed.transactions.by_name[packed.time]
         self._aggregation = Aggregation(
             sql=packed.sql,
             kinds={column.name: column.kind for column in packed.transactions.columns},
+            time=packed.time,
             needed=tuple(column.name for column in packed.transactions.features),
             categories=tuple(packed.categories),
         )

@@ -21,6 +21,7 @@ from segmentation.study import (
     OutlookModel,
     Segment,
     Study,
+    TransactionRoles,
     Transactions,
     centroids,
     record_matrix,
@@ -115,6 +116,15 @@ TRANSACTION = Schema(
     )
 )
 """One line of an invoice. What is a feature here has to be there; the rest may be missing."""
+
+ROLES = TransactionRoles(
+    customer="customer_id",
+    time="invoice_time",
+    order="invoice",
+    quantity="quantity",
+    price="unit_price",
+    text="description",
+)
 
 _DEFINING = (
     Column(
@@ -362,7 +372,14 @@ def retail(categories: tuple[str, ...]) -> Study:
             FeatureSet("category shares only", shares),
             FeatureSet("everything", tuple(column.name for column in customer.features)),
         ),
-        transactions=Transactions(TRANSACTION, sql(categories), "retail_categories.csv", retail),
+        transactions=Transactions(
+            schema=TRANSACTION,
+            roles=ROLES,
+            sql=sql(categories),
+            cancellation_prefix="C",
+            categories="retail_categories.csv",
+            rebuild=retail,
+        ),
         outlook=OutlookModel(91, outlook_classifier),
         noise=(),
         caveats=CAVEATS,

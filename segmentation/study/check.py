@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 from segmentation.errors import TrainingError
-from segmentation.study import Study
+from segmentation.study.definition import Study, Transactions
 
 # A command line, a path and a file carry it.
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Columns of transactions stand in SQL beside those that validation and snapshots add.
+_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = ("row", "repeated", "as_of")
 
 
 def check_study(study: Study) -> None:
@@ -21,7 +25,13 @@ def check_study(study: Study) -> None:
     TrainingError
         With everything that was found.
     """
-    found = [*_about_columns(study), *_about_segments(study), *_about_rules(study)]
+    found = [
+        *_about_columns(study),
+        *_about_segments(study),
+        *_about_rules(study),
+        *_about_outlook(study),
+        *_about_transactions(study),
+    ]
     if not hasattr(study.pipeline(0)[-1], "contributions"):
         found.append("its pipeline must end in centroids or TrainedOnCopies, which explain answers")
     if not _NAME.fullmatch(study.name) or study.name == "all":
@@ -75,6 +85,40 @@ def _about_rules(study: Study) -> Iterator[str]:
         yield f"{len(ids)} segments need {len(ids) - 1} rules of naming, not {len(picked)}"
     if not study.schema.defining:
         yield "no feature is marked defines"
+
+
+def _about_outlook(study: Study) -> Iterator[str]:
+    if study.outlook is None:
+        return
+    if study.transactions is None:
+        yield "its outlook needs transactions, which tell earlier days from later ones"
+    if study.outlook.days < 1:
+        yield "its outlook must be one day ahead or more"
+
+
+def _about_transactions(study: Study) -> Iterator[str]:
+    if study.transactions is None:
+        return
+    for name in study.transactions.schema.by_name:
+        if not _COLUMN.fullmatch(name) or name in _RESERVED:
+            yield f"a column of transactions can't be called {name}"
+    if study.transactions.cancellation_prefix and study.transactions.roles.order is None:
+        yield "cancellations are told by their order, but no column has the role order"
+    yield from _about_roles(study.transactions)
+
+
+def _about_roles(transactions: Transactions) -> Iterator[str]:
+    columns = transactions.schema.by_name
+    for role, name in asdict(transactions.roles).items():
+        if name is None:
+            continue
+        yield from _unknown(f"the role {role}", [name], columns)
+        if name not in columns:
+            continue
+        if role == "time" and columns[name].kind != "time":
+            yield f"the role time: {name} must be of the kind time"
+        if role in ("quantity", "price") and not columns[name].numeric:
+            yield f"the role {role}: {name} must be a number"
 
 
 def _twice(noun: str, names: Iterable[str]) -> Iterator[str]:

@@ -90,14 +90,45 @@ class OutlookModel:
     Attributes
     ----------
     days : int
-        How far ahead.
+        How far ahead. Training learns from dates that lie so many days apart.
     classifier : callable
         ``classifier(random_state)`` returns an unfitted classifier of the matrix of features;
         it has to take NaN.
+    min_history_days : int, default=90
+        How many days of transactions have to lie before a date that training learns from.
     """
 
     days: int
     classifier: Callable[[int], Any]
+    min_history_days: int = 90
+
+
+@dataclass(frozen=True)
+class TransactionRoles:
+    """Which column of a transaction plays which part. The engine knows columns only by these.
+
+    Attributes
+    ----------
+    customer : str
+        Who took part; text or a number.
+    time : str
+        When it took place; of the kind time.
+    order : str or None
+        What it belongs to, such as an invoice.
+    quantity : str or None
+        How many pieces; a number. Below its minimum a transaction is a cancellation.
+    price : str or None
+        Price of one piece, or of the transaction where there is no quantity; a number.
+    text : str or None
+        What was bought, in words: the keywords of categories are looked for in it.
+    """
+
+    customer: str
+    time: str
+    order: str | None = None
+    quantity: str | None = None
+    price: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,21 +138,32 @@ class Transactions:
     Attributes
     ----------
     schema : Schema
-        What one transaction is.
+        What one transaction is. What is a feature in it has to be there.
+    roles : TransactionRoles
     sql : str
         One ``SELECT`` in DuckDB's dialect that gives a row for each customer, with the columns of
         the study's schema, from the tables ``transactions`` and ``categories`` and the parameter
         ``$reference``, the time that recency is relative to.
-    categories : str
+    cancellation_prefix : str
+        What the order of a cancellation begins with; empty if nothing tells one.
+    categories : str or None
         File name, in ``data``, of the table of product categories: ``keyword,category``.
-    rebuild : callable
+    rebuild : callable or None
         ``rebuild(categories)`` returns the study for other names of categories.
     """
 
     schema: Schema
+    roles: TransactionRoles
     sql: str
-    categories: str
-    rebuild: Callable[[tuple[str, ...]], Study]
+    cancellation_prefix: str = ""
+    categories: str | None = None
+    rebuild: Callable[[tuple[str, ...]], Study] | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Names of the columns that a table has to have."""
+        features = (column.name for column in self.schema.features)
+        return tuple(dict.fromkeys((*features, self.roles.customer, self.roles.time)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from segmentation.datasets.addresses import check_address, is_object, local, publish
+from segmentation.datasets.addresses import check_address, is_object, open_local, publish
 from segmentation.errors import DataError, MissingError, TrainingError
 from segmentation.study import Study
 from segmentation.training.identity.predecessor import NOTHING_BEFORE, Predecessor, read_before
@@ -49,7 +49,7 @@ def read_replaced(output: str, study: Study, *, synthetic: bool) -> tuple[Predec
     if not is_object(output):
         return read_before(Path(output), study, synthetic=synthetic)
     try:
-        with local(output) as copy:
+        with open_local(output) as copy:
             return read_before(copy, study, synthetic=synthetic)
     except MissingError:
         return None, NOTHING_BEFORE

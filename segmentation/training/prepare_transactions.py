@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _validate(options: argparse.Namespace, study: Study) -> None:
     if study.transactions is None:
         return
-    found = validate(options.source, study.transactions.schema, options.output)
+    found = validate(options.source, study.transactions, options.output)
     if options.report:
         options.report.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
     dropped = ", ".join(f"{count} {reason}" for reason, count in found.dropped.items() if count)

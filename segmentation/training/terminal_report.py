@@ -15,8 +15,8 @@ from segmentation.artifact.clusters import ClusterReport
 from segmentation.artifact.lineage import Lineage
 from segmentation.artifact.manifest import Manifest
 from segmentation.artifact.metrics import Metric
-from segmentation.datasets.transactions import REASONS, Validation
-from segmentation.study import Study
+from segmentation.datasets.transactions import Validation, describe_reasons
+from segmentation.study import Study, Transactions
 from segmentation.training.training_data import TrainingData
 from segmentation.wording.clusters import describe_naming, name_qualities
 from segmentation.wording.metrics import (
@@ -47,17 +47,18 @@ def heading(study: Study, source: TrainingData, grid: str) -> None:
     """Say what is about to happen."""
     table = source.table
     searched = f", grid “{grid}”" if study.grids.get(grid) else ""
-    if source.history and source.history.validation:
-        _validation(source.history.validation)
+    if source.history and source.history.validation and study.transactions:
+        _print_validation(source.history.validation, study.transactions)
     say(f"{study.title}: {len(table.records)} records from {table.name}{searched}")
 
 
-def _validation(found: Validation) -> None:
+def _print_validation(found: Validation, transactions: Transactions) -> None:
+    reasons = describe_reasons(transactions)
     table = _table(f"Transactions of {found.name}", "rows", "number")
     table.add_row("read", str(found.rows_read))
     for reason, count in found.dropped.items():
         if count:
-            table.add_row(f"dropped: {REASONS[reason]}", str(count))
+            table.add_row(f"dropped: {reasons[reason]}", str(count))
     table.add_row(f"kept, of {found.customers} customers", str(found.rows_kept))
     _console().print(table)
 

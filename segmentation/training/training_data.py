@@ -67,22 +67,20 @@ def read_source(
             raise TrainingError(f"--categories: the study {study.name} has no transactions")
         table = read_table(Path(path or sample), study.schema)
         return study, TrainingData(table, _is_sample(table.sha256, sample))
-    return _from_transactions(study, study.transactions, path, categories)
+    return _read_transactions(study, study.transactions, path, categories)
 
 
-def _from_transactions(
+def _read_transactions(
     study: Study, transactions: Transactions, path: str | None, categories: Path | None
 ) -> tuple[Study, TrainingData]:
-    keywords = read_categories(categories or SAMPLES / transactions.categories)
-    study = transactions.rebuild(tuple(dict.fromkeys(category for _, category in keywords)))
-    transactions = study.transactions or transactions
+    study, transactions, keywords = _with_categories(study, transactions, categories)
     sample = SAMPLES / f"{study.name}.csv"
-    history = read_history(
-        path or sample, transactions.schema, transactions.sql, keywords, study.schema
-    )
+    history = read_history(path or sample, study, transactions, keywords)
     latest = history.snapshots[0]
     aggregation = PackedAggregation(
         transactions=transactions.schema,
+        customer=transactions.roles.customer,
+        time=transactions.roles.time,
         sql=transactions.sql,
         categories=list(keywords),
         reference=latest.as_of.isoformat(),
@@ -91,6 +89,19 @@ def _from_transactions(
     # What was prepared from the sample is still made up.
     origin = history.validation.sha256 if history.validation else history.sha256
     return study, TrainingData(table, _is_sample(origin, sample), aggregation, history)
+
+
+def _with_categories(
+    study: Study, transactions: Transactions, categories: Path | None
+) -> tuple[Study, Transactions, tuple[tuple[str, str], ...]]:
+    """Return a study for the names of the categories, and its keywords; none where it has none."""
+    if transactions.categories is None or transactions.rebuild is None:
+        if categories is not None:
+            raise TrainingError(f"--categories: the study {study.name} has no categories")
+        return study, transactions, ()
+    keywords = read_categories(categories or SAMPLES / transactions.categories)
+    study = transactions.rebuild(tuple(dict.fromkeys(category for _, category in keywords)))
+    return study, study.transactions or transactions, keywords
 
 
 def _is_sample(sha256: str, sample: Path) -> bool:

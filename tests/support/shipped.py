@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segmentation.datasets import read_categories, read_history, read_table
+from segmentation.datasets import read_table
 from segmentation.schema import Record
 from segmentation.service.settings import Settings
 from segmentation.studies import STUDIES as ALL_STUDIES
+from segmentation.training.training_data import read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "model.bin"
@@ -27,12 +28,8 @@ def sample_records(name: str) -> list[Record]:
     if study.transactions is None:
         records = read_table(path, study.schema).records
     else:
-        categories = read_categories(ROOT / "data" / study.transactions.categories)
-        transactions = study.transactions
-        history = read_history(
-            path, transactions.schema, transactions.sql, categories, study.schema
-        )
-        records = history.snapshots[0].records
+        _, data = read_source(study)
+        records = data.table.records
     target = study.schema.target
     return [
         {key: value for key, value in record.items() if not target or key != target.name}

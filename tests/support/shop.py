@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentation.datasets import read_categories
-from segmentation.datasets.snapshots import aggregation_of
+from segmentation.datasets.snapshots import make_aggregation
 from segmentation.studies.retail import RETAIL, TRANSACTION
 from tests.support.shipped import ROOT
 
 SAMPLE = ROOT / "data" / "retail.csv"
 CATEGORIES = read_categories(ROOT / "data" / "retail_categories.csv")
-SQL = RETAIL.transactions.sql if RETAIL.transactions else ""
-AGGREGATION = aggregation_of(TRANSACTION, SQL, CATEGORIES)
+assert RETAIL.transactions is not None
+TRANSACTIONS = RETAIL.transactions
+AGGREGATION = make_aggregation(TRANSACTIONS, CATEGORIES)
 
 HEADER = [column.title for column in TRANSACTION.columns]
 GOOD = ["1", "A1", "RED MUG", "2", "2024-03-01 10:00:00", "1.50", "7", "Ireland"]

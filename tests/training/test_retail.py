@@ -22,9 +22,9 @@ from segmentation.datasets.transactions import validate
 from segmentation.errors import DataError
 from segmentation.estimators import Floats
 from segmentation.schema import RecordValidator
-from segmentation.studies.retail import CATEGORIES, NAMING, RETAIL, SEGMENTS, TRANSACTION, retail
+from segmentation.studies.retail import CATEGORIES, NAMING, RETAIL, SEGMENTS, retail
 from tests.support.shipped import ROOT
-from tests.support.shop import AGGREGATION, SAMPLE, SQL
+from tests.support.shop import AGGREGATION, SAMPLE, TRANSACTIONS
 from tests.support.shop import CATEGORIES as PAIRS
 
 IDS = [segment.id for segment in SEGMENTS]
@@ -89,8 +89,8 @@ def numbers(path: Path, reference: datetime) -> Floats:
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     """The customers of the sample."""
     path = tmp_path_factory.mktemp("clean") / "clean.parquet"
-    validate(SAMPLE, TRANSACTION, path)
-    return read_history(path, TRANSACTION, SQL, PAIRS, RETAIL.schema)
+    validate(SAMPLE, TRANSACTIONS, path)
+    return read_history(path, RETAIL, TRANSACTIONS, PAIRS)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def real_clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not source.is_file():
         pytest.skip("there is no retail/online_retail_to_2011-08.parquet under the real data")
     path = tmp_path_factory.mktemp("real") / "clean.parquet"
-    validate(source, TRANSACTION, path)
+    validate(source, TRANSACTIONS, path)
     return path
 
 
@@ -213,7 +213,7 @@ def test_names_of_the_original_hold(month: int, real_clean: Path) -> None:
 @pytest.mark.real
 def test_the_forecast_of_the_original_beats_staying(real_clean: Path) -> None:
     """Measured: accuracy 0.74 against 0.68, macro F1 0.69 against 0.65."""
-    found = read_history(real_clean, TRANSACTION, SQL, PAIRS, RETAIL.schema)
+    found = read_history(real_clean, RETAIL, TRANSACTIONS, PAIRS)
     truth, told, same = forward(found)
     assert accuracy_score(truth, told) > accuracy_score(truth, same) + 0.04
     assert f1_score(truth, told, average="macro") > f1_score(truth, same, average="macro")

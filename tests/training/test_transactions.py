@@ -31,7 +31,7 @@ from tests.support.shop import (
     GOOD,
     HEADER,
     SAMPLE,
-    SQL,
+    TRANSACTIONS,
     changed,
     write_csv,
 )
@@ -74,14 +74,14 @@ def rows_of(path: Path) -> list[tuple[object, ...]]:
 
 def history(path: Path | str) -> History:
     """Read the history of a shop."""
-    return read_history(path, TRANSACTION, SQL, CATEGORIES, RETAIL.schema)
+    return read_history(path, RETAIL, TRANSACTIONS, CATEGORIES)
 
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample without its dirt."""
     path = tmp_path_factory.mktemp("clean") / "clean.parquet"
-    validate(SAMPLE, TRANSACTION, path)
+    validate(SAMPLE, TRANSACTIONS, path)
     return path
 
 
@@ -94,7 +94,7 @@ def sample_history(clean: Path) -> History:
 def test_every_dropped_row_is_counted_under_its_first_reason(tmp_path: Path) -> None:
     """Counts worked out by hand; a cancellation without a customer has no customer."""
     found = validate(
-        write_csv(tmp_path / "shop.csv", DIRTY), TRANSACTION, tmp_path / "clean.parquet"
+        write_csv(tmp_path / "shop.csv", DIRTY), TRANSACTIONS, tmp_path / "clean.parquet"
     )
     assert found.dropped == DIRTY_COUNTS
     assert list(found.dropped) == list(REASONS)
@@ -106,7 +106,7 @@ def test_every_dropped_row_is_counted_under_its_first_reason(tmp_path: Path) -> 
 def test_clean_rows_have_types_and_own_names(tmp_path: Path) -> None:
     """A customer that pandas wrote as 8.0 is customer 8; an empty description is missing."""
     output = tmp_path / "clean.parquet"
-    validate(write_csv(tmp_path / "shop.csv", DIRTY), TRANSACTION, output)
+    validate(write_csv(tmp_path / "shop.csv", DIRTY), TRANSACTIONS, output)
     time = datetime(2024, 3, 1, 10)
     assert rows_of(output) == [
         ("1", "A1", "RED MUG", 2, time, 1.5, "7", "Ireland"),
@@ -119,9 +119,9 @@ def test_the_same_rows_in_another_order_give_the_same_bytes(tmp_path: Path) -> N
     rows = [changed(invoice=str(n), quantity=str(n)) for n in range(1, 60)]
     for name, order in (("one", rows), ("two", rows[::-1])):
         write_csv(tmp_path / f"{name}.csv", order)
-        validate(tmp_path / f"{name}.csv", TRANSACTION, tmp_path / f"{name}.parquet")
+        validate(tmp_path / f"{name}.csv", TRANSACTIONS, tmp_path / f"{name}.parquet")
     assert rows_of(tmp_path / "one.parquet") == rows_of(tmp_path / "two.parquet")
-    validate(tmp_path / "one.csv", TRANSACTION, tmp_path / "again.parquet")
+    validate(tmp_path / "one.csv", TRANSACTIONS, tmp_path / "again.parquet")
     again = (tmp_path / "again.parquet").read_bytes()
     assert again == (tmp_path / "one.parquet").read_bytes()
 
@@ -144,7 +144,7 @@ def test_counts_add_up_whatever_the_dirt(
     """Rows read are the kept ones and the dropped ones, and the kept ones are in the file."""
     folder = tmp_path_factory.mktemp("dirt")
     table = [GOOD, *(changed(**cells) for cells in rows)]
-    found = validate(write_csv(folder / "t.csv", table), TRANSACTION, folder / "c.parquet")
+    found = validate(write_csv(folder / "t.csv", table), TRANSACTIONS, folder / "c.parquet")
     assert found.rows_read == len(table)
     assert found.rows_read == found.rows_kept + sum(found.dropped.values())
     assert found.rows_kept == len(rows_of(folder / "c.parquet"))
@@ -177,7 +177,7 @@ def test_both_editions_of_the_original_are_read(
 ) -> None:
     """Headers and times as they are in the files that go around."""
     path = write_csv(tmp_path / "shop.csv", [changed(invoice_time=time)], header)
-    found = validate(path, TRANSACTION, tmp_path / "clean.parquet")
+    found = validate(path, TRANSACTIONS, tmp_path / "clean.parquet")
     assert found.first == "2024-03-01T10:00:00"
 
 
@@ -189,7 +189,9 @@ def test_parquet_and_csv_give_the_same(tmp_path: Path) -> None:
             "* REPLACE (CAST(nullif(CustomerID, 'nan') AS DOUBLE) AS CustomerID)"
         ).write_parquet(str(tmp_path / "shop.parquet"))
     for kind in ("csv", "parquet"):
-        found = validate(tmp_path / f"shop.{kind}", TRANSACTION, tmp_path / f"{kind}.clean.parquet")
+        found = validate(
+            tmp_path / f"shop.{kind}", TRANSACTIONS, tmp_path / f"{kind}.clean.parquet"
+        )
         assert (found.rows_read, found.rows_kept) == (9, 1)
     assert rows_of(tmp_path / "csv.clean.parquet") == rows_of(tmp_path / "parquet.clean.parquet")
 
@@ -198,7 +200,7 @@ def test_latin_1_is_read(tmp_path: Path) -> None:
     """The best known copy of the original is not UTF-8."""
     path = write_csv(tmp_path / "shop.csv", [changed(description="POT à LAIT")])
     path.write_bytes(path.read_text(encoding="utf-8").encode("latin-1"))
-    validate(path, TRANSACTION, tmp_path / "clean.parquet")
+    validate(path, TRANSACTIONS, tmp_path / "clean.parquet")
     assert rows_of(tmp_path / "clean.parquet")[0][2] == "POT à LAIT"
 
 
@@ -221,7 +223,7 @@ def test_a_bad_table_is_refused_in_one_sentence(
     """The sentence never holds a cell, and nothing is left behind."""
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=expected) as caught:
-        validate(tmp_path / name, TRANSACTION, tmp_path / "clean.parquet")
+        validate(tmp_path / name, TRANSACTIONS, tmp_path / "clean.parquet")
     assert "secret" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -445,7 +447,7 @@ def real_table() -> Path:
 @pytest.mark.real
 def test_the_original_is_cleaned(real_table: Path, tmp_path: Path) -> None:
     """Counted independently: with pandas, on the public data set."""
-    found = validate(real_table, TRANSACTION, tmp_path / "clean.parquet")
+    found = validate(real_table, TRANSACTIONS, tmp_path / "clean.parquet")
     with duckdb.connect() as connection:
         frame = connection.execute("SELECT * FROM read_parquet($1)", [str(real_table)]).df()
     nobody = frame["CustomerID"].isna()
@@ -472,8 +474,8 @@ def test_transactions_are_read_from_s3(tmp_path: Path) -> None:
     client = boto3.client("s3")
     client.create_bucket(Bucket="shop")
     client.upload_file(str(write_csv(tmp_path / "shop.csv", DIRTY)), "shop", "2024/shop.csv")
-    found = validate("s3://shop/2024/shop.csv", TRANSACTION, tmp_path / "clean.parquet")
+    found = validate("s3://shop/2024/shop.csv", TRANSACTIONS, tmp_path / "clean.parquet")
     assert found.name == "shop.csv"
     assert found.dropped == DIRTY_COUNTS
     with pytest.raises(DataError, match="there is no such object"):
-        validate("s3://shop/none.csv", TRANSACTION, tmp_path / "clean.parquet")
+        validate("s3://shop/none.csv", TRANSACTIONS, tmp_path / "clean.parquet")

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from segmentation.artifact.metrics import Confusion, Evaluation, Measure, Metric
 from segmentation.datasets import History, Snapshot
+from segmentation.datasets.snapshots import find_spacing_fault
 from segmentation.errors import TrainingError
 from segmentation.estimators import WithOutlook
 from segmentation.study import OutlookModel, Study
@@ -54,7 +55,7 @@ def with_outlook(
     Raises
     ------
     TrainingError
-        If the history is too short to measure an outlook.
+        If the history is too short to measure an outlook, or its dates are not so far apart.
     """
     snapshots = history.snapshots
     if len(snapshots) < FEWEST_SNAPSHOTS:
@@ -62,6 +63,9 @@ def with_outlook(
             f"an outlook of {outlook.days} days needs {FEWEST_SNAPSHOTS} dates so far apart;"
             f" the transactions reach back to {len(snapshots)}"
         )
+    fault = find_spacing_fault(snapshots, outlook)
+    if fault:
+        raise TrainingError(f"the history {fault} days ahead")
     today = learned.pipeline[-1]
     pairs = [_pair(study, today, *two) for two in _neighbours(snapshots)]
     both = WithOutlook.of_fitted(today, _classifier(outlook, pairs, seed))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segmentation.artifact import Package, open_session, read_package
 from segmentation.artifact.clusters import NamingReason
 from segmentation.artifact.lineage import Fate, Lineage
-from segmentation.datasets.addresses import local
+from segmentation.datasets.addresses import open_local
 from segmentation.errors import PackageError, TrainingError
 from segmentation.estimators import Floats
 from segmentation.study import Study
@@ -113,7 +113,7 @@ def read_named(address: str, public_key: str | None) -> Package:
     TrainingError
         If it is not a package, is damaged, or not trusted.
     """
-    with local(address) as path:
+    with open_local(address) as path:
         try:
             return read_package(path, public_key)
         except PackageError as error:
