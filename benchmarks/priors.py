@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from segmentation.estimators import Floats
 from segmentation.studies.household import HOUSEHOLD
-from segmentation.training.fitting.clustering import refitted
+from segmentation.training.fitting.clustering import refit_study
 from segmentation.training.labelled_records import matrix
 from segmentation.training.measuring.classification_metrics import score_classifier
 from segmentation.training.training_data import read_source
@@ -74,10 +74,10 @@ def main() -> None:
         column[column == 0] = np.nan
     scores: dict[str, list[dict[str, float]]] = {prior: [] for prior in WAYS}
     for seed in SEEDS:
-        everyone = refitted(HOUSEHOLD, X, seed).predict(X)
+        everyone = refit_study(HOUSEHOLD, X, seed).predict(X)
         folds = StratifiedKFold(5, shuffle=True, random_state=seed)
         for inside, outside in folds.split(X, everyone):
-            y = refitted(HOUSEHOLD, X[inside], seed).predict(X)
+            y = refit_study(HOUSEHOLD, X[inside], seed).predict(X)
             for prior, (with_gaps, make) in WAYS.items():
                 D = gaps if with_gaps else plain
                 model = make().fit(D[inside], y[inside])

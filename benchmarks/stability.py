@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from segmentation.studies import STUDIES
-from segmentation.training.fitting.clustering import N_BOOTSTRAPS, discover, refitted
+from segmentation.training.fitting.clustering import N_BOOTSTRAPS, cluster_records, refit_study
 from segmentation.training.labelled_records import matrix
 from segmentation.training.training_data import read_source
 
@@ -23,13 +23,13 @@ def agreements(study_name: str, path: str, seed: int) -> list[float]:
     """Return the index of each bootstrap sample."""
     study, source = read_source(STUDIES[study_name], path)
     X = matrix(study, source.table.records)
-    ids = discover(study, X, seed, n_starts=50)
+    ids = cluster_records(study, X, seed, n_starts=50)
     complete_records = X[ids.complete]
     random = np.random.default_rng(seed)
     agreement_of_samples = []
     for sample in range(N_BOOTSTRAPS):
         rows = random.integers(0, len(X), len(X))
-        model = refitted(study, X[rows], seed + 1 + sample)
+        model = refit_study(study, X[rows], seed + 1 + sample)
         agreement_of_samples.append(
             float(adjusted_rand_score(ids.ids, model.predict(complete_records)))
         )

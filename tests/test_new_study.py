@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.artifact import read_package
-from segmentation.estimators import NearestCentroid, Take, with_noise
+from segmentation.estimators import CentroidClassifier, ColumnSubset, with_noise
 from segmentation.schema import Alias, Column
 from segmentation.study import FeatureSet, NamingRule, Segment, Study
 from segmentation.training.packing.pack import _in_steps
@@ -357,8 +357,8 @@ def test_two_segments_with_a_prior_are_explained_exactly() -> None:
     random = np.random.default_rng(0)
     y = np.repeat([1, 2], 30)
     X = random.normal(y[:, np.newaxis], 1.0, (60, 2))
-    prior = Pipeline([("take", Take((1,))), ("logistic", LogisticRegression())])
-    model = NearestCentroid(Pipeline([("scale", StandardScaler())]), (0,), prior).fit(X, y)
+    prior = Pipeline([("take", ColumnSubset((1,))), ("logistic", LogisticRegression())])
+    model = CentroidClassifier(Pipeline([("scale", StandardScaler())]), (0,), prior).fit(X, y)
     X[:30, 0] = np.nan
     found = model.contributions(X)
     scores = found.base + found.values.sum(axis=2)

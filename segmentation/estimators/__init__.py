@@ -4,8 +4,8 @@ They know arrays and data frames, not studies: names and numbers come in as para
 step of every pipeline can say what each answer contributed (``contributions``).
 """
 
-from segmentation.estimators.centroids import NearestCentroid, WithOutlook, directions
-from segmentation.estimators.columns import Clip, Fill, Log1p, Take
+from segmentation.estimators.centroids import CentroidClassifier
+from segmentation.estimators.columns import Clip, ColumnSubset, Log1p
 from segmentation.estimators.contributions import Contributions
 from segmentation.estimators.copies import (
     TrainedOnCopies,
@@ -13,20 +13,24 @@ from segmentation.estimators.copies import (
     with_missing,
     with_noise,
 )
+from segmentation.estimators.mixtures import MixtureClassifier
 from segmentation.estimators.records import Floats, RecordMatrix
+from segmentation.estimators.segment_classifier import SegmentClassifier, find_directions
+from segmentation.estimators.with_outlook import WithOutlook
 
 __all__ = [
+    "CentroidClassifier",
     "Clip",
+    "ColumnSubset",
     "Contributions",
-    "Fill",
     "Floats",
     "Log1p",
-    "NearestCentroid",
+    "MixtureClassifier",
     "RecordMatrix",
-    "Take",
+    "SegmentClassifier",
     "TrainedOnCopies",
     "WithOutlook",
-    "directions",
+    "find_directions",
     "missing_patterns",
     "with_missing",
     "with_noise",

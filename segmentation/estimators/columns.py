@@ -7,8 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from segmentation.estimators.format_2 import find_class
 
 Floats = NDArray[np.float64]
 
@@ -16,55 +18,58 @@ Floats = NDArray[np.float64]
 class _Columns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """A transformer that learns nothing but how many columns there are."""
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
-        """Note the number of columns."""
-        self.n_features_in_ = np.shape(X)[1]
+        """Note the columns of X (n_samples, n_features)."""
+        self._checked(X, reset=True)
         return self
 
+    def _checked(self, X: Any, *, reset: bool = False) -> Floats:
+        if not reset:
+            check_is_fitted(self, "n_features_in_")
+        return np.asarray(
+            validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
+        )
 
-class Take(_Columns):
+
+class ColumnSubset(_Columns):
     """Only some columns.
 
     Parameters
     ----------
-    columns : sequence of int
+    columns : sequence of int, default=(0,)
         Their positions.
     """
 
-    def __init__(self, columns: Sequence[int]) -> None:
+    def __init__(self, columns: Sequence[int] = (0,)) -> None:
         self.columns = columns
 
     def transform(self, X: Any) -> Floats:
         """Return those columns of X, of shape (n_samples, len(columns))."""
-        return np.asarray(X, dtype=np.float64)[:, list(self.columns)]
+        return self._checked(X)[:, list(self.columns)]
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return the names of those columns."""
+        names = input_features
+        if names is None:
+            usual = [f"x{position}" for position in range(self.n_features_in_)]
+            names = getattr(self, "feature_names_in_", usual)
+        return np.asarray([names[position] for position in self.columns], dtype=object)
 
 
-class Fill(_Columns):
-    """A constant in place of missing answers.
-
-    Parameters
-    ----------
-    value : float, default=0.0
-    """
-
-    def __init__(self, value: float = 0.0) -> None:
-        self.value = value
-
-    def transform(self, X: Any) -> Floats:
-        """Return X without gaps, of the same shape."""
-        X = np.asarray(X, dtype=np.float64)
-        return np.where(np.isnan(X), self.value, X)
-
-
-class Log1p(_Columns):
+class Log1p(OneToOneFeatureMixin, _Columns):  # type: ignore[misc]  # scikit-learn is untyped
     """The logarithm of 1 + x, for amounts and counts; less than 0 counts as 0."""
 
     def transform(self, X: Any) -> Floats:
         """Return the logarithms, of the same shape."""
-        return np.log1p(np.maximum(np.asarray(X, dtype=np.float64), 0.0))
+        return np.log1p(np.maximum(self._checked(X), 0.0))
 
 
-class Clip(_Columns):
+class Clip(OneToOneFeatureMixin, _Columns):  # type: ignore[misc]  # scikit-learn is untyped
     """Columns limited to the range between two of their quantiles; gaps stay.
 
     Parameters
@@ -81,14 +86,18 @@ class Clip(_Columns):
         self.lower = lower
         self.upper = upper
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's signature
         """Learn the limits from X (n_samples, n_features)."""
-        super().fit(X, y)
-        X = np.asarray(X, dtype=np.float64)
+        X = self._checked(X, reset=True)
         self.lower_, self.upper_ = np.nanquantile(X, [self.lower, self.upper], axis=0)
         return self
 
     def transform(self, X: Any) -> Floats:
         """Return X within the limits, of the same shape."""
         check_is_fitted(self)
-        return np.clip(np.asarray(X, dtype=np.float64), self.lower_, self.upper_)
+        return np.clip(self._checked(X), self.lower_, self.upper_)
+
+
+def __getattr__(name: str) -> Any:
+    """Return the class that a pickle of a package of format 2 names."""
+    return find_class(__name__, name)

@@ -6,12 +6,20 @@ Edit the texts of ``SEGMENTS`` to change what the service says; run ``make train
 from __future__ import annotations
 
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.estimators import Clip, Fill
+from segmentation.estimators import Clip
 from segmentation.schema import Column, Schema
-from segmentation.study import NamingRule, Segment, Study, centroids, record_matrix
+from segmentation.study import (
+    NamingRule,
+    Segment,
+    Study,
+    make_centroid_classifier,
+    make_k_means,
+    make_record_matrix,
+)
 
 
 def _amount(title: str, label: str, description: str) -> Column:
@@ -203,13 +211,18 @@ def pipeline(random_state: int) -> Pipeline:  # noqa: ARG001  # nothing in it is
     """
     space = Pipeline(
         [
-            ("fill", Fill(0.0)),
+            ("fill", SimpleImputer(strategy="constant", fill_value=0.0, keep_empty_features=True)),
             ("clip", Clip(0.01, 0.99)),
             ("scale", StandardScaler()),
             ("project", PCA(0.9, svd_solver="full")),
         ]
     )
-    return Pipeline([("records", record_matrix(SCHEMA)), ("segments", centroids(SCHEMA, space))])
+    return Pipeline(
+        [
+            ("records", make_record_matrix(SCHEMA)),
+            ("segments", make_centroid_classifier(SCHEMA, space)),
+        ]
+    )
 
 
 _TURNOVER = ("purchases", "cash_advance")
@@ -222,6 +235,7 @@ CREDIT_CARD = Study(
     segments=SEGMENTS,
     pipeline=pipeline,
     grids={"quick": {}},
+    clusterer=make_k_means,
     naming=(
         NamingRule("vip", "highest", _TURNOVER),
         NamingRule("plus", "highest", _TURNOVER),

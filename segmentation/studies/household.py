@@ -10,9 +10,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.estimators import Take
+from segmentation.estimators import ColumnSubset
 from segmentation.schema import Alias, Column, Derived, Schema
-from segmentation.study import FeatureSet, NamingRule, Segment, Study, centroids, record_matrix
+from segmentation.study import (
+    FeatureSet,
+    NamingRule,
+    Segment,
+    Study,
+    make_centroid_classifier,
+    make_k_means,
+    make_record_matrix,
+)
 
 
 def _code(name: str, title: str, minimum: int, maximum: int, description: str) -> Column:
@@ -305,7 +313,7 @@ def prior() -> Pipeline:
     positions = [i for i, column in enumerate(SCHEMA.features) if column.name in demographics]
     return Pipeline(
         [
-            ("demographics", Take(tuple(positions))),
+            ("demographics", ColumnSubset(tuple(positions))),
             ("impute", SimpleImputer(strategy="mean", keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("logistic", LogisticRegression(C=0.03, max_iter=2000)),
@@ -318,8 +326,8 @@ def pipeline(random_state: int) -> Pipeline:  # noqa: ARG001  # nothing in it is
     space = Pipeline([("scale", StandardScaler())])
     return Pipeline(
         [
-            ("records", record_matrix(SCHEMA)),
-            ("segments", centroids(SCHEMA, space, prior=prior())),
+            ("records", make_record_matrix(SCHEMA)),
+            ("segments", make_centroid_classifier(SCHEMA, space, prior=prior())),
         ]
     )
 
@@ -352,6 +360,7 @@ HOUSEHOLD = Study(
     segments=SEGMENTS,
     pipeline=pipeline,
     grids={"quick": {}},
+    clusterer=make_k_means,
     naming=(
         NamingRule("promo_shoppers", "lowest", ("no_promotion_share",)),
         NamingRule("variety_seekers", "highest", ("brands",)),

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from segmentation.estimators import TrainedOnCopies
 from segmentation.schema import Alias, Column, Schema
-from segmentation.study import Grid, Implication, Segment, Study, record_matrix
+from segmentation.study import Grid, Implication, Segment, Study, make_record_matrix
 
 SCHEMA = Schema(
     columns=(
@@ -199,7 +199,7 @@ def pipeline(random_state: int) -> Pipeline:
     )
     return Pipeline(
         [
-            ("records", record_matrix(SCHEMA)),
+            ("records", make_record_matrix(SCHEMA)),
             ("classifier", TrainedOnCopies(forest, random_state=random_state)),
         ]
     )

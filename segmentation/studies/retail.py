@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.errors import DataError
-from segmentation.estimators import Clip, Fill, Log1p
+from segmentation.estimators import Clip, Log1p
 from segmentation.schema import Alias, Column, Schema
 from segmentation.study import (
     FeatureSet,
@@ -23,8 +24,9 @@ from segmentation.study import (
     Study,
     TransactionRoles,
     Transactions,
-    centroids,
-    record_matrix,
+    make_centroid_classifier,
+    make_k_means,
+    make_record_matrix,
 )
 
 CATEGORIES = (
@@ -322,7 +324,7 @@ def outlook_classifier(random_state: int) -> Pipeline:
     return Pipeline(
         [
             # Below every answer, so that one split tells a gap from an answer.
-            ("fill", Fill(-1.0)),
+            ("fill", SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)),
             (
                 "forest",
                 RandomForestClassifier(
@@ -355,7 +357,10 @@ def retail(categories: tuple[str, ...]) -> Study:
     def pipeline(random_state: int) -> Pipeline:  # noqa: ARG001  # nothing here is random
         space = Pipeline([("log", Log1p()), ("clip", Clip()), ("scale", StandardScaler())])
         return Pipeline(
-            [("records", record_matrix(customer)), ("segments", centroids(customer, space))]
+            [
+                ("records", make_record_matrix(customer)),
+                ("segments", make_centroid_classifier(customer, space)),
+            ]
         )
 
     shares = tuple(column.name for column in customer.features if not column.defines)
@@ -367,6 +372,7 @@ def retail(categories: tuple[str, ...]) -> Study:
         segments=SEGMENTS,
         pipeline=pipeline,
         grids={},
+        clusterer=make_k_means,
         naming=NAMING,
         feature_sets=(
             FeatureSet("category shares only", shares),

@@ -1,6 +1,7 @@
 """What one segmentation is, and the check that its parts fit together.
 
-``definition`` holds the classes that a study is written with, ``check`` finds an author's mistakes.
+``definition`` holds the classes that a study is written with, ``steps`` the building blocks of its
+pipeline, and ``check`` finds an author's mistakes.
 The studies themselves are in ``studies``.
 """
 
@@ -14,8 +15,13 @@ from segmentation.study.definition import (
     Study,
     TransactionRoles,
     Transactions,
-    centroids,
-    record_matrix,
+)
+from segmentation.study.steps import (
+    make_centroid_classifier,
+    make_gaussian_mixture,
+    make_k_means,
+    make_mixture_classifier,
+    make_record_matrix,
 )
 
 __all__ = [
@@ -28,6 +34,9 @@ __all__ = [
     "Study",
     "TransactionRoles",
     "Transactions",
-    "centroids",
-    "record_matrix",
+    "make_centroid_classifier",
+    "make_gaussian_mixture",
+    "make_k_means",
+    "make_mixture_classifier",
+    "make_record_matrix",
 ]

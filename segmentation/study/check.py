@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from segmentation.errors import TrainingError
+from segmentation.estimators import SegmentClassifier
 from segmentation.study.definition import Study, Transactions
 
 # A command line, a path and a file carry it.
@@ -32,8 +33,15 @@ def check_study(study: Study) -> None:
         *_about_outlook(study),
         *_about_transactions(study),
     ]
-    if not hasattr(study.pipeline(0)[-1], "contributions"):
+    last = study.pipeline(0)[-1]
+    if not hasattr(last, "contributions"):
         found.append("its pipeline must end in centroids or TrainedOnCopies, which explain answers")
+    elif study.naming and not isinstance(last, SegmentClassifier):
+        found.append(
+            "its segments are discovered, so its pipeline must end in centroids or the like"
+        )
+    if bool(study.naming) != (study.clusterer is not None):
+        found.append("rules of naming and a clusterer belong together")
     if not _NAME.fullmatch(study.name) or study.name == "all":
         found.insert(0, "its name must be lower-case letters, digits and _, and not all")
     if found:

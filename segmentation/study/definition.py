@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from sklearn.pipeline import Pipeline
 
-from segmentation.estimators import NearestCentroid, RecordMatrix
 from segmentation.schema import Schema
 
 Grid = Mapping[str, Sequence[Any]]
@@ -189,7 +188,10 @@ class Study:
     pipeline : callable
         ``pipeline(random_state)`` returns the unfitted pipeline, all cleaning included: two
         steps, ``records`` and ``segments``. Where segments are discovered, the second is an
-        ``estimators.NearestCentroid``.
+        ``estimators.SegmentClassifier``, whose space is the one in which records are clustered.
+    clusterer : callable or None
+        ``clusterer(n_clusters, n_starts, random_state)`` returns the unfitted clusterer that
+        discovers segments: of scikit-learn, with ``fit_predict``. None where they are given.
     grids : mapping of str to mapping
         Search spaces by name; ``quick`` is the default of ``train.py``. Empty: nothing to search.
     naming : tuple of NamingRule
@@ -216,6 +218,7 @@ class Study:
     segments: tuple[Segment, ...]
     pipeline: Callable[[int], Pipeline]
     grids: Mapping[str, Grid]
+    clusterer: Callable[[int, int, int], Any] | None = None
     naming: tuple[NamingRule, ...] = ()
     feature_sets: tuple[FeatureSet, ...] = ()
     transactions: Transactions | None = None
@@ -223,35 +226,3 @@ class Study:
     noise: tuple[float, ...] = (0.1, 0.2)
     implications: tuple[Implication, ...] = ()
     caveats: tuple[str, ...] = ()
-
-
-def record_matrix(schema: Schema) -> RecordMatrix:
-    """Return the first step of a pipeline: records under any accepted spelling to numbers."""
-    features = tuple(column.name for column in schema.features)
-    spellings = {
-        name: (spelling.column.name, spelling.divisor)
-        for name, spelling in schema.spellings.items()
-        if spelling.column.role == "feature"
-    }
-    largest = {
-        name: rule.column
-        for rule in schema.derived
-        for name, spelling in schema.spellings.items()
-        if spelling.column.name in rule.largest_of
-    }
-    return RecordMatrix(features, spellings, largest or None)
-
-
-def centroids(schema: Schema, space: Pipeline, prior: Any = None) -> NearestCentroid:
-    """Return the last step of a pipeline whose segments are discovered.
-
-    Parameters
-    ----------
-    schema : Schema
-        Whose columns marked ``defines`` are measured.
-    space : Pipeline
-        From those columns to the space of distances; see ``estimators.NearestCentroid``.
-    prior : Pipeline, optional
-        What to expect of records whose defining answers are missing.
-    """
-    return NearestCentroid(space, schema.defining, prior)

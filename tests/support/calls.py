@@ -22,8 +22,9 @@ from segmentation.study import (
     Study,
     TransactionRoles,
     Transactions,
-    centroids,
-    record_matrix,
+    make_centroid_classifier,
+    make_k_means,
+    make_record_matrix,
 )
 
 DAYS = 28
@@ -76,7 +77,12 @@ SEGMENTS = (
 def pipeline(random_state: int) -> Pipeline:
     """Return the unfitted pipeline."""
     space = Pipeline([("log", Log1p()), ("scale", StandardScaler())])
-    return Pipeline([("records", record_matrix(CALLER)), ("segments", centroids(CALLER, space))])
+    return Pipeline(
+        [
+            ("records", make_record_matrix(CALLER)),
+            ("segments", make_centroid_classifier(CALLER, space)),
+        ]
+    )
 
 
 def classifier(random_state: int) -> Pipeline:
@@ -97,6 +103,7 @@ CALLS = Study(
     segments=SEGMENTS,
     pipeline=pipeline,
     grids={},
+    clusterer=make_k_means,
     naming=(NamingRule("talkers", "highest", ("calls",)),),
     transactions=TRANSACTIONS,
     outlook=OutlookModel(DAYS, classifier, min_history_days=28),

@@ -10,10 +10,19 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.datasets import RecordTable
-from segmentation.estimators import Fill, Floats, Take
+from segmentation.estimators import ColumnSubset, Floats
 from segmentation.schema import Column, Record, Schema
-from segmentation.study import FeatureSet, NamingRule, Segment, Study, centroids, record_matrix
+from segmentation.study import (
+    FeatureSet,
+    NamingRule,
+    Segment,
+    Study,
+    make_centroid_classifier,
+    make_k_means,
+    make_record_matrix,
+)
 from segmentation.training.training_data import TrainingData
+from tests.support.filling import fill_gaps
 
 NAMES = ("spend", "visits", "age", "children")
 SPEND, VISITS, AGE, CHILDREN = range(4)
@@ -52,14 +61,17 @@ def pipeline(random_state: int) -> Pipeline:  # nothing in it is random
     space = Pipeline([("scale", StandardScaler())])
     prior = Pipeline(
         [
-            ("take", Take((AGE, CHILDREN))),
-            ("fill", Fill(40.0)),
+            ("take", ColumnSubset((AGE, CHILDREN))),
+            ("fill", fill_gaps(40.0)),
             ("scale", StandardScaler()),
             ("logistic", LogisticRegression()),
         ]
     )
     return Pipeline(
-        [("records", record_matrix(SCHEMA)), ("segments", centroids(SCHEMA, space, prior))]
+        [
+            ("records", make_record_matrix(SCHEMA)),
+            ("segments", make_centroid_classifier(SCHEMA, space, prior)),
+        ]
     )
 
 
@@ -74,6 +86,7 @@ STUDY = Study(
     ),
     pipeline=pipeline,
     grids={},
+    clusterer=make_k_means,
     naming=(NamingRule("high", "highest", ("spend",)), NamingRule("low", "lowest", ("spend",))),
     feature_sets=(
         FeatureSet("demographics only", ("age", "children")),

@@ -30,7 +30,7 @@ def train(*arguments: object) -> int:
 
 
 @pytest.fixture
-def continued(monkeypatch: pytest.MonkeyPatch) -> Continued:
+def continue_names(monkeypatch: pytest.MonkeyPatch) -> Continued:
     """The models that would have been continued, of trainings that stop where the work begins."""
     models: Continued = []
 

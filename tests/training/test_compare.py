@@ -30,7 +30,7 @@ from segmentation.training.comparison.model_comparison import (
     compare_readings,
     shap_values,
 )
-from segmentation.training.fitting.clustering import refitted
+from segmentation.training.fitting.clustering import refit_study
 from segmentation.training.labelled_records import LabelledRecords, matrix
 from tests.support.shipped import ROOT
 from tests.support.tables import SEED
@@ -130,11 +130,11 @@ def test_the_clusters_are_found_again_in_each_fold(
 ) -> None:
     """The accuracy is that of a plain loop whose truth is what each fold's own clusters say."""
     right = []
-    y = refitted(HOUSEHOLD, households, SEED).predict(households)
+    y = refit_study(HOUSEHOLD, households, SEED).predict(households)
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
     columns = [NAMES.index(name) for name in HOUSEHOLD.feature_sets[1].columns]
     for inside, outside in folds.split(households, y):
-        segments = refitted(HOUSEHOLD, households[inside], SEED)
+        segments = refit_study(HOUSEHOLD, households[inside], SEED)
         X = households[:, columns].astype(float)
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
         model.fit(X[inside], segments.predict(households[inside]))

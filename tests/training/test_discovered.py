@@ -14,19 +14,25 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.errors import TrainingError
-from segmentation.estimators import Fill, Take
+from segmentation.estimators import ColumnSubset
 from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.retail import RETAIL
-from segmentation.study import Study, centroids, record_matrix
+from segmentation.study import Study, make_centroid_classifier, make_record_matrix
 from segmentation.training.fitting import clustering
-from segmentation.training.fitting.clustering import N_BOOTSTRAPS, N_COVERAGE, discover, refitted
+from segmentation.training.fitting.clustering import (
+    N_BOOTSTRAPS,
+    N_COVERAGE,
+    cluster_records,
+    refit_study,
+)
 from segmentation.training.fitting.fit_study import learn
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import matrix
 from segmentation.training.measuring.conditions import INDIRECT, copy_under_conditions
 from segmentation.training.measuring.cross_validation import FOLDS, cross_validate_clusters
 from segmentation.training.training_data import read_source
+from tests.support.filling import fill_gaps
 from tests.support.metrics import circular_by_inputs, values_by_name
 from tests.support.planted import (
     AGE,
@@ -56,11 +62,11 @@ def learned() -> FittedModel:
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_groups_are_found_and_named_whatever_the_seed(seed: int) -> None:
     """Each record gets the name of its group."""
-    found = discover(STUDY, X, seed)
+    found = cluster_records(STUDY, X, seed)
     assert found.ids.tolist() == [IDS[one] for one in GROUP]
     assert found.complete.all()
     assert found.Z.shape == (len(X), 2)
-    assert refitted(STUDY, X, seed).predict(X).tolist() == GROUP.tolist()
+    assert refit_study(STUDY, X, seed).predict(X).tolist() == GROUP.tolist()
 
 
 def test_clusters_are_those_of_complete_records() -> None:
@@ -68,7 +74,7 @@ def test_clusters_are_those_of_complete_records() -> None:
     gaps = X.copy()
     gaps[:20, VISITS] = np.nan
     gaps[20:40, AGE] = np.nan  # which doesn't define: these records are complete
-    found = discover(STUDY, gaps, SEED)
+    found = cluster_records(STUDY, gaps, SEED)
     np.testing.assert_array_equal(found.complete, np.arange(len(X)) >= 20)
     assert found.ids.tolist() == [IDS[one] for one in GROUP[20:]]
     learned = learn(STUDY, source(gaps), "quick", SEED)
@@ -80,15 +86,20 @@ def test_clusters_are_those_of_complete_records() -> None:
 
 def test_what_the_space_fills_in_is_complete() -> None:
     """Where a study says what a gap counts as, every record is clustered."""
-    space = Pipeline([("fill", Fill(0.0)), ("scale", StandardScaler())])
+    space = Pipeline([("fill", fill_gaps(0.0)), ("scale", StandardScaler())])
 
     def pipeline(_: int) -> Pipeline:
         schema = STUDY.schema
-        return Pipeline([("records", record_matrix(schema)), ("end", centroids(schema, space))])
+        return Pipeline(
+            [
+                ("records", make_record_matrix(schema)),
+                ("end", make_centroid_classifier(schema, space)),
+            ]
+        )
 
     gaps = X.copy()
     gaps[GROUP == 0, VISITS] = np.nan
-    found = discover(replace(STUDY, pipeline=pipeline), gaps, SEED)
+    found = cluster_records(replace(STUDY, pipeline=pipeline), gaps, SEED)
     assert found.complete.all()
     assert found.ids.tolist() == [IDS[one] for one in GROUP]
 
@@ -98,7 +109,7 @@ def test_too_few_complete_records_are_refused() -> None:
     gaps = X.copy()
     gaps[29:, SPEND] = np.nan
     with pytest.raises(TrainingError, match=r"^29 complete records are too few for 3 segments$"):
-        discover(STUDY, gaps, SEED)
+        cluster_records(STUDY, gaps, SEED)
 
 
 def test_a_segment_too_small_to_be_held_out_is_refused() -> None:
@@ -120,7 +131,9 @@ def test_rules_of_naming_need_centroids() -> None:
     """A pipeline that ends in anything else is refused in one sentence."""
 
     def pipeline(_: int) -> Pipeline:
-        return Pipeline([("records", record_matrix(STUDY.schema)), ("end", LogisticRegression())])
+        return Pipeline(
+            [("records", make_record_matrix(STUDY.schema)), ("end", LogisticRegression())]
+        )
 
     with pytest.raises(TrainingError, match=r"^the study planted has rules .* end in centroids$"):
         learn(replace(STUDY, pipeline=pipeline), source(X), "quick", SEED)
@@ -156,11 +169,11 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
     found: Fits = []
 
     def remembering(study: Study, X: Any, seed: int, renamed: Any = None) -> Pipeline:
-        model = refitted(study, X, seed, renamed)
+        model = refit_study(study, X, seed, renamed)
         found.append((X, model))
         return model
 
-    monkeypatch.setattr(clustering, "refitted", remembering)
+    monkeypatch.setattr(clustering, "refit_study", remembering)
     return found
 
 
@@ -198,9 +211,9 @@ def test_a_group_only_among_held_out_records_is_unknown_to_the_fold(fits: Fits) 
     strangers = outside[GROUP[outside] == 2][:9]
     far = X.copy()
     far[strangers, SPEND], far[strangers, VISITS] = 900, 5
-    assert (discover(STUDY, far, SEED).ids == "high").sum() == 9
+    assert (cluster_records(STUDY, far, SEED).ids == "high").sum() == 9
     fits.clear()
-    again = partial(clustering.refitted, STUDY)
+    again = partial(clustering.refit_study, STUDY)
     data = clustering.LabelledRecords(far, learned.y)
     cross_validate_clusters(STUDY, again, data, SEED, "here")
     seen, model = fits[0]
@@ -215,8 +228,8 @@ def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> No
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     own, of_all = [], []
     for inside, outside in folds.split(BLURRED, learned.y):
-        model = refitted(STUDY, BLURRED[inside], SEED)
-        reader = make_pipeline(Take((SPEND, AGE)), StandardScaler(), LogisticRegression())
+        model = refit_study(STUDY, BLURRED[inside], SEED)
+        reader = make_pipeline(ColumnSubset((SPEND, AGE)), StandardScaler(), LogisticRegression())
         reader.fit(BLURRED[inside], model.predict(BLURRED[inside]))
         told = reader.predict(BLURRED[outside])
         own.append(np.mean(told == model.predict(BLURRED[outside])))
@@ -228,7 +241,7 @@ def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> No
 
 def test_indirect_figures_are_of_the_demographics_alone() -> None:
     """What held-out records bought changes no answer to a record that doesn't say it."""
-    model = refitted(STUDY, X, SEED)
+    model = refit_study(STUDY, X, SEED)
     other = X.copy()
     other[:, [SPEND, VISITS]] = other[::-1, [SPEND, VISITS]]
     (one,), (another,) = (

@@ -27,11 +27,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.estimators import (
+    CentroidClassifier,
     Clip,
-    Fill,
+    ColumnSubset,
     Log1p,
-    NearestCentroid,
-    Take,
     TrainedOnCopies,
     WithOutlook,
     missing_patterns,
@@ -41,8 +40,9 @@ from segmentation.estimators import (
 from segmentation.estimators.trees import shap_values
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.mobile import SCHEMA
-from segmentation.study import record_matrix
+from segmentation.study import make_record_matrix
 from segmentation.training.comparison.contiguous_labels import ContiguousLabels
+from tests.support.filling import fill_gaps
 from tests.support.tables import (
     FEATURES,
 )
@@ -113,7 +113,7 @@ TITLES = [column.title for column in SCHEMA.features]
 )
 def test_record_matrix_reads_every_accepted_form(records: Any) -> None:
     """The same answers come out in order, as float32, in hours."""
-    matrix = record_matrix(SCHEMA).fit_transform(records)
+    matrix = make_record_matrix(SCHEMA).fit_transform(records)
     assert matrix.dtype == np.float32
     np.testing.assert_array_equal(matrix, np.array([ANSWERS], dtype=np.float32))
 
@@ -122,7 +122,7 @@ def test_record_matrix_leaves_gaps_as_nan() -> None:
     """Answers that are absent, None or pandas' NA become NaN."""
     records = pd.DataFrame({"apps_installed": pd.array([10, None], dtype="Int64")})
     for form in (records, [{"apps_installed": 10, "age": 3}, {"apps_installed": None}]):
-        matrix = record_matrix(SCHEMA).transform(form)
+        matrix = make_record_matrix(SCHEMA).transform(form)
         assert matrix[0, 3] == 10
         assert np.isnan(matrix).sum() == 9
 
@@ -141,12 +141,12 @@ def test_record_matrix_leaves_gaps_as_nan() -> None:
 def test_record_matrix_refuses_what_it_cannot_read(records: Any, message: str) -> None:
     """Other widths, unknown columns and text raise ValueError."""
     with pytest.raises(ValueError, match=message):
-        record_matrix(SCHEMA).transform(records)
+        make_record_matrix(SCHEMA).transform(records)
 
 
 def test_record_matrix_names_its_features() -> None:
     """scikit-learn can ask what the columns of the matrix are."""
-    assert record_matrix(SCHEMA).get_feature_names_out().tolist() == FEATURES
+    assert make_record_matrix(SCHEMA).get_feature_names_out().tolist() == FEATURES
 
 
 class Remembering(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -203,12 +203,12 @@ def test_contiguous_labels_show_the_inner_model_labels_from_zero() -> None:
 def test_take_gives_the_columns_in_the_order_asked_for() -> None:
     """Two of three columns, the last first; gaps stay."""
     X = [[1, 2, np.nan], [4, 5, 6]]
-    np.testing.assert_array_equal(Take((2, 0)).fit_transform(X), [[np.nan, 1], [6, 4]])
+    np.testing.assert_array_equal(ColumnSubset((2, 0)).fit_transform(X), [[np.nan, 1], [6, 4]])
 
 
 def test_fill_puts_a_constant_into_gaps_only() -> None:
     """What was answered stays."""
-    assert Fill(-1.0).fit_transform([[1, np.nan], [np.nan, 0]]).tolist() == [[1, -1], [-1, 0]]
+    assert fill_gaps(-1.0).fit_transform([[1, np.nan], [np.nan, 0]]).tolist() == [[1, -1], [-1, 0]]
 
 
 def test_log1p_takes_the_logarithm_of_one_more() -> None:
@@ -230,7 +230,7 @@ def test_clip_limits_to_quantiles_of_what_was_answered() -> None:
     assert half.transform([[0], [2], [9]]).ravel().tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("step", [Take((0,)), Fill(), Log1p(), Clip()])
+@pytest.mark.parametrize("step", [ColumnSubset((0,)), fill_gaps(), Log1p(), Clip()])
 def test_a_transformer_leaves_its_input_alone(step: Any) -> None:
     """Records are read again by the steps beside it."""
     X = np.array([[-5.0], [np.nan], [7.0], [9.0]])
@@ -251,7 +251,7 @@ def test_record_matrix_derives_what_the_schema_derives(
     """Whatever brand shares are given, the matrix holds what ``Schema.derive`` fills in."""
     sent = [record | {"largest_brand_share": given_share, "value": 1.0} for record in found]
     expected = [HOUSEHOLD.schema.derive(dict(record))["largest_brand_share"] for record in sent]
-    matrix = record_matrix(HOUSEHOLD.schema).transform(sent)
+    matrix = make_record_matrix(HOUSEHOLD.schema).transform(sent)
     np.testing.assert_array_equal(matrix[:, LARGEST], np.array(expected, dtype=np.float32))
 
 
@@ -259,14 +259,14 @@ def test_record_matrix_derives_under_every_accepted_header() -> None:
     """Brand shares under the survey's headers, in part or alone, make the largest share."""
     titles = ["Br. Cd. 55", "Br. Cd. 24"]
     frame = pd.DataFrame([[0.25, 0.5], [np.nan, 0.125], [np.nan, np.nan]], columns=titles)
-    found = record_matrix(HOUSEHOLD.schema).transform(frame)
+    found = make_record_matrix(HOUSEHOLD.schema).transform(frame)
     np.testing.assert_array_equal(found[:, LARGEST], [0.5, 0.125, np.nan])
     assert np.isnan(np.delete(found, LARGEST, axis=1)).all()
 
 
 def as_it_is(*columns: int) -> Pipeline:
     """Return a space in which columns are what they are."""
-    return Pipeline([("take", Take(columns))])
+    return Pipeline([("take", ColumnSubset(columns))])
 
 
 # Two groups on a line, 2 wide and 10 apart: centroids 1 and 11, variance 1.
@@ -276,7 +276,7 @@ LINE_SEGMENTS = np.array([3, 3, 8, 8])
 
 def test_nearest_centroid_is_sure_as_by_hand() -> None:
     """At 6 both are as probable; at 5.9 the odds are exp((5.1² - 4.9²) / 2) = e."""
-    model = NearestCentroid(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)
+    model = CentroidClassifier(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)
     assert model.centroids_.tolist() == [[1], [11]]
     assert model.variance_ == 1
     np.testing.assert_allclose(
@@ -285,7 +285,7 @@ def test_nearest_centroid_is_sure_as_by_hand() -> None:
     assert model.predict([[-99.0], [5.9], [6.1], [1e6]]).tolist() == [3, 3, 8, 8]
 
 
-def as_the_mixture_has_it(model: NearestCentroid) -> None:
+def as_the_mixture_has_it(model: CentroidClassifier) -> None:
     """Take back what was calibrated on copies with gaps."""
     model.trust_[:] = 1.0
     model.leaning_[:] = 0.0
@@ -298,7 +298,7 @@ def test_nearest_centroid_leaves_gaps_out_of_the_distance() -> None:
     each dimension of the first two: the variance is 4 of 8 values.
     """
     X = np.array([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [10.0, 4.0]])
-    model = NearestCentroid(as_it_is(0, 1), (0, 1)).fit(X, [0, 0, 0, 1])
+    model = CentroidClassifier(as_it_is(0, 1), (0, 1)).fit(X, [0, 0, 0, 1])
     as_the_mixture_has_it(model)
     assert (model.shares_.tolist(), model.variance_) == ([0.75, 0.25], 0.5)
     gap = np.nan
@@ -314,7 +314,7 @@ def spaces(projection: int | None) -> Pipeline:
     """Return a space of scaled columns, or its projection, before which gaps are filled."""
     if projection is None:
         return Pipeline([("clip", Clip(0.02, 0.98)), ("scale", StandardScaler())])
-    steps = [("fill", Fill(0.0)), ("scale", StandardScaler())]
+    steps = [("fill", fill_gaps(0.0)), ("scale", StandardScaler())]
     whiten = projection == 2  # either kind is met in every test
     return Pipeline([*steps, ("project", PCA(projection, whiten=whiten, svd_solver="full"))])
 
@@ -323,7 +323,7 @@ def prior_of(*columns: int) -> Pipeline:
     """Return a prior that reads some columns."""
     return Pipeline(
         [
-            ("take", Take(columns)),
+            ("take", ColumnSubset(columns)),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("logistic", LogisticRegression()),
@@ -351,7 +351,7 @@ def test_nearest_centroid_assigns_as_k_means_does(projection: int | None, seed: 
     X, _ = blobs(seed, 4)
     space = spaces(projection).fit(X)
     means = KMeans(4, n_init=5, tol=0, max_iter=1000, random_state=seed).fit(space.transform(X))
-    model = NearestCentroid(spaces(projection), range(5)).fit(X, means.labels_)
+    model = CentroidClassifier(spaces(projection), range(5)).fit(X, means.labels_)
     np.testing.assert_array_equal(model.predict(X), means.labels_)
     new = np.random.RandomState(seed).normal(0, 8, (2_000, 5)).astype(np.float32)
     np.testing.assert_array_equal(model.predict(new), means.predict(space.transform(new)))
@@ -360,8 +360,8 @@ def test_nearest_centroid_assigns_as_k_means_does(projection: int | None, seed: 
 def test_a_prior_speaks_only_where_something_is_missing() -> None:
     """It changes no complete record; an empty one gets exactly its probabilities."""
     X, y = blobs(0, 3)
-    plain = NearestCentroid(spaces(None), (0, 1, 2)).fit(X, y)
-    model = NearestCentroid(spaces(None), (0, 1, 2), prior_of(3, 4)).fit(X, y)
+    plain = CentroidClassifier(spaces(None), (0, 1, 2)).fit(X, y)
+    model = CentroidClassifier(spaces(None), (0, 1, 2), prior_of(3, 4)).fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
     gaps = X.copy()
     gaps[:, :3] = np.nan
@@ -377,7 +377,7 @@ def test_a_prior_speaks_only_where_something_is_missing() -> None:
 def test_a_prior_is_not_needed_for_what_the_space_fills_in() -> None:
     """Where no gap is left after the space there is nothing to expect beforehand."""
     X, y = blobs(1, 3)
-    model = NearestCentroid(spaces(2), (0, 1, 2), prior_of(3, 4)).fit(X, y)
+    model = CentroidClassifier(spaces(2), (0, 1, 2), prior_of(3, 4)).fit(X, y)
     gaps = with_gaps(X, 1)
     other = gaps.copy()
     other[:, 3:] = 99
@@ -400,7 +400,7 @@ def test_contributions_of_distances_add_up_exactly(
     Also through a projection, with answers missing and with a prior, which reads other answers.
     """
     X, y = blobs(seed, k)
-    model = NearestCentroid(spaces(projection), (3, 0, 1), prior_of(2, 4) if prior else None)
+    model = CentroidClassifier(spaces(projection), (3, 0, 1), prior_of(2, 4) if prior else None)
     model.fit(X, y)
     asked = with_gaps(X, seed, share)
     found = model.contributions(asked)
@@ -422,7 +422,7 @@ def test_scores_are_calibrated_on_copies_with_gaps() -> None:
     X = np.repeat([[0.0, 0.0], [4.0, 4.0]], [50, 150], axis=0)
     X += np.random.RandomState(0).normal(0, 1, X.shape)
     y = np.repeat([0, 1], [50, 150])
-    model = NearestCentroid(Pipeline([("fill", Fill(0.0))]), (0, 1)).fit(X, y)
+    model = CentroidClassifier(Pipeline([("fill", fill_gaps(0.0))]), (0, 1)).fit(X, y)
     assert model.trust_[0] == 1
     assert not model.leaning_[0].any()
     assert 0 < model.trust_[1] <= 1
@@ -439,7 +439,7 @@ def test_scores_are_calibrated_on_copies_with_gaps() -> None:
 
 def test_contributions_are_those_worked_out_by_hand() -> None:
     """At 5.9 the answer adds z c / v, the base takes c² / 2 v: 5.9 - 0.5 and 64.9 - 60.5."""
-    model = NearestCentroid(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)
+    model = CentroidClassifier(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)
     found = model.contributions(np.array([[5.9]]))
     np.testing.assert_allclose(found.base, [[-0.5, -60.5]])
     np.testing.assert_allclose(found.values[:, :, 0], [[5.9, 64.9]])
@@ -450,7 +450,7 @@ def test_missing_answers_and_unread_columns_contribute_nothing() -> None:
     X, y = blobs(2, 3)
     asked = X.copy()
     asked[:, 1] = np.nan
-    found = NearestCentroid(spaces(None), (0, 1, 2)).fit(X, y).contributions(asked)
+    found = CentroidClassifier(spaces(None), (0, 1, 2)).fit(X, y).contributions(asked)
     assert not found.values[:, :, [1, 3, 4]].any()
     assert found.values[:, :, [0, 2]].all()
 
@@ -459,7 +459,7 @@ def test_contributions_of_trees_add_up_to_the_probabilities() -> None:
     """Base and SHAP values are the forest's probability, gaps filled or not."""
     X, y = blobs(3, 3)
     forest = RandomForestClassifier(5, max_leaf_nodes=8, random_state=0)
-    filled = Pipeline([("fill", Fill(-9.0)), ("forest", forest)])
+    filled = Pipeline([("fill", fill_gaps(-9.0)), ("forest", forest)])
     model = TrainedOnCopies(filled, n_noisy=1, random_state=0).fit(X, y)
     asked = with_gaps(X, 3)
     found = model.contributions(asked)
@@ -494,15 +494,15 @@ def test_only_forests_have_such_values() -> None:
 def test_an_unfitted_centroid_says_so(method: str) -> None:
     """Neither segments, probabilities nor contributions come from nothing."""
     with pytest.raises(NotFittedError):
-        getattr(NearestCentroid(as_it_is(0), (0,)), method)(np.zeros((1, 2)))
+        getattr(CentroidClassifier(as_it_is(0), (0,)), method)(np.zeros((1, 2)))
 
 
 def test_an_outlook_is_told_by_the_other_estimator() -> None:
     """Today is the segmenter's; later is the classifier's, 0 for what became of nobody."""
     X, y = blobs(4, 3)
-    segmenter = NearestCentroid(spaces(None), (0, 1, 2))
+    segmenter = CentroidClassifier(spaces(None), (0, 1, 2))
     later = np.where(y == 1, 2, 0)
-    filled = Pipeline([("fill", Fill()), ("logistic", LogisticRegression())])
+    filled = Pipeline([("fill", fill_gaps()), ("logistic", LogisticRegression())])
     model = WithOutlook(segmenter, filled).fit(X, y, later=(X, later))
     alone = clone(segmenter).fit(X, y)
     asked = with_gaps(X, 4)

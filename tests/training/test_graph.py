@@ -20,15 +20,15 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from segmentation.artifact import open_session
 from segmentation.errors import TrainingError
 from segmentation.estimators import (
+    CentroidClassifier,
     Clip,
-    Fill,
+    ColumnSubset,
     Log1p,
-    NearestCentroid,
-    Take,
     TrainedOnCopies,
     WithOutlook,
 )
 from segmentation.training.packing.onnx_graph import INPUT, OUTLOOK, OUTPUT, complete
+from tests.support.filling import fill_gaps
 
 N_FEATURES = 6
 TOLERANCE = 1e-6
@@ -54,7 +54,7 @@ SPACES = {
     "scaled": [("scale", StandardScaler())],
     "logarithms": [("log", Log1p()), ("clip", Clip()), ("scale", StandardScaler())],
     "projected": [
-        ("fill", Fill(0.0)),
+        ("fill", fill_gaps(0.0)),
         ("clip", Clip()),
         ("scale", StandardScaler()),
         ("project", PCA(2, svd_solver="full")),
@@ -65,10 +65,10 @@ SPACES = {
 OUTLOOKS: dict[str, Any] = {
     "none": None,
     "linear": Pipeline(
-        [("fill", Fill(-1.0)), ("scale", StandardScaler()), ("logistic", LogisticRegression())]
+        [("fill", fill_gaps(-1.0)), ("scale", StandardScaler()), ("logistic", LogisticRegression())]
     ),
     "forest": Pipeline(
-        [("fill", Fill(-1.0)), ("forest", RandomForestClassifier(4, random_state=0))]
+        [("fill", fill_gaps(-1.0)), ("forest", RandomForestClassifier(4, random_state=0))]
     ),
 }
 
@@ -77,7 +77,7 @@ def prior() -> Pipeline:
     """Return a prior that reads the last two answers."""
     return Pipeline(
         [
-            ("take", Take((5, 4))),
+            ("take", ColumnSubset((5, 4))),
             ("impute", SimpleImputer(strategy="median")),
             ("scale", StandardScaler()),
             ("logistic", LogisticRegression()),
@@ -106,7 +106,7 @@ def test_centroids_answer_alike(
 ) -> None:
     """Any space, with and without prior and outlook: gaps, 2 to 5 segments, some of them later."""
     X, y = drawn(seed, k)
-    model = NearestCentroid(Pipeline(SPACES[parts[0]]), (3, 0, 4), prior() if parts[1] else None)
+    model = CentroidClassifier(Pipeline(SPACES[parts[0]]), (3, 0, 4), prior() if parts[1] else None)
     model.fit(X, y)
     asked = np.vstack([X, with_gaps(X, seed)])
     later = OUTLOOKS[parts[2]]
@@ -144,8 +144,8 @@ def test_classifiers_of_labels_answer_alike(seed: int, k: int) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        Take((4, 1)),
-        Fill(7.0),
+        ColumnSubset((4, 1)),
+        fill_gaps(7.0),
         Log1p(),
         Clip(0.1, 0.9),
         StandardScaler(),
@@ -158,7 +158,9 @@ def test_classifiers_of_labels_answer_alike(seed: int, k: int) -> None:
 def test_each_step_keeps_or_fills_gaps_as_in_scikit_learn(step: Any) -> None:
     """One step before the centroids, which show what it made of every answer and gap."""
     X, y = drawn(1, 3)
-    model = NearestCentroid(Pipeline([("step", step)]), range(N_FEATURES)).fit(with_gaps(X, 1), y)
+    model = CentroidClassifier(Pipeline([("step", step)]), range(N_FEATURES)).fit(
+        with_gaps(X, 1), y
+    )
     asked = with_gaps(X, 2)
     same(answers(model, asked)[OUTPUT], model.predict_proba(asked))
 
@@ -167,7 +169,7 @@ def test_each_step_keeps_or_fills_gaps_as_in_scikit_learn(step: Any) -> None:
 def test_a_step_without_a_graph_of_ours_is_left_to_skl2onnx(step: Any) -> None:
     """A study may use other transformers; they compute in single precision."""
     X, y = drawn(1, 3)
-    model = NearestCentroid(Pipeline([("step", step)]), range(N_FEATURES)).fit(X, y)
+    model = CentroidClassifier(Pipeline([("step", step)]), range(N_FEATURES)).fit(X, y)
     asked = with_gaps(X, 2)
     found = answers(model, asked)[OUTPUT]
     np.testing.assert_allclose(found, model.predict_proba(asked), rtol=0, atol=1e-5)
@@ -196,9 +198,9 @@ def test_a_strange_estimator_cannot_be_converted(inside: str) -> None:
     X, y = drawn(0, 3)
     model: Any = Stranger()
     if inside == "in a pipeline":
-        model = Pipeline([("fill", Fill()), ("model", Stranger())])
+        model = Pipeline([("fill", fill_gaps()), ("model", Stranger())])
     if inside == "as outlook":
-        segmenter = NearestCentroid(Pipeline(SPACES["scaled"]), (0, 1))
+        segmenter = CentroidClassifier(Pipeline(SPACES["scaled"]), (0, 1))
         model = WithOutlook(segmenter, Stranger()).fit(X, y, later=(X, y))
     else:
         model.fit(X, y)

@@ -11,8 +11,8 @@ import pytest
 
 from segmentation.artifact import Package, write_package
 from segmentation.schema import Schema
-from segmentation.study import Study, record_matrix
-from segmentation.training.fitting.clustering import discover, refitted
+from segmentation.study import Study, make_record_matrix
+from segmentation.training.fitting.clustering import cluster_records, refit_study
 from segmentation.training.fitting.fit_study import learn
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.identity.predecessor import Predecessor, read_before
@@ -111,7 +111,7 @@ def renamed_study() -> Study:
 def wider_study() -> Study:
     """Return a study of the same name that reads one column less."""
     schema = Schema(STUDY.schema.columns[:-1])
-    return replace(STUDY, schema=schema, pipeline=lambda _: record_matrix(schema))
+    return replace(STUDY, schema=schema, pipeline=lambda _: make_record_matrix(schema))
 
 
 @pytest.mark.parametrize("study", [renamed_study(), wider_study()], ids=["study", "schema"])
@@ -163,7 +163,7 @@ def test_a_segment_keeps_its_name_against_the_rules(
 ) -> None:
     """What continues mid stays mid, though it spends the most; the conflict is reported."""
     records, group = moved
-    by_rules = discover(STUDY, records, SEED)
+    by_rules = cluster_records(STUDY, records, SEED)
     assert by_rules.ids.tolist() == [("low", "high", "mid")[one] for one in group]
     assert names(after) == [IDS[one] for one in group]
     assert after.lineage is not None
@@ -171,7 +171,7 @@ def test_a_segment_keeps_its_name_against_the_rules(
         "the rules call high what continues mid; it stays mid",
         "the rules call mid what continues high; it stays high",
     )
-    found = discover(STUDY, records, SEED, before=before)
+    found = cluster_records(STUDY, records, SEED, before=before)
     assert found.named.renamed == {"high": "mid", "mid": "high"}
     # The reasons are those of the rules: they say what the rules saw.
     assert after.clusters is not None
@@ -188,8 +188,8 @@ def test_refits_carry_the_names_that_identity_gave(
     """
     records, group = moved
     renamed = {"high": "mid", "mid": "high"}
-    assert (refitted(STUDY, records, 3).predict(records) != group).any()
-    again = refitted(STUDY, records, 3, renamed)
+    assert (refit_study(STUDY, records, 3).predict(records) != group).any()
+    again = refit_study(STUDY, records, 3, renamed)
     np.testing.assert_array_equal(again.predict(records), group)
     assert after.conformal.measured[0].threshold < 0.01
 

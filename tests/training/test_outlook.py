@@ -16,12 +16,13 @@ from sklearn.preprocessing import StandardScaler
 from segmentation.artifact.metrics import Metric
 from segmentation.datasets import History, Snapshot
 from segmentation.errors import TrainingError
-from segmentation.estimators import Fill, WithOutlook
+from segmentation.estimators import WithOutlook
 from segmentation.schema import Schema
 from segmentation.study import OutlookModel, Study
 from segmentation.training.fitting.fit_study import learn
 from segmentation.training.fitting.outlook import rehearse
 from segmentation.wording.metrics import describe_evaluation, describe_inputs, name_metric
+from tests.support.filling import fill_gaps
 from tests.support.planted import CENTRES, IDS, SPEND, STUDY, VISITS, draw, records, source
 
 SEED = 0
@@ -34,7 +35,9 @@ X, GROUP = draw(n=20)
 def classifier(random_state: int) -> Pipeline:
     """Return a classifier that takes NaN."""
     logistic = LogisticRegression(random_state=random_state)
-    return Pipeline([("fill", Fill(-1.0)), ("scale", StandardScaler()), ("logistic", logistic)])
+    return Pipeline(
+        [("fill", fill_gaps(-1.0)), ("scale", StandardScaler()), ("logistic", logistic)]
+    )
 
 
 def moved(X: Any, rows: Any, to: int) -> Any:

@@ -13,7 +13,7 @@ from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
 from segmentation.schema import Column, Schema
 from segmentation.studies.mobile import MOBILE, SCHEMA
-from segmentation.study import Segment, record_matrix
+from segmentation.study import Segment, make_record_matrix
 from segmentation.training import exploration
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.fitting.supervised import Fitted
@@ -69,7 +69,7 @@ def test_a_tie_may_come_out_either_way() -> None:
     """Of two segments that are equally probable either is right; of others only the first."""
     X = np.zeros((4, len(FEATURES)), dtype=np.float32)
     tree = DecisionTreeClassifier(random_state=0)
-    tied = Pipeline([("records", record_matrix(SCHEMA)), ("tree", tree)]).fit(X, [1, 2, 1, 2])
+    tied = Pipeline([("records", make_record_matrix(SCHEMA)), ("tree", tree)]).fit(X, [1, 2, 1, 2])
     onnx, _ = to_onnx(tied, FEATURES)
     assert tied.predict(X).tolist() == [1, 1, 1, 1]
     check_agreement(Undecided(0.5), onnx, X)

@@ -14,7 +14,7 @@ from segmentation.training.measuring.classification_metrics import (
     score_baselines,
     score_classifier,
 )
-from segmentation.training.measuring.cluster_metrics import k_curve, measure_clusters
+from segmentation.training.measuring.cluster_metrics import measure_clusters, measure_curve
 from tests.support.metrics import scores_by_name
 
 
@@ -73,7 +73,7 @@ def test_k_curve_measures_each_number_of_clusters() -> None:
 
     Of the sum of squares, 104, that leaves 102 with 2 degrees of freedom against 2 with 1.
     """
-    two, three = k_curve(PAIRS, [2, 3], 0)
+    two, three = measure_curve(PAIRS, [2, 3], 0)
     assert (two.k, three.k) == (2, 3)
     assert [two.inertia, two.silhouette, two.davies_bouldin] == pytest.approx([4, 79 / 99, 0.2])
     assert [three.inertia, three.silhouette] == pytest.approx([2, 0.3875])
@@ -85,7 +85,7 @@ def test_k_curve_measures_each_number_of_clusters() -> None:
 def test_k_curve_refuses_numbers_without_a_silhouette(k: int) -> None:
     """At least 2 clusters, and fewer than records."""
     with pytest.raises(TrainingError, match=f"^4 records cannot be judged in {k} clusters$"):
-        k_curve(PAIRS, [k], 0)
+        measure_curve(PAIRS, [k], 0)
 
 
 def test_score_classifier_are_those_worked_out_by_hand() -> None:

@@ -17,7 +17,7 @@ from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.retail import RETAIL
 from segmentation.study import Study
-from segmentation.training.fitting.clustering import discover
+from segmentation.training.fitting.clustering import cluster_records
 from segmentation.training.fitting.fit_study import learn
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import matrix
@@ -84,7 +84,7 @@ def retail(customers: TrainingData) -> FittedModel:
 
 def sizes(study: Study, source: TrainingData, seed: int) -> Counter[str]:
     """Return how many records each named segment has, with K-Means from one seed."""
-    found = discover(study, matrix(study, source.table.records), seed)
+    found = cluster_records(study, matrix(study, source.table.records), seed)
     assert found.complete.all()
     return Counter(found.ids.tolist())
 

@@ -27,7 +27,7 @@ from segmentation.estimators.trees import shap_values as forest_shap_values
 from segmentation.study import FeatureSet, Study
 from segmentation.training.comparison.candidates import Candidate, candidates, readers
 from segmentation.training.comparison.contiguous_labels import ContiguousLabels
-from segmentation.training.fitting.clustering import refitted
+from segmentation.training.fitting.clustering import refit_study
 from segmentation.training.fitting.supervised import SEARCH_FOLDS
 from segmentation.training.labelled_records import LabelledRecords, segment_ids
 from segmentation.training.measuring.classification_metrics import score_classifier
@@ -178,11 +178,11 @@ class _Segmented:
 
 
 def _segmented(study: Study, X: Floats, seed: int) -> _Segmented:
-    everyone = LabelledRecords(X, refitted(study, X, seed).predict(X))
+    everyone = LabelledRecords(X, refit_study(study, X, seed).predict(X))
     folds = []
     splits = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for inside, outside in splits.split(X, everyone.y):
-        model = refitted(study, X[inside], seed)
+        model = refit_study(study, X[inside], seed)
         train, test = (
             LabelledRecords(X[rows], model.predict(X[rows])) for rows in (inside, outside)
         )

@@ -1,21 +1,21 @@
-"""Learning where segments are discovered: K-Means, names, centroids, calibration, measures.
+"""Fitting where segments are discovered: clusters, names, a classifier, calibration, measures.
 
-A model that was fitted without some records is asked about them: that is how probabilities are
-calibrated and figures measured, here by bootstrap samples and by folds, with the clusters found
+A model that was fitted without some records answers them: that is how probabilities are
+calibrated and metrics measured, here by bootstrap samples and by folds, with the clusters found
 and named again each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,16 +24,16 @@ from segmentation.artifact.clusters import ClusterReport, Stability
 from segmentation.artifact.metrics import Evaluation
 from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
-from segmentation.estimators import Floats, NearestCentroid
+from segmentation.estimators import Floats, SegmentClassifier
 from segmentation.study import Study
 from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.identity.cluster_naming import name_clusters
-from segmentation.training.identity.predecessor import ContinuedNames, Predecessor, continued
+from segmentation.training.identity.predecessor import ContinuedNames, Predecessor, continue_names
 from segmentation.training.labelled_records import LabelledRecords, check_classes, matrix
 from segmentation.training.measuring.cluster_metrics import (
-    k_curve,
     measure_clusters,
+    measure_curve,
 )
 from segmentation.training.measuring.conditions import copy_under_conditions
 from segmentation.training.measuring.cross_validation import Refit, cross_validate_clusters
@@ -62,18 +62,18 @@ class Discovery:
         Segment of each record.
     complete : ndarray of shape (n_samples,), bool
         Records whose defining answers are all there, after what the space fills in.
-    named : ContinuedNames
+    names : ContinuedNames
         How each cluster came to its name.
     """
 
     Z: NDArray[np.float64]
     ids: NDArray[Any]
     complete: NDArray[np.bool_]
-    named: ContinuedNames
+    names: ContinuedNames
 
 
-def learn_discovered(
-    study: Study, table: RecordTable, seed: int, before: Predecessor | None
+def fit_clustered_study(
+    study: Study, table: RecordTable, seed: int, predecessor: Predecessor | None
 ) -> FittedModel:
     """Discover, name, fit, calibrate and measure the segments of a study.
 
@@ -83,20 +83,20 @@ def learn_discovered(
         With rules of naming.
     table : RecordTable
     seed : int
-    before : Predecessor, optional
+    predecessor : Predecessor, optional
         The model whose segments are to keep their identity.
     """
     X = matrix(study, table.records)
-    found = discover(study, X, seed, N_STARTS, before)
-    pipeline = _fitted(study, X, found, seed)
+    discovery = cluster_records(study, X, seed, N_STARTS, predecessor)
+    pipeline = _fit_classifier(study, X, discovery, seed)
     y = np.asarray(pipeline.predict(X), dtype=np.int64)
     check_classes(y, "segment")
-    again = partial(refitted, study, renamed=found.named.renamed)
-    refits = list(_bootstrapped(again, LabelledRecords(X, y), seed, N_BOOTSTRAPS + N_COVERAGE))
-    asked = [(refit.model, refit.held_out) for refit in refits[:N_BOOTSTRAPS]]
-    conformal = calibrate(asked, study.schema.decisive, seed, TRUTH, study.noise)
+    refit = partial(refit_study, study, renamed=discovery.names.renamed)
+    refits = list(_refit_bootstraps(refit, LabelledRecords(X, y), seed, N_BOOTSTRAPS + N_COVERAGE))
+    held_out = [(one.model, one.held_out) for one in refits[:N_BOOTSTRAPS]]
+    conformal = calibrate(held_out, study.schema.decisive, seed, TRUTH, study.noise)
     predicted, confusions = cross_validate_clusters(
-        study, again, LabelledRecords(X, y), seed, table.name
+        study, refit, LabelledRecords(X, y), seed, table.name
     )
     covered = _measure_coverage(study, refits[N_BOOTSTRAPS:], conformal.thresholds, seed)
     return FittedModel(
@@ -104,7 +104,7 @@ def learn_discovered(
         conformal=conformal,
         X=X,
         y=y,
-        n_train=len(found.ids),
+        n_train=len(discovery.ids),
         metrics=(
             *make_metrics(
                 covered,
@@ -118,17 +118,17 @@ def learn_discovered(
             *predicted,
         ),
         confusions=tuple(confusions),
-        clusters=_report(study, X, found, refits[:N_BOOTSTRAPS], seed),
-        lineage=found.named.lineage,
+        clusters=_report(study, X, discovery, refits[:N_BOOTSTRAPS], seed),
+        lineage=discovery.names.lineage,
     )
 
 
-def discover(
+def cluster_records(
     study: Study,
     X: Floats,
     seed: int,
     n_starts: int = N_STARTS_AGAIN,
-    before: Predecessor | None = None,
+    predecessor: Predecessor | None = None,
 ) -> Discovery:
     """Cluster the complete records and name the clusters.
 
@@ -138,44 +138,63 @@ def discover(
     X : ndarray of shape (n_samples, n_features)
     seed : int
     n_starts : int
-        Starts of K-Means, of which the best counts.
-    before : Predecessor, optional
+        Starts of the clusterer, of which the best counts.
+    predecessor : Predecessor, optional
 
     Raises
     ------
     TrainingError
         If there are too few complete records.
     """
-    nearest = _nearest(study, seed)
-    D = np.asarray(X, dtype=np.float64)[:, list(nearest.columns)]
-    complete = ~np.isnan(clone(nearest.space).fit_transform(D)).any(axis=1)
+    classifier, clusterer = _segment_classifier(study, seed), _clusterer(study)
+    D = np.asarray(X, dtype=np.float64)[:, list(study.schema.defining)]
+    complete = ~np.isnan(clone(classifier.space).fit_transform(D)).any(axis=1)
     k = len(study.segments)
     if complete.sum() < k * 10:
         raise TrainingError(f"{complete.sum()} complete records are too few for {k} segments")
-    Z = clone(nearest.space).fit_transform(D[complete])
-    # To the end: only then each centre is the mean of its records, to which new ones are compared.
-    means = KMeans(k, n_init=n_starts, tol=0.0, max_iter=1000, random_state=seed).fit(Z)
-    named = name_clusters(study, X[complete], means.labels_)
-    final = continued(named, before, X[complete], Z, means.labels_)
-    return Discovery(Z, np.asarray(final.ids)[means.labels_], complete, final)
+    Z = clone(classifier.space).fit_transform(D[complete])
+    clusters = clusterer(k, n_starts, seed).fit_predict(Z)
+    check_cluster_count(clusters, k)
+    by_rules = name_clusters(study, X[complete], clusters)
+    names = continue_names(by_rules, predecessor, X[complete], Z, clusters)
+    return Discovery(Z, np.asarray(names.ids)[clusters], complete, names)
 
 
-def _nearest(study: Study, seed: int) -> NearestCentroid:
+def check_cluster_count(clusters: NDArray[Any], k: int) -> None:
+    """Refuse clusters of which some are empty: each has to become a segment.
+
+    Raises
+    ------
+    TrainingError
+    """
+    n_clusters = len(np.unique(clusters))
+    if n_clusters != k:
+        raise TrainingError(f"the clusterer found {n_clusters} clusters, not {k}")
+
+
+def _clusterer(study: Study) -> Callable[[int, int, int], Any]:
+    if study.clusterer is None:
+        raise TrainingError(f"the study {study.name} has rules of naming, but no clusterer")
+    return study.clusterer
+
+
+def _segment_classifier(study: Study, seed: int) -> SegmentClassifier:
     last = study.pipeline(seed)[-1]
-    if not isinstance(last, NearestCentroid):
+    if not isinstance(last, SegmentClassifier):
         raise TrainingError(
-            f"the study {study.name} has rules of naming, so its pipeline must end in centroids"
+            f"the study {study.name} has rules of naming, so its pipeline must end in a"
+            " classifier of segments, such as centroids"
         )
     return last
 
 
-def _fitted(study: Study, X: Floats, found: Discovery, seed: int) -> Pipeline:
+def _fit_classifier(study: Study, X: Floats, discovery: Discovery, seed: int) -> Pipeline:
     labels = {segment.id: segment.label for segment in study.segments}
-    y = np.asarray([labels[name] for name in found.ids], dtype=np.int64)
-    return study.pipeline(seed).fit(X[found.complete], y)
+    y = np.asarray([labels[name] for name in discovery.ids], dtype=np.int64)
+    return study.pipeline(seed).fit(X[discovery.complete], y)
 
 
-def refitted(
+def refit_study(
     study: Study, X: Floats, seed: int, renamed: Mapping[str, str] | None = None
 ) -> Pipeline:
     """Return the whole study fitted on other records: clusters, names, centroids and prior.
@@ -188,9 +207,9 @@ def refitted(
     renamed : mapping of str to str, optional
         Names by the rules that identity has changed; see `ContinuedNames`.
     """
-    found = discover(study, X, seed)
-    ids = np.asarray([(renamed or {}).get(name, name) for name in found.ids.tolist()])
-    return _fitted(study, X, replace(found, ids=ids), seed)
+    discovery = cluster_records(study, X, seed)
+    ids = np.asarray([(renamed or {}).get(name, name) for name in discovery.ids.tolist()])
+    return _fit_classifier(study, X, replace(discovery, ids=ids), seed)
 
 
 @dataclass(frozen=True)
@@ -203,12 +222,12 @@ class _Refit:
     agreement: float
 
 
-def _bootstrapped(again: Refit, data: LabelledRecords, seed: int, n: int) -> Iterator[_Refit]:
+def _refit_bootstraps(refit: Refit, data: LabelledRecords, seed: int, n: int) -> Iterator[_Refit]:
     random = np.random.default_rng(seed)
     n_records = len(data.y)
     for sample in range(n):
         rows = random.integers(0, n_records, n_records)
-        model = again(data.X[rows], seed + 1 + sample)
+        model = refit(data.X[rows], seed + 1 + sample)
         outside = np.setdiff1d(np.arange(n_records), rows)
         agreement = adjusted_rand_score(data.y, model.predict(data.X))
         yield _Refit(model, outside, data[outside], float(agreement))
@@ -232,25 +251,26 @@ def _count_held_out(refits: list[_Refit]) -> int:
 
 
 def _report(
-    study: Study, X: Floats, found: Discovery, refits: list[_Refit], seed: int
+    study: Study, X: Floats, discovery: Discovery, refits: list[_Refit], seed: int
 ) -> ClusterReport:
-    nearest = _nearest(study, seed)
     agreements = [refit.agreement for refit in refits]
-    answers = X[found.complete][:, list(nearest.columns)].astype(np.float64)
+    answers = X[discovery.complete][:, list(study.schema.defining)].astype(np.float64)
     scaled = StandardScaler().fit_transform(np.nan_to_num(answers))
-    columns = [study.schema.features[i].name for i in nearest.columns]
-    in_order = [one.id for one in sorted(study.segments, key=lambda one: one.label)]
+    columns = [study.schema.features[i].name for i in study.schema.defining]
+    in_order = [s.id for s in sorted(study.segments, key=attrgetter("label"))]
     return ClusterReport(
         columns=columns,
-        n_dimensions=found.Z.shape[1],
-        quality=measure_clusters(found.Z, scaled, found.ids, seed),
+        n_dimensions=discovery.Z.shape[1],
+        quality=measure_clusters(discovery.Z, scaled, discovery.ids, seed),
         stability=Stability(
             mean=round(float(np.mean(agreements)), 6),
             deviation=round(float(np.std(agreements)), 6),
             worst=round(min(agreements), 6),
             n=len(agreements),
         ),
-        curve=k_curve(found.Z, CURVE, seed),
-        naming=list(found.named.reasons),
-        map=segment_map(found.Z, dict(zip(columns, answers.T, strict=True)), found.ids, in_order),
+        curve=measure_curve(discovery.Z, _clusterer(study), CURVE, seed),
+        naming=list(discovery.names.reasons),
+        map=segment_map(
+            discovery.Z, dict(zip(columns, answers.T, strict=True)), discovery.ids, in_order
+        ),
     )

@@ -7,10 +7,10 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from segmentation.study import Study
-from segmentation.training.fitting.clustering import learn_discovered
+from segmentation.training.fitting.clustering import fit_clustered_study
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.fitting.outlook import with_outlook
-from segmentation.training.fitting.supervised import learn_labelled
+from segmentation.training.fitting.supervised import fit_supervised_study
 from segmentation.training.identity.predecessor import Predecessor
 from segmentation.training.training_data import TrainingData
 
@@ -47,9 +47,9 @@ def learn(  # noqa: PLR0913  # what a run is asked for, by name
     # are busy. And sums come out the same on every machine.
     with threadpool_limits(1):
         if study.naming:
-            learned = learn_discovered(study, source.table, seed, before)
+            learned = fit_clustered_study(study, source.table, seed, before)
         else:
-            learned = learn_labelled(
+            learned = fit_supervised_study(
                 study, source.table, study.grids.get(grid, {}), seed, callbacks or []
             )
         if study.outlook is None or source.history is None:

@@ -22,7 +22,7 @@ from segmentation.datasets.snapshots import find_spacing_fault
 from segmentation.errors import TrainingError
 from segmentation.estimators import WithOutlook
 from segmentation.study import OutlookModel, Study
-from segmentation.training.fitting.clustering import refitted
+from segmentation.training.fitting.clustering import refit_study
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import LabelledRecords, matrix, segment_ids
 from segmentation.training.measuring.classification_metrics import score_baselines, score_classifier
@@ -137,7 +137,7 @@ def rehearse(
         Name of the table that the snapshots come from.
     """
     last, earlier = snapshots[0], snapshots[1:]
-    today = refitted(study, matrix(study, earlier[0].records), seed)[-1]
+    today = refit_study(study, matrix(study, earlier[0].records), seed)[-1]
     pairs = [_pair(study, today, *two) for two in _neighbours(earlier)]
     classifier = _classifier(outlook, pairs, seed)
     test = _pair(study, today, earlier[0], last)

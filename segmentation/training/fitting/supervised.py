@@ -74,7 +74,7 @@ Refit = tuple[Fitted, LabelledRecords]
 """A fitted model and the records that were held out from it."""
 
 
-def learn_labelled(
+def fit_supervised_study(
     study: Study, table: RecordTable, grid: Grid, seed: int, callbacks: list[Any]
 ) -> FittedModel:
     """Search, fit, calibrate and measure a model of a study whose segments are in the table.

@@ -138,9 +138,9 @@ def continuable(
     return Predecessor(manifest.version, ids, package), ""
 
 
-def continued(
-    named: ClusterNames,
-    before: Predecessor | None,
+def continue_names(
+    by_rules: ClusterNames,
+    predecessor: Predecessor | None,
     X: Floats,
     Z: NDArray[Any],
     clusters: NDArray[np.int32],
@@ -149,9 +149,9 @@ def continued(
 
     Parameters
     ----------
-    named : ClusterNames
+    by_rules : ClusterNames
         What the rules call them.
-    before : Predecessor or None
+    predecessor : Predecessor or None
     X : ndarray of shape (n_samples, n_features)
         Records of today.
     Z : ndarray of shape (n_samples, n_dimensions)
@@ -159,21 +159,25 @@ def continued(
         segment is the mean of today's records that the old model puts there.
     clusters : ndarray of shape (n_samples,)
     """
-    if before is None:
-        return ContinuedNames(named.ids, named.reasons)
-    old = before.label(X)
+    if predecessor is None:
+        return ContinuedNames(by_rules.ids, by_rules.reasons)
+    old = predecessor.label(X)
     present = np.unique(old)
-    old_ids = [before.ids[position] for position in present]
+    old_ids = [predecessor.ids[position] for position in present]
     old_centroids = np.vstack([Z[old == position].mean(axis=0) for position in present])
-    new_centroids = np.vstack([Z[clusters == one].mean(axis=0) for one in range(len(named.ids))])
+    new_centroids = np.vstack(
+        [Z[clusters == cluster].mean(axis=0) for cluster in range(len(by_rules.ids))]
+    )
     pairs = match(old_centroids, new_centroids)
-    names = rename(named.ids, pairs, old_ids)
-    found = transitions(np.searchsorted(present, old), clusters, pairs, old_ids, names.ids)
-    empty = [_empty(name) for name in before.ids if name not in old_ids]
-    found = found.model_copy(update={"old": (*found.old, *empty)})
-    lineage = Lineage(previous=before.version, transitions=found, conflicts=names.conflicts)
-    renamed = {rule: name for rule, name in zip(named.ids, names.ids, strict=True) if rule != name}
-    return ContinuedNames(names.ids, named.reasons, renamed, lineage)
+    names = rename(by_rules.ids, pairs, old_ids)
+    changes = transitions(np.searchsorted(present, old), clusters, pairs, old_ids, names.ids)
+    empty = [_empty(name) for name in predecessor.ids if name not in old_ids]
+    changes = changes.model_copy(update={"old": (*changes.old, *empty)})
+    lineage = Lineage(previous=predecessor.version, transitions=changes, conflicts=names.conflicts)
+    renamed = {
+        rule: name for rule, name in zip(by_rules.ids, names.ids, strict=True) if rule != name
+    }
+    return ContinuedNames(names.ids, by_rules.reasons, renamed, lineage)
 
 
 def _empty(segment: str) -> Fate:

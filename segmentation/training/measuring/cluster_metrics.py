@@ -1,17 +1,16 @@
 """Numbers about clusters, for the report and the manifest.
 
-Measures only: clusters come in as labels, but for the plain K-Means of ``k_curve``.
+Measures only: clusters come in as labels, or as the clusterer that is fitted for each number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
-from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
 from segmentation.artifact.clusters import ClusterQuality, CurvePoint
@@ -23,6 +22,7 @@ MOST_ROWS_COMPARED = 10_000
 # silhouette of 9,000 records takes three to four times as long.
 DISTANCES_AT_ONCE_MB = 8
 FEWEST_CLUSTERS = 2
+N_STARTS = 10
 
 
 def measure_clusters(
@@ -62,12 +62,16 @@ def measure_clusters(
     )
 
 
-def k_curve(Z: NDArray[Any], ks: Sequence[int], seed: int) -> list[CurvePoint]:
-    """Fit K-Means for several numbers of clusters, best of 10 starts each.
+def measure_curve(
+    Z: NDArray[Any], clusterer: Callable[[int, int, int], Any], ks: Sequence[int], seed: int
+) -> list[CurvePoint]:
+    """Fit a clusterer for several numbers of clusters, best of 10 starts each.
 
     Parameters
     ----------
     Z : ndarray of shape (n_samples, n_components)
+    clusterer : callable
+        See ``Study.clusterer``.
     ks : sequence of int
     seed : int
         Seed of the starts, and of the sample for silhouettes of more than 10,000 records.
@@ -77,21 +81,29 @@ def k_curve(Z: NDArray[Any], ks: Sequence[int], seed: int) -> list[CurvePoint]:
     TrainingError
         If a number of clusters is below 2 or not below the number of records.
     """
-    return [_curve_point(Z, k, seed) for k in ks]
+    return [_measure_point(Z, clusterer, k, seed) for k in ks]
 
 
-def _curve_point(Z: NDArray[Any], k: int, seed: int) -> CurvePoint:
+def _measure_point(
+    Z: NDArray[Any], clusterer: Callable[[int, int, int], Any], k: int, seed: int
+) -> CurvePoint:
     if not FEWEST_CLUSTERS <= k < len(Z):
         raise TrainingError(f"{len(Z)} records cannot be judged in {k} clusters")
-    model = KMeans(k, n_init=10, random_state=seed).fit(Z)
-    _check_clusters(model.labels_)
+    labels = clusterer(k, N_STARTS, seed).fit_predict(Z)
+    _check_clusters(labels)
     return CurvePoint(
         k=k,
-        inertia=float(model.inertia_),
-        silhouette=_silhouette(Z, model.labels_, seed),
-        davies_bouldin=float(davies_bouldin_score(Z, model.labels_)),
-        calinski_harabasz=float(calinski_harabasz_score(Z, model.labels_)),
+        inertia=_inertia(Z, labels),
+        silhouette=_silhouette(Z, labels, seed),
+        davies_bouldin=float(davies_bouldin_score(Z, labels)),
+        calinski_harabasz=float(calinski_harabasz_score(Z, labels)),
     )
+
+
+def _inertia(Z: NDArray[Any], labels: NDArray[Any]) -> float:
+    """Return the sum of the squared distances of records to the means of their clusters."""
+    groups = (Z[labels == label] for label in np.unique(labels))
+    return float(sum(((group - group.mean(axis=0)) ** 2).sum() for group in groups))
 
 
 def _check_clusters(labels: NDArray[Any]) -> None:

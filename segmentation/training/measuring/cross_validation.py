@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.artifact.metrics import Confusion, Evaluation, Metric
-from segmentation.estimators import Floats, Take
+from segmentation.estimators import ColumnSubset, Floats
 from segmentation.study import FeatureSet, Study
 from segmentation.training.labelled_records import LabelledRecords, Labels, segment_ids
 from segmentation.training.measuring.classification_metrics import (
@@ -142,7 +142,7 @@ def make_feature_set_model(study: Study, feature_set: FeatureSet, classifier: An
     names = [column.name for column in study.schema.features]
     positions = tuple(names.index(name) for name in feature_set.columns)
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    steps = [("take", Take(positions)), ("fill", fill), ("scale", StandardScaler())]
+    steps = [("take", ColumnSubset(positions)), ("fill", fill), ("scale", StandardScaler())]
     return Pipeline([*steps, ("model", classifier)])
 
 

@@ -10,7 +10,7 @@ from segmentation.artifact import open_session
 from segmentation.artifact.manifest import ScorerInterface
 from segmentation.errors import TrainingError
 from segmentation.estimators import Floats, WithOutlook
-from segmentation.training.packing.onnx_graph import INPUT, OUTLOOK, OUTPUT, complete
+from segmentation.training.packing.onnx_graph import INPUT, OUTLOOK, OUTPUT, convert_classifier
 
 TOLERANCE = 1e-5
 N_RANDOM = 10_000
@@ -36,7 +36,7 @@ def to_onnx(pipeline: Pipeline, features: list[str]) -> tuple[bytes, ScorerInter
     last = pipeline[-1]
     outlook = OUTLOOK if isinstance(last, WithOutlook) else None
     scorer = ScorerInterface(input=INPUT, output=OUTPUT, outlook=outlook, features=features)
-    return complete(last, len(features)), scorer
+    return convert_classifier(last, len(features)), scorer
 
 
 def check_agreement(pipeline: Pipeline, onnx: bytes, *matrices: Floats) -> None:

@@ -19,14 +19,15 @@ from sklearn.preprocessing import StandardScaler
 
 from segmentation.errors import TrainingError
 from segmentation.estimators import (
+    CentroidClassifier,
     Clip,
-    Fill,
+    ColumnSubset,
     Log1p,
-    NearestCentroid,
-    Take,
+    MixtureClassifier,
+    SegmentClassifier,
     TrainedOnCopies,
     WithOutlook,
-    directions,
+    find_directions,
 )
 
 INPUT, OUTPUT, OUTLOOK = "features", "probabilities", "outlook"
@@ -155,18 +156,13 @@ def _(step: TrainedOnCopies, graph: Graph, value: str) -> str:
 
 
 @add.register
-def _(step: Take, graph: Graph, value: str) -> str:
+def _(step: ColumnSubset, graph: Graph, value: str) -> str:
     columns = graph.constant(list(step.columns), np.int64)
     return graph.node("Gather", graph.double(value), columns, axis=1)
 
 
 def _filled(graph: Graph, value: str, constant: Any) -> str:
     return graph.node("Where", graph.node("IsNaN", value), graph.constant(constant), value)
-
-
-@add.register
-def _(step: Fill, graph: Graph, value: str) -> str:
-    return _filled(graph, graph.double(value), step.value)
 
 
 @add.register
@@ -202,7 +198,7 @@ def _(step: StandardScaler, graph: Graph, value: str) -> str:
 @add.register
 def _(step: PCA, graph: Graph, value: str) -> str:
     centred = graph.node("Sub", graph.double(value), graph.constant(step.mean_))
-    return graph.node("MatMul", centred, graph.constant(directions(step).T))
+    return graph.node("MatMul", centred, graph.constant(find_directions(step).T))
 
 
 @add.register
@@ -219,25 +215,59 @@ def _linear(step: LogisticRegression, graph: Graph, value: str) -> str:
 
 
 @add.register
-def _(step: NearestCentroid, graph: Graph, value: str) -> str:
+def _(step: str, graph: Graph, value: str) -> str:  # noqa: ARG001
+    """Add nothing for ``passthrough``."""
+    return value
+
+
+@add.register
+def _(step: SegmentClassifier, graph: Graph, value: str) -> str:
     X = graph.double(value)
-    defining = graph.node("Gather", X, graph.constant(list(step.columns), np.int64), axis=1)
+    columns = step._positions()  # the graph is the estimator once more
+    defining = graph.node("Gather", X, graph.constant(columns, np.int64), axis=1)
     space = graph.double(add(step.space_, graph, defining))
-    axis = graph.constant([1], np.int64)
-    differences = graph.node(
-        "Sub", graph.node("Unsqueeze", space, axis), graph.constant(step.centroids_[np.newaxis])
-    )
-    differences = _filled(graph, differences, 0.0)
+    scores = _score_space(step, graph, space)
+    scores = graph.node("Add", scores, _expectation(step, graph, X, space))
+    n_gaps = _n_gaps(graph, defining)
+    weights = graph.node("Gather", graph.constant(step.score_weights_), n_gaps)
+    weighted = graph.node("Mul", weights, scores)
+    row = graph.node("Squeeze", n_gaps, graph.constant([1], np.int64))
+    biases = graph.node("Gather", graph.constant(step.score_biases_), row, axis=0)
+    scores = graph.node("Add", weighted, biases)
+    return graph.node("Softmax", scores, axis=1)
+
+
+@singledispatch
+def _score_space(step: Any, graph: Graph, space: str) -> str:  # noqa: ARG001
+    """Add the log-likelihoods of records in the space."""
+    raise TrainingError(f"{type(step).__name__} cannot be converted to ONNX")
+
+
+@_score_space.register
+def _(step: CentroidClassifier, graph: Graph, space: str) -> str:
+    differences = _filled(graph, _differences(graph, space, step.centroids_), 0.0)
     squares = graph.node("Mul", differences, differences)
     distances = graph.node("ReduceSum", squares, graph.constant([2], np.int64), keepdims=0)
-    scores = graph.node("Div", distances, graph.constant(-2.0 * step.variance_))
-    scores = graph.node("Add", scores, _prior(step, graph, X, space))
-    n_gaps = _n_gaps(graph, defining)
-    trusted = graph.node("Mul", graph.node("Gather", graph.constant(step.trust_), n_gaps), scores)
-    one_axis = graph.node("Squeeze", n_gaps, graph.constant([1], np.int64))
-    leaning = graph.node("Gather", graph.constant(step.leaning_), one_axis, axis=0)
-    scores = graph.node("Add", trusted, leaning)
-    return graph.node("Softmax", scores, axis=1)
+    return graph.node("Div", distances, graph.constant(-2.0 * step.variance_))
+
+
+@_score_space.register
+def _(step: MixtureClassifier, graph: Graph, space: str) -> str:
+    differences = _differences(graph, space, step.means_)
+    squares = graph.node("Mul", differences, differences)
+    scaled = graph.node("Div", squares, graph.constant(step.variances_[np.newaxis]))
+    logarithms = graph.node("Add", scaled, graph.constant(np.log(step.variances_)[np.newaxis]))
+    known = _filled(graph, logarithms, 0.0)
+    total = graph.node("ReduceSum", known, graph.constant([2], np.int64), keepdims=0)
+    return graph.node("Mul", total, graph.constant(-0.5))
+
+
+def _differences(graph: Graph, space: str, centres: NDArray[Any]) -> str:
+    """Return records less centres, of shape (n_samples, n_classes, n_dimensions)."""
+    axis = graph.constant([1], np.int64)
+    return graph.node(
+        "Sub", graph.node("Unsqueeze", space, axis), graph.constant(centres[np.newaxis])
+    )
 
 
 def _n_gaps(graph: Graph, value: str) -> str:
@@ -248,18 +278,19 @@ def _n_gaps(graph: Graph, value: str) -> str:
     return graph.node("ReduceSum", gaps, graph.constant([1], np.int64), keepdims=1)
 
 
-def _prior(step: NearestCentroid, graph: Graph, X: str, space: str) -> str:
-    """Return the prior's scores where something is missing in the space, otherwise zeros."""
+def _expectation(step: SegmentClassifier, graph: Graph, X: str, space: str) -> str:
+    """Return what is expected beforehand: where something is missing in the space, or always."""
     prior: Any = step.prior_
     if prior is None:
         scores = graph.constant(np.log(step.shares_))
     else:
         scores = _linear(prior[-1], graph, add(prior[:-1], graph, X))
-    some = graph.node("Greater", _n_gaps(graph, space), graph.constant(0, np.int64))
-    return graph.node("Where", some, scores, graph.constant(0.0))
+    is_incomplete = graph.node("Greater", _n_gaps(graph, space), graph.constant(0, np.int64))
+    complete_scores = graph.constant(np.log(step.shares_) if step.weighs_complete else 0.0)
+    return graph.node("Where", is_incomplete, scores, complete_scores)
 
 
-def complete(estimator: Any, n_features: int) -> bytes:
+def convert_classifier(estimator: Any, n_features: int) -> bytes:
     """Return the ONNX model of a fitted estimator: one output, or two for one with an outlook.
 
     Parameters

@@ -1,0 +1,54 @@
+"""What pickles in packages of format 2 name otherwise than today, so that they can still be read.
+
+Nothing else uses what is here; it goes when format 2 does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+# Module and class of format 2 to those of today.
+_CLASSES = {
+    ("centroids", "NearestCentroid"): ("centroids", "CentroidClassifier"),
+    ("centroids", "WithOutlook"): ("with_outlook", "WithOutlook"),
+    ("columns", "Take"): ("columns", "ColumnSubset"),
+    ("columns", "Fill"): ("format_2", "Fill"),
+}
+_ATTRIBUTES = {"trust_": "score_weights_", "leaning_": "score_biases_"}
+
+
+class Fill(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """A constant in place of missing answers; today it is a ``SimpleImputer``."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Return X without gaps, of the same shape."""
+        X = np.asarray(X, dtype=np.float64)
+        return np.where(np.isnan(X), self.value, X)
+
+
+def upgrade_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a pickled estimator under the names that they have today."""
+    return {_ATTRIBUTES.get(name, name): value for name, value in state.items()}
+
+
+def find_class(module: str, name: str) -> Any:
+    """Return what a module of format 2 called `name`.
+
+    Raises
+    ------
+    AttributeError
+        If it had nothing of that name.
+    """
+    try:
+        new_module, new_name = _CLASSES[module.rpartition(".")[2], name]
+    except KeyError:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"segmentation.estimators.{new_module}"), new_name)
