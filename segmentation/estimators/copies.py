@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from segmentation.estimators.contributions import Contributions, of_trees
 from segmentation.estimators.records import Floats
@@ -100,26 +101,36 @@ class TrainedOnCopies(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_noisy = n_noisy
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _checked(self, X: Any) -> NDArray[np.float32]:
+        return np.asarray(
+            validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
+        )
+
     def fit(self, X: Any, y: Any) -> Self:
         """Fit on X (n_samples, n_features), y (n_samples,) and their copies."""
         random_state = check_random_state(self.random_state)
-        X = np.asarray(X, dtype=np.float32)
+        X, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
+        check_classification_targets(y)
         copies = [X, *(with_missing(X, pattern) for pattern in missing_patterns(X.shape[1]))]
         copies += [with_noise(X, self.noise, random_state) for _ in range(self.n_noisy)]
         self.estimator_ = clone(self.estimator).fit(np.vstack(copies), np.tile(y, len(copies)))
         self.classes_ = self.estimator_.classes_
-        self.n_features_in_ = X.shape[1]
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label of each record, of shape (n_samples,)."""
         check_is_fitted(self)
-        return np.asarray(self.estimator_.predict(X))
+        return np.asarray(self.estimator_.predict(self._checked(X)))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each label, of shape (n_samples, n_classes)."""
         check_is_fitted(self)
-        return np.asarray(self.estimator_.predict_proba(X))
+        return np.asarray(self.estimator_.predict_proba(self._checked(X)))
 
     def contributions(self, X: Any) -> Contributions:
         """Return the SHAP values of the probabilities; the fitted estimator must end in trees.

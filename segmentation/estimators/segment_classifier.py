@@ -127,7 +127,8 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the segment of each record, of shape (n_samples,)."""
-        return np.asarray(self.classes_[self._log_probabilities(X).argmax(axis=1)])
+        positions = self._log_probabilities(X).argmax(axis=1)
+        return np.asarray(self.classes_[positions])
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the probability of each segment, of shape (n_samples, n_classes)."""

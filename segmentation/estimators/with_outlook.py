@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, check_X_y
 
 from segmentation.estimators.contributions import Contributions
 
@@ -33,18 +35,30 @@ class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
         self.segmenter = segmenter
         self.classifier = classifier
 
-    def fit(self, X: Any, y: Any, later: tuple[Any, Any]) -> Self:
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns that both read."""
+        return int(self.segmenter_.n_features_in_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.segmenter).input_tags.allow_nan
+        return tags
+
+    def fit(self, X: Any, y: Any, later: tuple[Any, Any] | None = None) -> Self:
         """Fit today's on X (n_samples, n_features), y (n_samples,) and later's on `later`.
 
         Parameters
         ----------
         X, y : array-like
-        later : tuple of X (n_earlier, n_features) and y (n_earlier,)
-            Records as they were, and the segments that came of them.
+        later : tuple of X (n_earlier, n_features) and y (n_earlier,), optional
+            Records as they were, and the segments that came of them; by default X and y: nobody
+            moves.
         """
+        X, y = check_X_y(X, y, ensure_all_finite="allow-nan")
         self.segmenter_ = clone(self.segmenter).fit(X, y)
         self.classes_ = self.segmenter_.classes_
-        X_before, y_later = later
+        X_before, y_later = (X, y) if later is None else later
         X_before = np.asarray(X_before, dtype=np.float64)
         self.classifier_ = clone(self.classifier).fit(X_before, y_later)
         return self
@@ -59,10 +73,12 @@ class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return today's segments, of shape (n_samples,)."""
+        check_is_fitted(self)
         return np.asarray(self.segmenter_.predict(X))
 
     def predict_proba(self, X: Any) -> Floats:
         """Return today's probabilities, of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
         return np.asarray(self.segmenter_.predict_proba(X))
 
     def predict_outlook(self, X: Any) -> Floats:

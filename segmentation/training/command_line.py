@@ -15,7 +15,7 @@ from segmentation.studies import DEFAULT_STUDY, STUDIES
 from segmentation.study import Study
 from segmentation.study.check import check_study
 from segmentation.training import terminal_report
-from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.identity.predecessor import Predecessor, continuable, read_named
 from segmentation.training.mlflow_tracking import track
 from segmentation.training.package_output import check_output, delivered, read_replaced
@@ -125,10 +125,10 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     named = _named(options, study)
     study, source = read_source(study, options.data, options.categories)
     terminal_report.heading(study, source, options.grid)
-    before = _before(options, study, source, output, named)
+    predecessor = _find_predecessor(options, study, source, output, named)
     with terminal_report.progress(study) as callbacks:
-        learned = learn(
-            study, source, options.grid, options.seed, before=before, callbacks=callbacks
+        learned = fit_study(
+            study, source, options.grid, options.seed, predecessor=predecessor, callbacks=callbacks
         )
     run = Run(study, source, learned, options.grid, options.seed)
     package = pack(run)
@@ -151,7 +151,7 @@ def _named(options: argparse.Namespace, study: Study) -> Package | None:
     return read_named(options.before, os.environ.get("MODEL_PUBLIC_KEY"))
 
 
-def _before(
+def _find_predecessor(
     options: argparse.Namespace,
     study: Study,
     source: TrainingData,
@@ -162,14 +162,14 @@ def _before(
     if not study.naming or options.new_names:
         return None
     if named:
-        before, reason = continuable(named, study, synthetic=source.synthetic)
+        predecessor, reason = continuable(named, study, synthetic=source.synthetic)
         if reason:
             raise TrainingError(f"--before {options.before}: {reason}")
-        return before
-    before, reason = read_replaced(output, study, synthetic=source.synthetic)
+        return predecessor
+    predecessor, reason = read_replaced(output, study, synthetic=source.synthetic)
     if reason:
         terminal_report.say(f"Segments are named by the rules: {reason}.")
-    return before
+    return predecessor
 
 
 def _compare(run: Run) -> None:

@@ -21,7 +21,7 @@ from tests.support.shipped import MODELS_DIR, PACKAGES, ROOT
 
 SHIPPED = MODELS_DIR / "household.bin"
 VERSION = read_package(SHIPPED).manifest.version
-Continued = list[Predecessor | None]
+Predecessors = list[Predecessor | None]
 
 
 def train(*arguments: object) -> int:
@@ -30,15 +30,15 @@ def train(*arguments: object) -> int:
 
 
 @pytest.fixture
-def continue_names(monkeypatch: pytest.MonkeyPatch) -> Continued:
+def continued_models(monkeypatch: pytest.MonkeyPatch) -> Predecessors:
     """The models that would have been continued, of trainings that stop where the work begins."""
-    models: Continued = []
+    models: Predecessors = []
 
-    def learn(*_arguments: object, before: Predecessor | None, **_options: object) -> None:
-        models.append(before)
+    def learn(*_arguments: object, predecessor: Predecessor | None, **_options: object) -> None:
+        models.append(predecessor)
         raise TrainingError("far enough")
 
-    monkeypatch.setattr(command_line, "learn", learn)
+    monkeypatch.setattr(command_line, "fit_study", learn)
     return models
 
 
@@ -50,13 +50,13 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
     return text
 
 
-def versions(continued: Continued) -> list[str | None]:
+def versions(continued: Predecessors) -> list[str | None]:
     """Return which models were continued."""
     return [before and before.version for before in continued]
 
 
 def test_the_named_package_goes_on_wherever_the_new_one_goes(
-    tmp_path: Path, continued: Continued, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, continued: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also where another one would be replaced; by default it is that one."""
     other, output = tmp_path / "other.bin", tmp_path / "new.bin"
@@ -91,7 +91,7 @@ def test_a_named_package_that_cannot_be_continued_is_refused(
     content: bytes | None,
     reason: str,
     tmp_path: Path,
-    continued: Continued,
+    continued: Predecessors,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing is learned, nothing written: names by the rules are not what was asked for."""
@@ -107,7 +107,7 @@ def test_a_named_package_that_cannot_be_continued_is_refused(
 
 
 def test_customers_do_not_continue_made_up_ones(
-    tmp_path: Path, continued: Continued, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, continued: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The shipped packages learned from samples."""
     lines = (ROOT / "data" / "household.csv").read_text(encoding="utf-8").splitlines()
@@ -140,7 +140,7 @@ def test_what_contradicts_is_a_usage_error(
 
 def test_where_a_key_is_demanded_the_package_must_be_signed_with_it(
     tmp_path: Path,
-    continued: Continued,
+    continued: Predecessors,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -179,7 +179,7 @@ def test_both_may_be_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("s3")
 def test_the_object_that_is_replaced_goes_on(
-    continued: Continued, capsys: pytest.CaptureFixture[str]
+    continued: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As a file is; where there is none, segments are named by the rules."""
     client = boto3.client("s3")
@@ -193,7 +193,7 @@ def test_the_object_that_is_replaced_goes_on(
 
 @pytest.mark.usefixtures("s3")
 def test_a_named_object_that_is_not_there_is_refused(
-    tmp_path: Path, continued: Continued, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, continued: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nor one in a bucket that isn't."""
     boto3.client("s3").create_bucket(Bucket="empty")
@@ -207,7 +207,7 @@ def test_a_named_object_that_is_not_there_is_refused(
     "address", ["s3://", "s3://shop", "s3://shop/", "s3://shop/models/", "s3:///x"]
 )
 def test_an_output_that_names_no_object_is_refused_before_training(
-    address: str, continued: Continued, capsys: pytest.CaptureFixture[str]
+    address: str, continued: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It takes a bucket and a key."""
     assert train("--output", address) == 1
@@ -251,7 +251,7 @@ def forbidding(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("forbidding")
 def test_an_object_that_may_not_be_read_is_not_a_missing_one(
-    continued: Continued, capsys: pytest.CaptureFixture[str]
+    continued: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nobody knows whose names would be lost; ``--new-names`` does not ask."""
     address = "s3://shop/models/household.bin"

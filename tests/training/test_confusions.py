@@ -7,7 +7,7 @@ import pytest
 
 from segmentation.artifact import Manifest, read_package
 from segmentation.errors import TrainingError
-from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.measuring.classification_metrics import count_confusions
 from segmentation.training.measuring.conditions import INDIRECT
 from segmentation.training.measuring.measurements import make_confusion
@@ -44,7 +44,7 @@ def test_several_models_are_added_up() -> None:
 def test_each_record_is_asked_once_by_a_model_that_has_not_seen_it() -> None:
     """The counts of the ages alone add up to the records, and to the figure, fold by fold."""
     X, _ = draw()
-    learned = learn(STUDY, source(X), "quick", 0)
+    learned = fit_study(STUDY, source(X), "quick", 0)
     (found,) = learned.confusions
     counts = np.array(found.counts)
     assert (found.condition, found.circular) == (INDIRECT, False)

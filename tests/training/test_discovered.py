@@ -26,7 +26,7 @@ from segmentation.training.fitting.clustering import (
     cluster_records,
     refit_study,
 )
-from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import matrix
 from segmentation.training.measuring.conditions import INDIRECT, copy_under_conditions
@@ -56,7 +56,7 @@ BLURRED, _ = draw(seed=3, n=40, spread=16.0)
 @pytest.fixture(scope="module")
 def learned() -> FittedModel:
     """A model of well separated groups."""
-    return learn(STUDY, source(X), "quick", SEED)
+    return fit_study(STUDY, source(X), "quick", SEED)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -77,7 +77,7 @@ def test_clusters_are_those_of_complete_records() -> None:
     found = cluster_records(STUDY, gaps, SEED)
     np.testing.assert_array_equal(found.complete, np.arange(len(X)) >= 20)
     assert found.ids.tolist() == [IDS[one] for one in GROUP[20:]]
-    learned = learn(STUDY, source(gaps), "quick", SEED)
+    learned = fit_study(STUDY, source(gaps), "quick", SEED)
     assert learned.n_train == len(X) - 20
     assert len(learned.y) == len(X)
     # Spend alone tells the groups of this sample apart.
@@ -116,7 +116,7 @@ def test_a_segment_too_small_to_be_held_out_is_refused() -> None:
     """Nine customers of a kind can't be measured; the message says how many are needed."""
     few = np.vstack([X[GROUP != 2], X[GROUP == 2][:9]])
     with pytest.raises(TrainingError, match=r"^segment 2 has 9 rows; at least 10 are needed$"):
-        learn(STUDY, source(few), "quick", SEED)
+        fit_study(STUDY, source(few), "quick", SEED)
 
 
 def test_a_column_without_answers_is_refused() -> None:
@@ -124,7 +124,7 @@ def test_a_column_without_answers_is_refused() -> None:
     gaps = X.copy()
     gaps[:, CHILDREN] = np.nan
     with pytest.raises(TrainingError, match=r"^column 'Children' has no answers to learn from$"):
-        learn(STUDY, source(gaps), "quick", SEED)
+        fit_study(STUDY, source(gaps), "quick", SEED)
 
 
 def test_rules_of_naming_need_centroids() -> None:
@@ -135,8 +135,8 @@ def test_rules_of_naming_need_centroids() -> None:
             [("records", make_record_matrix(STUDY.schema)), ("end", LogisticRegression())]
         )
 
-    with pytest.raises(TrainingError, match=r"^the study planted has rules .* end in centroids$"):
-        learn(replace(STUDY, pipeline=pipeline), source(X), "quick", SEED)
+    with pytest.raises(TrainingError, match=r"^the study planted has rules .* such as centroids$"):
+        fit_study(replace(STUDY, pipeline=pipeline), source(X), "quick", SEED)
 
 
 def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
@@ -188,7 +188,7 @@ def numbered(X: Any) -> Any:
 def test_refits_do_not_see_the_records_they_are_asked_about(fits: Fits) -> None:
     """Each fold clusters four fifths, and each record is left out by exactly one fold."""
     data = numbered(BLURRED)
-    learn(STUDY, source(data), "quick", SEED)
+    fit_study(STUDY, source(data), "quick", SEED)
     samples, folds = fits[: N_BOOTSTRAPS + N_COVERAGE], fits[-FOLDS:]
     assert len(fits) == N_BOOTSTRAPS + N_COVERAGE + FOLDS
     left_out = [set(data[:, AGE].tolist()) - set(seen[:, AGE].tolist()) for seen, _ in folds]
@@ -205,7 +205,7 @@ def test_a_group_only_among_held_out_records_is_unknown_to_the_fold(fits: Fits) 
 
     Clustered together with them, the nine would make a cluster of their own.
     """
-    learned = learn(STUDY, source(numbered(X)), "quick", SEED)
+    learned = fit_study(STUDY, source(numbered(X)), "quick", SEED)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     inside, outside = next(iter(folds.split(X, learned.y)))
     strangers = outside[GROUP[outside] == 2][:9]
@@ -224,7 +224,7 @@ def test_a_group_only_among_held_out_records_is_unknown_to_the_fold(fits: Fits) 
 
 def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> None:
     """The figure of a reading, worked out again fold by fold from scikit-learn's parts."""
-    learned = learn(STUDY, source(BLURRED), "quick", SEED)
+    learned = fit_study(STUDY, source(BLURRED), "quick", SEED)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     own, of_all = [], []
     for inside, outside in folds.split(BLURRED, learned.y):
@@ -317,7 +317,7 @@ def test_each_study_says_which_of_its_figures_are_predictions(
     monkeypatch.setattr(clustering, "N_COVERAGE", 1)
     monkeypatch.setattr(clustering, "CURVE", range(2, 4))
     study, found = read_source(study)
-    told = circular_by_inputs(learn(study, found, "quick", SEED).metrics, study.schema)
+    told = circular_by_inputs(fit_study(study, found, "quick", SEED).metrics, study.schema)
     assert told == INPUTS[study.name]
 
 

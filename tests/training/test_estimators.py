@@ -287,8 +287,8 @@ def test_nearest_centroid_is_sure_as_by_hand() -> None:
 
 def as_the_mixture_has_it(model: CentroidClassifier) -> None:
     """Take back what was calibrated on copies with gaps."""
-    model.trust_[:] = 1.0
-    model.leaning_[:] = 0.0
+    model.score_weights_[:] = 1.0
+    model.score_biases_[:] = 0.0
 
 
 def test_nearest_centroid_leaves_gaps_out_of_the_distance() -> None:
@@ -423,9 +423,9 @@ def test_scores_are_calibrated_on_copies_with_gaps() -> None:
     X += np.random.RandomState(0).normal(0, 1, X.shape)
     y = np.repeat([0, 1], [50, 150])
     model = CentroidClassifier(Pipeline([("fill", fill_gaps(0.0))]), (0, 1)).fit(X, y)
-    assert model.trust_[0] == 1
-    assert not model.leaning_[0].any()
-    assert 0 < model.trust_[1] <= 1
+    assert model.score_weights_[0] == 1
+    assert not model.score_biases_[0].any()
+    assert 0 < model.score_weights_[1] <= 1
     empty = np.full((1, 2), np.nan)
     np.testing.assert_allclose(model.predict_proba(empty), [[0.25, 0.75]], atol=1e-3)
     assert model.predict(empty).tolist() == [1]

@@ -27,7 +27,7 @@ from segmentation.estimators import (
     TrainedOnCopies,
     WithOutlook,
 )
-from segmentation.training.packing.onnx_graph import INPUT, OUTLOOK, OUTPUT, complete
+from segmentation.training.packing.onnx_graph import INPUT, OUTLOOK, OUTPUT, convert_classifier
 from tests.support.filling import fill_gaps
 
 N_FEATURES = 6
@@ -87,7 +87,7 @@ def prior() -> Pipeline:
 
 def answers(estimator: Any, X: Any) -> dict[str, Any]:
     """Return what ONNX Runtime answers, by output."""
-    session = open_session(complete(estimator, N_FEATURES))
+    session = open_session(convert_classifier(estimator, N_FEATURES))
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(None, {INPUT: X}), strict=True))
 
@@ -205,4 +205,4 @@ def test_a_strange_estimator_cannot_be_converted(inside: str) -> None:
     else:
         model.fit(X, y)
     with pytest.raises(TrainingError, match=r"^Stranger cannot be converted to ONNX$"):
-        complete(model, N_FEATURES)
+        convert_classifier(model, N_FEATURES)

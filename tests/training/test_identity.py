@@ -13,7 +13,7 @@ from segmentation.artifact import Package, write_package
 from segmentation.schema import Schema
 from segmentation.study import Study, make_record_matrix
 from segmentation.training.fitting.clustering import cluster_records, refit_study
-from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.identity.predecessor import Predecessor, read_before
 from segmentation.training.packing.pack import Run, pack
@@ -25,7 +25,7 @@ X, GROUP = draw()
 
 def trained(records: Any, before: Predecessor | None = None, seed: int = SEED) -> FittedModel:
     """Return what is learned from records."""
-    return learn(STUDY, source(records), "quick", seed, before=before)
+    return fit_study(STUDY, source(records), "quick", seed, predecessor=before)
 
 
 def packed(learned: FittedModel, *, synthetic: bool = False) -> Package:
@@ -171,8 +171,8 @@ def test_a_segment_keeps_its_name_against_the_rules(
         "the rules call high what continues mid; it stays mid",
         "the rules call mid what continues high; it stays high",
     )
-    found = cluster_records(STUDY, records, SEED, before=before)
-    assert found.named.renamed == {"high": "mid", "mid": "high"}
+    found = cluster_records(STUDY, records, SEED, predecessor=before)
+    assert found.names.renamed == {"high": "mid", "mid": "high"}
     # The reasons are those of the rules: they say what the rules saw.
     assert after.clusters is not None
     assert after.clusters.naming == list(by_rules.named.reasons)

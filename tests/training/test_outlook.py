@@ -19,7 +19,7 @@ from segmentation.errors import TrainingError
 from segmentation.estimators import WithOutlook
 from segmentation.schema import Schema
 from segmentation.study import OutlookModel, Study
-from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.fitting.outlook import rehearse
 from segmentation.wording.metrics import describe_evaluation, describe_inputs, name_metric
 from tests.support.filling import fill_gaps
@@ -168,7 +168,7 @@ WITH_OUTLOOK = replace(STUDY, outlook=OutlookModel(DAYS, classifier))
 def learned(snapshots: tuple[Snapshot, ...], study: Study = WITH_OUTLOOK) -> Any:
     """Return what is learned from a history."""
     made = replace(source(NOW), history=history(snapshots))
-    return learn(study, made, "quick", SEED)
+    return fit_study(study, made, "quick", SEED)
 
 
 def test_the_model_learns_from_all_pairs_of_dates() -> None:

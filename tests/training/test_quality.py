@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from segmentation.errors import TrainingError
+from segmentation.study import make_k_means
 from segmentation.training.measuring import cluster_metrics
 from segmentation.training.measuring.classification_metrics import (
     measure_calibration,
@@ -73,7 +74,7 @@ def test_k_curve_measures_each_number_of_clusters() -> None:
 
     Of the sum of squares, 104, that leaves 102 with 2 degrees of freedom against 2 with 1.
     """
-    two, three = measure_curve(PAIRS, [2, 3], 0)
+    two, three = measure_curve(PAIRS, make_k_means, [2, 3], 0)
     assert (two.k, three.k) == (2, 3)
     assert [two.inertia, two.silhouette, two.davies_bouldin] == pytest.approx([4, 79 / 99, 0.2])
     assert [three.inertia, three.silhouette] == pytest.approx([2, 0.3875])
@@ -85,7 +86,7 @@ def test_k_curve_measures_each_number_of_clusters() -> None:
 def test_k_curve_refuses_numbers_without_a_silhouette(k: int) -> None:
     """At least 2 clusters, and fewer than records."""
     with pytest.raises(TrainingError, match=f"^4 records cannot be judged in {k} clusters$"):
-        measure_curve(PAIRS, [k], 0)
+        measure_curve(PAIRS, make_k_means, [k], 0)
 
 
 def test_score_classifier_are_those_worked_out_by_hand() -> None:

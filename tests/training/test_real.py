@@ -18,7 +18,7 @@ from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.retail import RETAIL
 from segmentation.study import Study
 from segmentation.training.fitting.clustering import cluster_records
-from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.labelled_records import matrix
 from segmentation.training.training_data import TrainingData, read_source
@@ -67,19 +67,19 @@ def customers() -> TrainingData:
 @pytest.fixture(scope="module")
 def household(households: TrainingData) -> FittedModel:
     """What ``train.py`` learns about households."""
-    return learn(HOUSEHOLD, households, "quick", SEED)
+    return fit_study(HOUSEHOLD, households, "quick", SEED)
 
 
 @pytest.fixture(scope="module")
 def credit_card(holders: TrainingData) -> FittedModel:
     """What ``train.py`` learns about card holders."""
-    return learn(CREDIT_CARD, holders, "quick", SEED)
+    return fit_study(CREDIT_CARD, holders, "quick", SEED)
 
 
 @pytest.fixture(scope="module")
 def retail(customers: TrainingData) -> FittedModel:
     """What ``train.py`` learns about customers, today and 91 days later."""
-    return learn(RETAIL, customers, "quick", SEED)
+    return fit_study(RETAIL, customers, "quick", SEED)
 
 
 def sizes(study: Study, source: TrainingData, seed: int) -> Counter[str]:

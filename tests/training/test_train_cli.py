@@ -404,10 +404,10 @@ def raising(error: BaseException) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("step", "error", "status", "expected"),
     [
-        ("learn", TrainingError("no model"), 1, "no model"),
+        ("fit_study", TrainingError("no model"), 1, "no model"),
         ("pack", TrainingError("they disagree"), 1, "they disagree"),
         ("write_package", OSError(28, "No space left on device", "m.tmp"), 1, "m.tmp: No space"),
-        ("learn", KeyboardInterrupt(), 130, "interrupted; nothing was written"),
+        ("fit_study", KeyboardInterrupt(), 130, "interrupted; nothing was written"),
     ],
 )
 @pytest.mark.usefixtures("one_candidate")
@@ -565,7 +565,7 @@ def test_why_names_begin_anew_is_said(
         output.write_bytes(before)
     elif before:
         shutil.copy(households.folder / "models" / "household.bin", output)
-    monkeypatch.setattr(command_line, "learn", raising(TrainingError("far enough")))
+    monkeypatch.setattr(command_line, "fit_study", raising(TrainingError("far enough")))
     lines = (ROOT / "data" / "household.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     data = tmp_path / "panel.csv"
     data.write_text("".join(lines[:-1]), encoding="utf-8")
@@ -607,14 +607,14 @@ def test_of_all_studies_one_that_fails_does_not_stop_the_others(
     """``--study all`` trains what it can and ends with status 1, naming what went wrong."""
     for name in command_line.STUDIES.keys() - {"mobile", "household"}:
         monkeypatch.delitem(command_line.STUDIES, name)
-    real = command_line.learn
+    real = command_line.fit_study
 
     def learn(study: Study, *arguments: Any, **options: Any) -> Any:
         if study.name == "mobile":
             raise TrainingError("no model")
         return real(study, *arguments, **options)
 
-    monkeypatch.setattr(command_line, "learn", learn)
+    monkeypatch.setattr(command_line, "fit_study", learn)
     monkeypatch.chdir(tmp_path)
     Path("models").mkdir()
     assert train("--study", "all") == 1

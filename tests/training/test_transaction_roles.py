@@ -19,7 +19,7 @@ from segmentation.studies.retail import RETAIL
 from segmentation.study import OutlookModel, TransactionRoles
 from segmentation.study.check import check_study
 from segmentation.training import command_line, prepare_transactions
-from segmentation.training.fitting.fit_study import learn
+from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.packing.pack import Run, pack
 from segmentation.training.training_data import TrainingData, read_source
 from segmentation.wording.metrics import describe_evaluation, name_metric
@@ -46,7 +46,7 @@ def data(table: Path) -> TrainingData:
 @pytest.fixture(scope="module")
 def model(data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A served model of the callers."""
-    learned = learn(CALLS, data, "quick", 0)
+    learned = fit_study(CALLS, data, "quick", 0)
     path = tmp_path_factory.mktemp("model") / "calls.bin"
     write_package(path, pack(Run(CALLS, data, learned, "quick", 0)))
     return Model.load(path)
@@ -150,7 +150,9 @@ def test_snapshots_are_as_far_apart_as_the_outlook_looks_ahead(data: TrainingDat
 
 def test_the_horizon_of_metrics_is_the_studys(data: TrainingData) -> None:
     """No metric speaks of another number of days than the snapshots are apart."""
-    metrics = [metric for metric in learn(CALLS, data, "quick", 0).metrics if metric.horizon_days]
+    metrics = [
+        metric for metric in fit_study(CALLS, data, "quick", 0).metrics if metric.horizon_days
+    ]
     assert {metric.horizon_days for metric in metrics} == {DAYS}
     assert "accuracy, 28 days ahead" in {name_metric(metric) for metric in metrics}
     assert all("known 28 days before" in describe_evaluation(metric) for metric in metrics)
@@ -175,7 +177,7 @@ def test_a_history_of_other_dates_is_refused(data: TrainingData, tmp_path: Path)
     other = replace(CALLS, outlook=replace(CALLS.outlook, days=30))
     message = "holds dates that are 28 days apart, but the outlook is 30 days ahead"
     with pytest.raises(TrainingError, match=message):
-        learn(other, data, "quick", 0)
+        fit_study(other, data, "quick", 0)
     write_history(data.history, CALLS.schema, tmp_path / "features.parquet")
     with pytest.raises(DataError, match=message):
         read_source(other, str(tmp_path / "features.parquet"))

@@ -15,13 +15,13 @@ from segmentation.training.identity.predecessor import Predecessor
 from segmentation.training.training_data import TrainingData
 
 
-def learn(  # noqa: PLR0913  # what a run is asked for, by name
+def fit_study(  # noqa: PLR0913  # what a run is asked for, by name
     study: Study,
     source: TrainingData,
     grid: str,
     seed: int,
     *,
-    before: Predecessor | None = None,
+    predecessor: Predecessor | None = None,
     callbacks: list[Any] | None = None,
 ) -> FittedModel:
     """Fit, calibrate and measure the model of a study.
@@ -33,7 +33,7 @@ def learn(  # noqa: PLR0913  # what a run is asked for, by name
     grid : str
         Name of the search space, where there is something to search.
     seed : int
-    before : Predecessor, optional
+    predecessor : Predecessor, optional
         The model whose segments are to keep their identity, where they are discovered.
     callbacks : list, optional
         scikit-learn callbacks, for instance a progress bar.
@@ -47,7 +47,7 @@ def learn(  # noqa: PLR0913  # what a run is asked for, by name
     # are busy. And sums come out the same on every machine.
     with threadpool_limits(1):
         if study.naming:
-            learned = fit_clustered_study(study, source.table, seed, before)
+            learned = fit_clustered_study(study, source.table, seed, predecessor)
         else:
             learned = fit_supervised_study(
                 study, source.table, study.grids.get(grid, {}), seed, callbacks or []
