@@ -85,12 +85,12 @@ def post_fork(server, worker):
 
 def post_worker_init(worker):
     """Get ready before the first request."""
-    catalogue = worker.app.wsgi().extensions.get("catalogue")  # the benchmark's empty app has none
-    if catalogue:
-        slot = catalogue.slot()
-        slot.load()
+    models = worker.app.wsgi().extensions.get("models")  # the benchmark's empty app has none
+    if models:
+        served = models.find()
+        served.load()
         # Once, by the last of the workers that start together: it is the last line of the start.
-        if slot.model and worker.age == worker.cfg.workers:
+        if served.model and worker.age == worker.cfg.workers:
             worker.log.info("ready: open http://localhost:%d/ in a browser", _settings.port)
     # What is there now stays: the collector need not walk through it again. Requests leave no
     # cycles behind, so it need not look after every 700 new objects, either.

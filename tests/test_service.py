@@ -284,7 +284,7 @@ def test_an_unexpected_error_tells_nothing(
     def fail(*_: object) -> None:
         raise ValueError(secret)
 
-    monkeypatch.setattr(app.extensions["catalogue"].slot().get(), "answer", fail)
+    monkeypatch.setattr(app.extensions["models"].find().get(), "answer", fail)
     response = client.post("/predict", json=record)
     assert secret not in problem(response, 500)["detail"]
     assert "unexpected ValueError" in caplog.text

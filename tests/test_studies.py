@@ -190,7 +190,7 @@ def test_the_short_way_and_flasks_route_answer_alike(
 ) -> None:
     """Byte by byte, one record or many, complete or not; and as the model itself does."""
     path = f"/studies/{study}/predict"
-    model = app.extensions["catalogue"].slot(study).get()
+    model = app.extensions["models"].find(study).get()
     for sent in (*GOLDEN[study], GOLDEN[study], samples[study][:60]):
         short, long = short_and_long(client, path, sent)
         assert short == long
@@ -408,7 +408,7 @@ def test_where_a_key_is_set_unsigned_packages_of_all_studies_are_refused(tmp_pat
 @pytest.mark.parametrize("study", STUDIES)
 def test_errors_never_repeat_a_value(client: FlaskClient, study: str, app: Flask) -> None:
     """Of any field of any study: out of range, of another type, or unknown."""
-    schema = app.extensions["catalogue"].slot(study).get().manifest.record
+    schema = app.extensions["models"].find(study).get().manifest.record
     wrong: dict[str, object] = {"unknown": "Zaphod"}
     for column in schema.sendable:
         wrong[column.name] = -42.4242 if column.kind == "number" else ["Zaphod", 42.4242]

@@ -21,7 +21,7 @@ class ServedStudy(Protocol):
 
     study: str
 
-    def card(self, default: str) -> StudyCard:
+    def describe(self, default: str) -> StudyCard:
         """Describe the study."""
 
     def get(self) -> Model:
@@ -36,7 +36,7 @@ class ServedStudies(Protocol):
     def __iter__(self) -> Iterator[ServedStudy]:
         """Yield them, the default one first."""
 
-    def slot(self, study: str | None = None) -> ServedStudy:
+    def find(self, study: str | None = None) -> ServedStudy:
         """Return one of them."""
 
 

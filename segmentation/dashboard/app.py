@@ -77,7 +77,7 @@ def shown(
     place = None
     try:
         place = found(path, studies.default)
-        model = studies.slot(place.study).get()
+        model = studies.find(place.study).get()
     except (UnknownStudyError, NotReadyError) as error:
         return page_shell.missing(str(error), studies), place
     if place.segment:

@@ -84,7 +84,7 @@ def page_links(place: PageAddress | None, default: str) -> list[Component]:
 def study_links(studies: ServedStudies, place: PageAddress | None) -> list[Component]:
     """Return the links to the same page of every study."""
     page = place.page if place else next(iter(PAGES))
-    cards = [slot.card(studies.default) for slot in studies]
+    cards = [served.describe(studies.default) for served in studies]
     return [
         link(
             [study_title(card), *([] if card["ready"] else [html.Small(" not available")])],
@@ -102,7 +102,7 @@ def study_title(card: StudyCard) -> str:
 
 def missing(reason: str, studies: ServedStudies) -> list[Component]:
     """Return the page instead of one that can't be shown."""
-    ready = [card for slot in studies if (card := slot.card(studies.default))["ready"]]
+    ready = [card for served in studies if (card := served.describe(studies.default))["ready"]]
     links = [link(study_title(card), PageAddress(card["name"]).address) for card in ready]
     return [
         html.H1("This page can't be shown", tabIndex="-1"),

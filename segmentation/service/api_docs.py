@@ -10,8 +10,8 @@ import orjson
 from flask import Blueprint, Response, send_from_directory
 from werkzeug.exceptions import NotFound
 
-from segmentation.service.catalogue import ServedModels
 from segmentation.service.request_body import JSON
+from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import Settings
 
 _PAGE = """<!doctype html>
@@ -36,17 +36,17 @@ _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' 
 _ASSETS = ("css/swagger-ui.css", "js/swagger-ui-bundle.js")
 
 
-def docs_routes(catalogue: ServedModels, settings: Settings) -> Blueprint:
+def docs_routes(models: ServedModels, settings: Settings) -> Blueprint:
     """Return the documentation's routes."""
     docs = Blueprint("docs", __name__)
 
     @cache
     def document() -> bytes:
-        """Return the document; a slot never changes its model, so it is made once."""
+        """Return the document; a process never changes its models, so it is made once."""
         from segmentation.service import openapi
 
-        first = catalogue.slot().get().manifest
-        others = [slot.manifest() for slot in catalogue if slot.study != catalogue.default]
+        first = models.find().get().manifest
+        others = [served.manifest() for served in models if served.study != models.default]
         served = [first, *(manifest for manifest in others if manifest)]
         return orjson.dumps(openapi.document(served, settings))
 

@@ -1,4 +1,4 @@
-"""The routes of the API. Each reads, asks the model of a study and writes."""
+"""The routes of the API, but for files. Each reads, asks the model of a study and writes."""
 
 from __future__ import annotations
 
@@ -12,109 +12,103 @@ from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer, ModelName
 from segmentation.runtime.cards import schema_card, segment_cards
 from segmentation.schema import Record
-from segmentation.service.asking import check_asked, take_asked
-from segmentation.service.catalogue import ServedModels
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.request_observer import note_answers
-from segmentation.service.request_body import JSON, decoded_records, is_object, read_body
+from segmentation.service.request_body import (
+    JSON,
+    check_explanations,
+    decode_records,
+    is_object,
+    read_body,
+    split_explain,
+)
+from segmentation.service.route_table import add_routes
+from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import Settings
-from segmentation.service.wsgi_environment import N_RECORDS, SINGLE
-
-PREDICT = "/predict"
-OF_STUDY = "/studies/<study>"
+from segmentation.service.wsgi_environment import N_RECORDS, NOT_PLAIN, SINGLE
 
 
-def routes(catalogue: ServedModels, metrics: ServiceCounters, settings: Settings) -> Blueprint:
-    """Return the API's routes over the studies of a catalogue."""
+def make_api(models: ServedModels, counters: ServiceCounters, settings: Settings) -> Blueprint:
+    """Return the API's routes over the served models."""
     api = Blueprint("api", __name__)
-    _scoring(api, catalogue, metrics, settings)
-    _cards(api, catalogue)
-    _operation(api, catalogue, metrics)
+    _add_scoring(api, models, counters, settings)
+    _add_cards(api, models)
+    _add_operation(api, models, counters)
     return api
 
 
-def _scoring(
-    api: Blueprint, catalogue: ServedModels, metrics: ServiceCounters, settings: Settings
+def _add_scoring(
+    api: Blueprint, models: ServedModels, counters: ServiceCounters, settings: Settings
 ) -> None:
-    @api.post(PREDICT)
-    @api.post(OF_STUDY + PREDICT)
     def predict(study: str | None = None) -> Response:
-        model, body = _asked(study)
-        records, asked = model.read_plain(body, settings.max_records), list[int]()
+        model, body = _read(study)
+        records: list[Record] | None = None
+        explained: list[int] = []
+        # The fast path has left word that the body is not plain: it is not read that way again.
+        if NOT_PLAIN not in request.environ:
+            records = model.read_plain(body, settings.max_records)
         if records is None:
-            sent = decoded_records(body, settings.max_records)
-            sent, asked = take_asked(sent, settings.max_explanations)
-            records = model.check(sent)
-        return _answers(model, records, asked)
+            decoded = decode_records(body, settings.max_records)
+            decoded, explained = split_explain(decoded, settings.max_explanations)
+            records = model.check(decoded)
+        return _write(model, records, explained)
 
-    @api.post("/explain")
-    @api.post(OF_STUDY + "/explain")
     def explain(study: str | None = None) -> Response:
-        model, body = _asked(study)
-        sent, _ = take_asked(decoded_records(body, settings.max_records), settings.max_records)
-        check_asked(len(sent), settings.max_explanations)
-        return _answers(model, model.check(sent), range(len(sent)))
+        model, body = _read(study)
+        decoded = decode_records(body, settings.max_records)
+        decoded, _ = split_explain(decoded, settings.max_records)
+        check_explanations(len(decoded), settings.max_explanations)
+        return _write(model, model.check(decoded), range(len(decoded)))
 
-    def _asked(study: str | None) -> tuple[Model, bytes]:
-        model = catalogue.slot(study).get()
+    def _read(study: str | None) -> tuple[Model, bytes]:
+        model = models.find(study).get()
         body = read_body(request.environ, settings.max_body_bytes)
         request.environ[SINGLE] = is_object(body)
         return model, body
 
-    def _answers(model: Model, records: list[Record], explained: Sequence[int]) -> Response:
+    def _write(model: Model, records: list[Record], explained: Sequence[int]) -> Response:
         request.environ[N_RECORDS] = len(records)
+        note = partial(note_answers, request.environ, counters)
         single = request.environ[SINGLE]
-        return _json(
-            *encoded_answers(
-                model,
-                records,
-                partial(note_answers, request.environ, metrics),
-                single=single,
-                explained=explained,
-            )
-        )
+        return _json(*encode_answers(model, records, note, single=single, explained=explained))
+
+    add_routes(api, predict, explain)
 
 
-def _cards(api: Blueprint, catalogue: ServedModels) -> None:
-    @api.get("/studies")
+def _add_cards(api: Blueprint, models: ServedModels) -> None:
     def studies() -> Response:
-        return _json(orjson.dumps({"studies": [one.card(catalogue.default) for one in catalogue]}))
+        described = [served.describe(models.default) for served in models]
+        return _json(orjson.dumps({"studies": described}))
 
-    @api.get("/segments")
-    @api.get(OF_STUDY + "/segments")
     def segments(study: str | None = None) -> Response:
-        return _json(orjson.dumps(segment_cards(catalogue.slot(study).get().manifest)))
+        return _json(orjson.dumps(segment_cards(models.find(study).get().manifest)))
 
-    @api.get("/model")
-    @api.get(OF_STUDY + "/model")
     def model_card(study: str | None = None) -> Response:
-        return _json(catalogue.slot(study).get().manifest.model_dump_json().encode())
+        return _json(models.find(study).get().manifest.model_dump_json().encode())
 
-    @api.get("/schema")
-    @api.get(OF_STUDY + "/schema")
     def schema(study: str | None = None) -> Response:
-        return _json(orjson.dumps(schema_card(catalogue.slot(study).get().manifest)))
+        return _json(orjson.dumps(schema_card(models.find(study).get().manifest)))
+
+    add_routes(api, studies, segments, model_card, schema)
 
 
-def _operation(api: Blueprint, catalogue: ServedModels, metrics: ServiceCounters) -> None:
-    @api.get("/livez")
+def _add_operation(api: Blueprint, models: ServedModels, counters: ServiceCounters) -> None:
     def live() -> Response:
         return _json(b'{"status":"live"}')
 
-    @api.get("/readyz")
     def ready() -> Response:
-        model = catalogue.slot().get()
+        model = models.find().get()
         model.check_golden()
         return _json(orjson.dumps({"status": "ready", "model": model.name}))
 
-    @api.get("/metrics")
     def exposition() -> Response:
-        return Response(
-            metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8"
-        )
+        content_type = "text/plain; version=0.0.4; charset=utf-8"
+        return Response(counters.exposition(), content_type=content_type)
+
+    add_routes(api, live, ready, exposition)
 
 
-def encoded_answers(
+def encode_answers(
     model: Model,
     records: list[Record],
     note: Callable[[ModelName, Sequence[Answer]], None],

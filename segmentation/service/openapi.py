@@ -7,7 +7,8 @@ is served, and errors are documented as they are (docs/decisions/0004). Imported
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -25,32 +26,13 @@ from segmentation.schema import Schema
 from segmentation.schema.json_schema import record_schemas
 from segmentation.service.file_routes import COMMAS, CSV, CUT, LINES, MAP, PREVIEW_BYTES, TYPES
 from segmentation.service.problem_details import MEDIA_TYPE
+from segmentation.service.route_table import ROUTES, Route
 from segmentation.service.settings import Settings
 
 Document = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
 _REQUEST_ID = {"$ref": "#/components/headers/X-Request-ID"}
-_NOT_READY = {503: "No model answers correctly; the detail says why."}
-_WHY = {
-    400: "Not one JSON text of finite numbers, with unique keys and at most 16 levels.",
-    411: "No Content-Length.",
-    413: "The body or the array is too long.",
-    415: "Not application/json in UTF-8, or compressed.",
-    422: "Values that no record can have; one error for each, with a JSON Pointer.",
-    **_NOT_READY,
-}
-
-
-_NOT_HERE = {501: "Explanations or transactions need libraries that are not installed here."}
-_WHY_NOT_FILE = {
-    400: "A mapping of a column or to a field that there is not, or a body that breaks off.",
-    411: "Neither a Content-Length nor chunks.",
-    413: "The file is too long.",
-    415: "Not text/csv, text/plain or application/octet-stream, or compressed.",
-    422: "Not text, not CSV, empty, or without a column that is known.",
-    503: f"{_NOT_READY[503]} Or there is no room for the file.",
-}
 _MAPPING = {
     "name": MAP,
     "in": "query",
@@ -119,24 +101,27 @@ def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
     for model in (Prediction, Predictions, SegmentCards, SchemaCard, StudyList, Manifest,
                   Preview, FirstLine, RowsLine, Live, Ready, ProblemDetails):  # fmt: skip
         _add(schemas, model)
+    paths: Document = {}
     first = manifests[0]
-    paths: Document = _operations()
     for manifest in manifests:
         prefix = "" if manifest is first else f"{manifest.study}."
         records = _record_schemas(manifest, prefix)
         schemas.update(records)
-        paths |= _study_paths(manifest, settings, list(records), f"/studies/{manifest.study}")
+        context = _Context(manifest, settings, list(records))
+        paths |= _study_paths(context, f"/studies/{manifest.study}", manifest.study)
         if manifest is first:
-            paths |= _study_paths(manifest, settings, list(records), "")
-    for path, operations in paths.items():
-        for operation in operations.values():
-            operation["operationId"] = path.strip("/").replace("/", "_")
+            paths |= _study_paths(context, "", "default study")
+    for route in ROUTES:
+        if not route.of_study:
+            paths[route.path] = {route.method.lower(): _operation(route, route.path, "service")}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Segmentation",
             "version": segmentation.__version__,
-            "description": "\n\n".join(f"**{one.study}**: {one.description}" for one in manifests),
+            "description": "\n\n".join(
+                f"**{manifest.study}**: {manifest.description}" for manifest in manifests
+            ),
         },
         "paths": paths,
         "components": {
@@ -189,52 +174,60 @@ def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Docu
 def _add(schemas: Document, model: Any) -> None:
     """Add the schema of a type, and of what it is made of, to the components."""
     schema = TypeAdapter(model).json_schema(ref_template=_REFERENCE, mode="serialization")
-    found = {**schema.pop("$defs", {}), model.__name__: schema}
-    for name, one in found.items():
-        if schemas.setdefault(name, one) != one:
+    components = {**schema.pop("$defs", {}), model.__name__: schema}
+    for name, component in components.items():
+        if schemas.setdefault(name, component) != component:
             raise TypeError(f"two types of answers are called {name}")
 
 
-def _study_paths(
-    manifest: Manifest, settings: Settings, records: Sequence[str], root: str
-) -> Document:
+@dataclass(frozen=True)
+class _Context:
+    """What the operations of one study are documented from; `records` are component names."""
+
+    manifest: Manifest
+    settings: Settings
+    records: Sequence[str]
+
+
+def _study_paths(context: _Context, root: str, tag: str) -> Document:
     """Return the paths of one study, below `root`."""
-    tag = manifest.study if root else "default study"
-    body = _body(manifest, records)
-    limits = f"At most {settings.max_records} records and {settings.max_body_bytes} bytes."
-    predict = _operation("Answer one record or an array of them", tag, _WHY | _NOT_HERE) | {
-        "description": f"An array is answered in its order, or not at all. {limits} A record with"
-        " `explain` true is answered with an explanation.",
-        "requestBody": body,
-    }
-    predict["responses"]["200"] = _json("The answers.", "Prediction", "Predictions")
-    explain = _operation("Answer and explain", tag, _WHY | _NOT_HERE) | {
-        "description": f"As predict, with an explanation of each answer. At most"
-        f" {settings.max_explanations} records.",
-        "requestBody": body,
-    }
-    explain["responses"]["200"] = _json("The answers.", "Prediction", "Predictions")
-    return {
-        f"{root}/predict": {"post": predict},
-        f"{root}/predict/file": {"post": _file(manifest, settings, tag)},
-        f"{root}/predict/file/preview": {"post": _preview(manifest, tag)},
-        f"{root}/predict/file/template": {"get": _template(tag)},
-        f"{root}/explain": {"post": explain},
-        f"{root}/segments": _get("The segments and how they differ", tag, "SegmentCards"),
-        f"{root}/model": _get("The model card", tag, "Manifest"),
-        f"{root}/schema": _get("The questions, for forms", tag, "SchemaCard"),
-    }
+    paths: Document = {}
+    for route in ROUTES:
+        if route.of_study:
+            path = root + route.path
+            operation = _operation(route, path, tag)
+            if route.name in _DETAILS:
+                _DETAILS[route.name](operation, context)
+            paths[path] = {route.method.lower(): operation}
+    return paths
 
 
-def _file(manifest: Manifest, settings: Settings, tag: str) -> Document:
-    """Return the operation that scores a file."""
-    operation = _operation("Score a CSV file", tag, _WHY_NOT_FILE)
+def _detail_predict(operation: Document, context: _Context) -> None:
+    settings = context.settings
+    operation["description"] = (
+        "An array is answered in its order, or not at all."
+        f" At most {settings.max_records} records and {settings.max_body_bytes} bytes. A record"
+        " with `explain` true is answered with an explanation."
+    )
+    operation["requestBody"] = _body(context)
+
+
+def _detail_explain(operation: Document, context: _Context) -> None:
+    operation["description"] = (
+        "As predict, with an explanation of each answer."
+        f" At most {context.settings.max_explanations} records."
+    )
+    operation["requestBody"] = _body(context)
+
+
+def _detail_file(operation: Document, context: _Context) -> None:
+    manifest = context.manifest
     features = " Rows are customers with their features, not transactions."
     operation["description"] = (
         "The same rows come out in their order, with the answers in further columns; a row that"
         " can't be answered has its problem there instead. Comma, semicolon or tab; UTF-8, UTF-16"
         " or Windows-1252; decimal commas where they can't be taken for anything else. Columns"
-        f" that are not known are passed on. At most {settings.max_file_bytes} bytes."
+        f" that are not known are passed on. At most {context.settings.max_file_bytes} bytes."
         f"{features if manifest.aggregation else ''} With `Accept: {LINES}` the answer is JSON"
         " lines: first a `FirstLine`, then `RowsLine`s, whose `csv` texts together are the CSV"
         " file."
@@ -258,12 +251,9 @@ def _file(manifest: Manifest, settings: Settings, tag: str) -> Document:
         },
         "content": {CSV: {"schema": {"type": "string"}}, LINES: {"schema": {"type": "string"}}},
     }
-    return operation
 
 
-def _preview(manifest: Manifest, tag: str) -> Document:
-    """Return the operation that looks at a file."""
-    operation = _operation("Look at a CSV file before it is scored", tag, _WHY_NOT_FILE)
+def _detail_preview(operation: Document, context: _Context) -> None:
     operation["description"] = (
         f"How the file would be read, and its first {SHOWN_ROWS} rows. Send the file or its"
         f" beginning, at most {PREVIEW_BYTES} bytes. What is true of the beginning only may not be"
@@ -274,15 +264,10 @@ def _preview(manifest: Manifest, tag: str) -> Document:
         _flag(CUT, "Whether this is the beginning of a longer file: a row that breaks off is left"
                    " out."),
     ]  # fmt: skip
-    operation["requestBody"] = _file_body(manifest)
-    operation["responses"]["200"] = _json("How it would be read.", "Preview")
-    return operation
+    operation["requestBody"] = _file_body(context.manifest)
 
 
-def _template(tag: str) -> Document:
-    """Return the operation that gives out a file to fill in."""
-    errors = {400: "Neither true nor false.", **_NOT_READY}
-    operation = _operation("A CSV file to fill in", tag, errors)
+def _detail_template(operation: Document, context: _Context) -> None:  # noqa: ARG001
     operation["description"] = "Averages of two segments stand in it as examples."
     operation["parameters"] = [
         _flag(COMMAS, "Whether with decimal commas, and semicolons between cells.")
@@ -295,7 +280,16 @@ def _template(tag: str) -> Document:
         },
         "content": {CSV: {"schema": {"type": "string"}}},
     }
-    return operation
+
+
+# By the names of routes: what the table of routes does not say.
+_DETAILS: Mapping[str, Callable[[Document, _Context], None]] = {
+    "predict": _detail_predict,
+    "explain": _detail_explain,
+    "predict_file": _detail_file,
+    "preview_file": _detail_preview,
+    "file_template": _detail_template,
+}
 
 
 def _flag(name: str, description: str) -> Document:
@@ -323,20 +317,11 @@ def _rows(manifest: Manifest) -> str:
     return buffer.getvalue()
 
 
-def _operations() -> Document:
-    return {
-        "/studies": _get("The studies that are served", "service", "StudyList", {}),
-        "/metrics": {"get": _metrics()},
-        "/livez": _get("Whether the process answers", "service", "Live", {}),
-        "/readyz": _get("Whether the default model answers correctly", "service", "Ready"),
-    }
-
-
-def _body(manifest: Manifest, records: Sequence[str]) -> Document:
-    spelled = [{"$ref": _REFERENCE.format(model=name)} for name in records]
+def _body(context: _Context) -> Document:
+    spelled = [{"$ref": _REFERENCE.format(model=name)} for name in context.records]
     # No maxItems: too many records are a 413, which tools don't take for a violated schema.
     array = {"type": "array", "items": {"anyOf": spelled}}
-    content = {"schema": {"anyOf": [*spelled, array]}, "examples": _examples(manifest)}
+    content = {"schema": {"anyOf": [*spelled, array]}, "examples": _examples(context.manifest)}
     return {"required": True, "content": {"application/json": content}}
 
 
@@ -349,43 +334,34 @@ def _examples(manifest: Manifest) -> Document:
     }
 
 
-def _metrics() -> Document:
-    operation = _operation("Counts, for Prometheus", "service", {})
-    operation["responses"]["200"] = {
-        "description": "Counts of all workers.",
-        "headers": {"X-Request-ID": _REQUEST_ID},
-        "content": {"text/plain": {"schema": {"type": "string"}}},
-    }
-    return operation
-
-
-def _get(summary: str, tag: str, schema: str, errors: dict[int, str] | None = None) -> Document:
-    operation = _operation(summary, tag, _NOT_READY if errors is None else errors)
-    operation["responses"]["200"] = _json(f"{summary}.", schema)
-    return {"get": operation}
-
-
-def _operation(summary: str, tag: str, errors: dict[int, str]) -> Document:
+def _operation(route: Route, path: str, tag: str) -> Document:
+    """Return what the table of routes says of an operation."""
     problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}}}
     responses = {
         str(status): {
-            "description": f"{HTTP_STATUS_CODES[status]}. {why}",
+            "description": f"{HTTP_STATUS_CODES[status]}. {reason}",
             "headers": {"X-Request-ID": _REQUEST_ID},
             "content": problem,
         }
-        for status, why in errors.items()
+        for status, reason in route.errors.items()
     }
-    return {"summary": summary, "tags": [tag], "responses": responses}
-
-
-def _json(description: str, *schemas: str) -> Document:
-    references = [{"$ref": _REFERENCE.format(model=schema)} for schema in schemas]
+    responses["200"] = _answer(route)
     return {
-        "description": description,
+        "summary": route.summary,
+        "tags": [tag],
+        "responses": responses,
+        "operationId": path.strip("/").replace("/", "_"),
+    }
+
+
+def _answer(route: Route) -> Document:
+    references = [{"$ref": _REFERENCE.format(model=name)} for name in route.answers]
+    content: Document = {"text/plain": {"schema": {"type": "string"}}}
+    if references:
+        schema = references[0] if len(references) == 1 else {"anyOf": references}
+        content = {"application/json": {"schema": schema}}
+    return {
+        "description": f"{route.summary}.",
         "headers": {"X-Request-ID": _REQUEST_ID},
-        "content": {
-            "application/json": {
-                "schema": references[0] if len(references) == 1 else {"anyOf": references}
-            }
-        },
+        "content": content,
     }

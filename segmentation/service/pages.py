@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from segmentation.errors import UnavailableError
 from segmentation.service import problem_details
-from segmentation.service.catalogue import ServedModels
+from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import Environment
 
@@ -61,13 +61,13 @@ class Pages:
     ----------
     app : callable
         The WSGI app of Flask.
-    catalogue : ServedModels
+    models : ServedModels
     settings : Settings
     """
 
-    def __init__(self, app: WsgiApp, catalogue: ServedModels, settings: Settings) -> None:
+    def __init__(self, app: WsgiApp, models: ServedModels, settings: Settings) -> None:
         self._app = app
-        self._catalogue = catalogue
+        self._models = models
         self._most_bytes = settings.max_body_bytes
         self._longest_file = settings.max_file_bytes
         self._here = pages_are_here()
@@ -86,7 +86,7 @@ class Pages:
             if self._pages is None:
                 from segmentation.dashboard.app import create_pages
 
-                pages = create_pages(self._catalogue, self._longest_file)
+                pages = create_pages(self._models, self._longest_file)
                 pages.config["MAX_CONTENT_LENGTH"] = self._most_bytes
                 problem_details.register(pages)
                 # Dash gives out only scripts that a document of its own has named, and with

@@ -1,4 +1,4 @@
-"""From the bytes of a request to a decoded JSON value, or the exact reason why not.
+"""The body of a request: its bytes, a decoded JSON value or a file, or the exact reason why not.
 
 Stricter than Flask's ``get_json``, which takes NaN, duplicate keys and chunked bodies over the
 limit, and breaks on a thousand levels of nesting.
@@ -7,18 +7,24 @@ limit, and breaks on a thousand levels of nesting.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 import jiter
 from werkzeug.http import parse_options_header
 
+from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.service.problem_details import RequestError
+from segmentation.service.settings import MEBIBYTE
 from segmentation.service.wsgi_environment import Environment
 
 DEEPEST = 16
 _PIECE = 65_536
+
+EXPLAIN = "explain"
 
 JSON = "application/json"
 _JSON_SPACE = b" \t\n\r"
@@ -43,7 +49,7 @@ def read_body(environment: Environment, limit: int) -> bytes:
         if it breaks off.
     """
     _check_type(environment)
-    return b"".join(pieces(environment, limit))
+    return b"".join(read_pieces(environment, limit))
 
 
 def is_object(body: bytes) -> bool:
@@ -51,7 +57,7 @@ def is_object(body: bytes) -> bool:
     return not body.lstrip(_JSON_SPACE).startswith(b"[")
 
 
-def decoded_records(body: bytes, most: int) -> list[Any]:
+def decode_records(body: bytes, most: int) -> list[Any]:
     """Decode a body into the records it holds: those of an array, or the one value.
 
     Raises
@@ -99,7 +105,7 @@ def check_identity(environment: Environment) -> None:
         )
 
 
-def pieces(environment: Environment, limit: int) -> Iterator[bytes]:
+def read_pieces(environment: Environment, limit: int) -> Iterator[bytes]:
     """Yield a body piece by piece.
 
     At most one byte more than allowed is read, whatever length the request claims to have.
@@ -116,7 +122,7 @@ def pieces(environment: Environment, limit: int) -> Iterator[bytes]:
     most = limit + 1 if length is None else length
     n_read = 0
     while n_read < most <= limit + (length is None):
-        piece = received(environment["wsgi.input"], min(most - n_read, _PIECE))
+        piece = receive(environment["wsgi.input"], min(most - n_read, _PIECE))
         if piece is None:
             raise RequestError(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.")
         if not piece:
@@ -130,7 +136,7 @@ def pieces(environment: Environment, limit: int) -> Iterator[bytes]:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The body is shorter than its Content-Length.")
 
 
-def received(stream: Any, most: int) -> bytes | None:
+def receive(stream: Any, most: int) -> bytes | None:
     """Return at most `most` bytes of a body, or None if its connection breaks."""
     try:
         content: bytes = stream.read(most)
@@ -157,24 +163,122 @@ def decode(body: bytes) -> Any:
             place = _PLACE.search(text)
             text = f"duplicate key {place.group() if place else ''}"
         raise RequestError(HTTPStatus.BAD_REQUEST, f"The body is not valid JSON: {text}.") from None
-    if not _surely_flat(body, value) and _deeper(value, DEEPEST):
+    if not _is_flat(body, value) and _is_deeper(value, DEEPEST):
         raise RequestError(
             HTTPStatus.BAD_REQUEST, f"The body is nested deeper than {DEEPEST} levels."
         )
     return value
 
 
-def _surely_flat(body: bytes, value: Any) -> bool:
+def _is_flat(body: bytes, value: Any) -> bool:
     """Whether there are only as many brackets as an object, or an array of objects, has."""
     expected = 1 + len(value) if isinstance(value, list) else 1
     return body.count(b"{") + body.count(b"[") <= expected
 
 
-def _deeper(value: Any, levels: int) -> bool:
+def _is_deeper(value: Any, levels: int) -> bool:
     """Whether `value` is nested more than `levels` deep; jiter has stopped at 200."""
     if not isinstance(value, dict | list):
         return False
     if not levels:
         return True
     inner = value.values() if isinstance(value, dict) else value
-    return any(_deeper(one, levels - 1) for one in inner)
+    return any(_is_deeper(member, levels - 1) for member in inner)
+
+
+def split_explain(records: Sequence[Any], most: int) -> tuple[list[Any], list[int]]:
+    """Take the member ``explain`` out of records.
+
+    Parameters
+    ----------
+    records : sequence
+        Decoded JSON values.
+    most : int
+        Explanations that one request may ask for.
+
+    Returns
+    -------
+    list
+        The records without it.
+    list of int
+        Positions of those that asked for an explanation.
+
+    Raises
+    ------
+    InvalidRecordsError
+        Where it is neither true nor false.
+    RequestError
+        413 for too many.
+    """
+    plain, explained, problems = [], [], []
+    for row, record in enumerate(records):
+        if not isinstance(record, dict) or EXPLAIN not in record:
+            plain.append(record)
+            continue
+        plain.append({name: value for name, value in record.items() if name != EXPLAIN})
+        if record[EXPLAIN] is True:
+            explained.append(row)
+        elif record[EXPLAIN] is not False:
+            problems.append(Problem(row, EXPLAIN, "type", "must be true or false"))
+    if problems:
+        raise InvalidRecordsError(problems)
+    check_explanations(len(explained), most)
+    return plain, explained
+
+
+def check_explanations(n_explanations: int, most: int) -> None:
+    """Refuse too many explanations.
+
+    Raises
+    ------
+    RequestError
+        413.
+    """
+    if n_explanations > most:
+        detail = f"At most {most} records of a request can be explained."
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+@contextmanager
+def open_file(environment: Environment, types: Collection[str], limit: int) -> Iterator[IO[bytes]]:
+    """Give the body of a request as a file until the block ends; a short one stays in memory.
+
+    Parameters
+    ----------
+    environment : dict
+        The request's WSGI environment.
+    types : collection of str
+        Content types to accept, the usual one first.
+    limit : int
+        Most bytes to accept.
+
+    Raises
+    ------
+    RequestError
+        415 for another content type or encoding, 411 without a length, 413 over the limit, 400
+        if it breaks off, 503 without room for it.
+    """
+    media_type, _ = parse_options_header(environment.get("CONTENT_TYPE", ""))
+    if media_type.lower() not in types:
+        usual = next(iter(types))
+        raise RequestError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"The content type must be {usual}.",
+            {"Accept": usual},
+        )
+    check_identity(environment)
+    with SpooledTemporaryFile(MEBIBYTE) as file:
+        for piece in read_pieces(environment, limit):
+            _write(piece, file)
+        yield file
+
+
+def _write(piece: bytes, file: IO[bytes]) -> None:
+    try:
+        file.write(piece)
+    except OSError:
+        raise RequestError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "There is no room for a temporary file of that length.",
+            {"Retry-After": "10"},
+        ) from None

@@ -1,18 +1,24 @@
-"""The place in a process where its model is: loaded once, after the fork, good or bad."""
+"""The models that a process serves: which studies, from which files, and each model in its place.
+
+A model is loaded once, after the fork, when its study is first asked for; good or bad.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 
-from segmentation.errors import NotReadyError, PackageError
+from segmentation.errors import NotReadyError, PackageError, UnknownStudyError
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.answers import ModelName
 from segmentation.runtime.cards import StudyCard
+from segmentation.service.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+SUFFIX = ".bin"
 
 
 class ServedModel:
@@ -58,7 +64,7 @@ class ServedModel:
             if self.model or self._reason:
                 return
             try:
-                self.model = self._loaded()
+                self.model = self._read()
             except PackageError as error:
                 self._reason = str(error)
                 logger.error("model of %s refused: %s", self.study, error)  # noqa: TRY400  # the reason says it all
@@ -66,14 +72,14 @@ class ServedModel:
                 logger.info("model loaded: %(study)s %(version)s", self.model.name)
                 self._on_load(self.model.name)
 
-    def _loaded(self) -> Model:
+    def _read(self) -> Model:
         model = Model.load(self._path, self._public_key)
-        found = model.name["study"]
-        if found != self.study:
-            raise PackageError(f"{self._path}: holds the study {found}, not {self.study}")
+        study = model.name["study"]
+        if study != self.study:
+            raise PackageError(f"{self._path}: holds the study {study}, not {self.study}")
         return model
 
-    def card(self, default: str) -> StudyCard:
+    def describe(self, default: str) -> StudyCard:
         """Describe the study, loaded for it; one that can't be says why."""
         self.load()
         card: StudyCard = {
@@ -89,7 +95,9 @@ class ServedModel:
                 "title": manifest.title,
                 "description": manifest.description,
                 "version": manifest.version,
-                "segments": [{"id": one.id, "name": one.name} for one in manifest.segments],
+                "segments": [
+                    {"id": segment.id, "name": segment.name} for segment in manifest.segments
+                ],
             }
         return card
 
@@ -111,3 +119,66 @@ class ServedModel:
         if self.model is None:
             raise NotReadyError(f"No model of {self.study} is served. {self._reason}")
         return self.model
+
+
+class ServedModels:
+    """The models of all studies.
+
+    Parameters
+    ----------
+    packages : mapping of str to Path
+        Model package of each study.
+    default : str
+        The study that is meant where none is named.
+    public_key : str or None
+    on_load : callable
+        Told which model was loaded.
+
+    Attributes
+    ----------
+    default : str
+    """
+
+    def __init__(
+        self,
+        packages: Mapping[str, Path],
+        default: str,
+        public_key: str | None,
+        on_load: Callable[[ModelName], None],
+    ) -> None:
+        self.default = default
+        self._models = {
+            study: ServedModel(study, path, public_key, on_load) for study, path in packages.items()
+        }
+
+    def __iter__(self) -> Iterator[ServedModel]:
+        """Yield them, the default study's first."""
+        yield self._models[self.default]
+        yield from (served for name, served in self._models.items() if name != self.default)
+
+    def find(self, study: str | None = None) -> ServedModel:
+        """Return the served model of a study, or of the default one.
+
+        Raises
+        ------
+        UnknownStudyError
+            If there is no such study.
+        """
+        served = self._models.get(self.default if study is None else study)
+        if served is None:
+            raise UnknownStudyError(f"There is no such study; there are {', '.join(self._models)}.")
+        return served
+
+
+def find_packages(settings: Settings) -> dict[str, Path]:
+    """Return where the package of each study is.
+
+    ``NAME.bin`` in the folder of models is the study NAME. MODEL_PATH is the default study. Where
+    that is in the folder, a file at MODEL_PATH is the study that is the default unless said.
+    """
+    packages = {path.stem: path for path in sorted(settings.models_dir.glob(f"*{SUFFIX}"))}
+    if settings.default_study not in packages:
+        return {settings.default_study: settings.model_path} | packages
+    usual = str(Settings.model_fields["default_study"].default)
+    default = {usual: settings.model_path} if settings.model_path.exists() else {}
+    return default | packages

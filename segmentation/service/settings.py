@@ -1,4 +1,7 @@
-"""Every setting of the service, read from the environment once. The README has the same table."""
+"""The table of settings: names, defaults, limits and meanings, read from the environment once.
+
+The table of the documentation is made from it; what compose and the proxy pass on is tested.
+"""
 
 from __future__ import annotations
 
@@ -73,16 +76,29 @@ class Settings(BaseModel):
         SegmentationError
             Naming every variable that cannot be used, without its value.
         """
-        given = {
+        values = {
             name: environment[name.upper()]
             for name in cls.model_fields
             if name.upper() in environment
         }
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(values)
         except ValidationError as error:
             reasons = "; ".join(
-                f"{str(one['loc'][0]).upper()}: {one['msg']}"
-                for one in error.errors(include_url=False)
+                f"{str(problem['loc'][0]).upper()}: {problem['msg']}"
+                for problem in error.errors(include_url=False)
             )
             raise SegmentationError(reasons) from None
+
+
+def settings_table() -> str:
+    """Return the settings as a Markdown table, for the documentation."""
+    rows = [
+        f"| `{name.upper()}` | {_format_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _format_default(default: object) -> str:
+    return "" if default is None else f"`{default}`"

@@ -17,6 +17,8 @@ UNMATCHED = "unmatched"
 N_RECORDS = "segmentation.records"
 # Whether the body is one record: pointers then begin at its fields.
 SINGLE = "segmentation.single"
+# Set where the fast path has found that the body needs Flask's route.
+NOT_PLAIN = "segmentation.not_plain"
 # For the access log, which gunicorn writes when the answer has gone out.
 LOG = "segmentation.log"
 # What counts an answer that was cut, called with the environment and the cause.

@@ -115,7 +115,7 @@ def _beginning(app: Dash, studies: ServedStudies) -> None:
         chosen = ctx.triggered_id
         if not ids or not ctx.triggered or not ctx.triggered[0]["value"]:
             raise PreventUpdate  # the buttons came into being; nobody pressed one
-        manifest = studies.slot(chosen["study"]).get().manifest
+        manifest = studies.find(chosen["study"]).get().manifest
         return record_form.typical(manifest, chosen["segment"], [one["field"] for one in ids])
 
 
@@ -123,7 +123,7 @@ def _asked(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model, dic
     if not ids:
         raise PreventUpdate
     given = {one["field"]: value for one, value in zip(ids, values, strict=True)}
-    return studies.slot(ids[0]["study"]).get(), given
+    return studies.find(ids[0]["study"]).get(), given
 
 
 def answered(

@@ -234,7 +234,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
         prevent_initial_call=True,
     )
     def compare(segment: str, against: str, place: dict[str, str]) -> list[Component]:
-        manifest = studies.slot(place["study"]).get().manifest
+        manifest = studies.find(place["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
         return differences(manifest, segments, segment, against)
 
@@ -250,7 +250,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
     def unfold(clicks: int | None, shown: object, asked: dict[str, str]) -> Component:
         if not clicks or shown:
             raise PreventUpdate
-        manifest = studies.slot(asked["study"]).get().manifest
+        manifest = studies.find(asked["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
         return background(manifest, segments, asked["segment"], asked["against"])
 
