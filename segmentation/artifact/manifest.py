@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from segmentation.artifact.clusters import ClusterReport
 from segmentation.artifact.lineage import Lineage
-from segmentation.artifact.metrics import Condition, Confusion, Metric, Predictor
+from segmentation.artifact.metrics import Condition, Confusion, Metric, Predictor, find_metric
 from segmentation.artifact.parts import Part
 from segmentation.schema import Record, Schema
 
@@ -216,12 +216,4 @@ class Manifest(Part):
             Kind of the condition; any if not given.
         predictor : str
         """
-        for metric in self.metrics:
-            matches = metric.measure == measure and metric.predictor == predictor
-            if matches and metric.horizon_days is None and kind in (None, _kind_of(metric)):
-                return metric
-        return None
-
-
-def _kind_of(metric: Metric) -> str | None:
-    return metric.condition.kind if metric.condition else None
+        return find_metric(self.metrics, measure, kind, predictor)

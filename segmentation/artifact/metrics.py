@@ -5,6 +5,7 @@ The words are made in ``wording.metrics``; measuring is on the build side.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from segmentation.artifact.parts import Part
@@ -112,3 +113,27 @@ class Confusion(Part):
     horizon_days: int | None = None
     circular: bool
     evaluation: Evaluation
+
+
+def find_metric(
+    metrics: Iterable[Metric],
+    measure: str,
+    kind: str | None = None,
+    predictor: Predictor = "model",
+) -> Metric | None:
+    """Return the first metric of a measure, about records of a kind, today; None without one.
+
+    Parameters
+    ----------
+    metrics : iterable of Metric
+    measure : str
+    kind : str, optional
+        Kind of the condition; any if not given.
+    predictor : str
+    """
+    for metric in metrics:
+        matches = metric.measure == measure and metric.predictor == predictor
+        own_kind = metric.condition.kind if metric.condition else None
+        if matches and metric.horizon_days is None and kind in (None, own_kind):
+            return metric
+    return None

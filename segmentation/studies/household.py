@@ -21,6 +21,7 @@ from segmentation.study import (
     make_k_means,
     make_record_matrix,
 )
+from segmentation.study.caveats import TableFact, compare_indirect_answers
 
 
 def _code(name: str, title: str, minimum: int, maximum: int, description: str) -> Column:
@@ -349,6 +350,12 @@ _TWELVE = (
     "largest_brand_share",
 )
 
+# The panel as it is in the package dmba 0.2.4, and the synthetic sample.
+TABLES = (
+    "45f53768ae3e032dce8d077f8f2dc4beef6f89ed96f92d49368f21511248dd49",
+    "033aab8126ee5d66b6e1f15318c8c2cb3b8fc1287af45bd9273cddf1171eed55",
+)
+
 HOUSEHOLD = Study(
     name="household",
     title="Household panel: bath soap",
@@ -375,13 +382,19 @@ HOUSEHOLD = Study(
         "The segments are clusters of purchase behaviour. To assign a household by the columns"
         " that define them is to apply that definition, not to predict; the same holds, in part,"
         " for any model that reads some of these columns.",
-        "Only the reading of demographics alone is a prediction, and it is little better than"
-        " naming the largest segment. Use its probabilities, and expect most answers to be unsure.",
-        "Loyalists are told by few brands and one main brand; many of them also buy little, and a"
-        " household that buys little has had few occasions to switch.",
-        "Code 0 is read as the answer 'not specified'. Households that specified nothing buy less,"
-        " so the code may say more about who takes part than about who lives there.",
-        "The original panel holds equally many households of each socioeconomic class, so the sizes"
-        " of the segments are not shares of a market.",
+        compare_indirect_answers,
+        "Loyalists are told by few brands and one main brand; a household that buys little has had"
+        " few occasions to switch.",
+        "Code 0 is read as the answer 'not specified'.",
+        TableFact(
+            "Households that specified nothing buy less in this table, so code 0 may say more about"
+            " who takes part than about who lives there.",
+            TABLES,
+        ),
+        TableFact(
+            "This panel holds equally many households of each socioeconomic class, so the sizes of"
+            " the segments are not shares of a market.",
+            TABLES,
+        ),
     ),
 )

@@ -28,6 +28,7 @@ from segmentation.study import (
     make_k_means,
     make_record_matrix,
 )
+from segmentation.study.caveats import compare_fewer_clusters
 
 CATEGORIES = (
     "seasonal",
@@ -393,10 +394,10 @@ def retail(categories: tuple[str, ...]) -> Study:
 
 
 CAVEATS = (
-    "Two clusters are better separated than four (silhouette 0.37 to 0.29 on the original): there"
-    " are frequent buyers and the others. Four segments are a business choice.",
+    "Four segments are a business choice.",
+    compare_fewer_clusters,
     "A model that tells the segment from recency, orders and amounts re-derives its own definition."
-    " Its accuracy is agreement, not foresight; only the figures about a later date are forecasts.",
+    " Its accuracy is agreement; only the metrics about a later date are predictions.",
     "Category shares come from the same orders: those of few orders are more extreme, so what is"
     " told from them alone is in part the number of orders.",
     "Recency is relative to the end of the training data. A model that isn't retrained goes on"

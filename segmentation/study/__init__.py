@@ -1,7 +1,8 @@
 """What one segmentation is, and the check that its parts fit together.
 
 ``definition`` holds the classes that a study is written with, ``steps`` the building blocks of its
-pipeline, and ``check`` finds an author's mistakes.
+pipeline, ``caveats`` what its model card says that metrics don't, and ``check`` finds an author's
+mistakes.
 The studies themselves are in ``studies``.
 """
 

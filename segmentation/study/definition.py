@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sklearn.pipeline import Pipeline
 
 from segmentation.schema import Schema
+from segmentation.study.caveats import Caveat
 
 Grid = Mapping[str, Sequence[Any]]
 
@@ -207,8 +208,8 @@ class Study:
         at: people guess. Empty where answers were counted.
     implications : tuple of Implication
         Answers that must go together; records where they don't get a warning.
-    caveats : tuple of str
-        What the figures of this study do not say, for the model card.
+    caveats : tuple of Caveat
+        What the metrics of this study do not say, for the model card.
     """
 
     name: str
@@ -225,4 +226,4 @@ class Study:
     outlook: OutlookModel | None = None
     noise: tuple[float, ...] = (0.1, 0.2)
     implications: tuple[Implication, ...] = ()
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()

@@ -112,7 +112,7 @@ def test_the_package_says_what_it_was_trained_on(trained: Trained) -> None:
     assert manifest.training.params == {name: values[0] for name, values in ONE_CANDIDATE.items()}
     assert [segment.size for segment in manifest.segments] == [12] * 5
     assert values_by_name(manifest.metrics).keys() >= SAMPLE_FLOORS.keys()
-    assert manifest.caveats == list(MOBILE.caveats)
+    assert manifest.caveats == [one for one in MOBILE.caveats if isinstance(one, str)]
 
 
 def test_the_pickle_answers_records_under_the_original_headers(trained: Trained) -> None:

@@ -27,7 +27,7 @@ def page(model: Model) -> list[Component]:
         show_metrics(
             manifest,
             "Predictions",
-            "From answers that do not define the segments, or about a later date: real foresight. "
+            "From answers that do not define the segments, or about a later date: real predictions. "
             "Compare with the lines about the largest segment and chance, which need no model.",
             circular=False,
         ),

@@ -72,7 +72,7 @@ class FeatureSetScores:
     reading, model : str
     circular : bool
         Whether the features include some that define the segments: then this is agreement with a
-        definition, not foresight.
+        definition and no prediction.
     accuracy, balanced_accuracy, macro_f1, auc, log_loss : float
         Means over the folds, on held-out records; the AUC is the macro one.
     shap : tuple of (str, float)

@@ -21,10 +21,12 @@ from segmentation.artifact.manifest import (
     PackedSegment,
     Training,
 )
+from segmentation.artifact.metrics import Predictor, find_metric
 from segmentation.artifact.package import Package, digest
 from segmentation.errors import TrainingError
 from segmentation.schema import Column, Record
 from segmentation.study import Study
+from segmentation.study.caveats import RunFacts, word_caveats
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.measuring.profiles import baseline, profiles
 from segmentation.training.packing.onnx_conversion import check_agreement, random_matrix, to_onnx
@@ -91,7 +93,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         outlook=None if run.study.outlook is None else PackedOutlook(days=run.study.outlook.days),
         metrics=list(run.learned.metrics),
         confusions=list(run.learned.confusions),
-        caveats=_caveats(run),
+        caveats=_word_caveats(run),
         training=_training(run),
         **parts,
     )
@@ -154,12 +156,31 @@ def _possible_answer(value: float, column: Column) -> float:
     return at_least if high is None else min(at_least, high)
 
 
-def _caveats(run: Run) -> list[str]:
+def _word_caveats(run: Run) -> list[str]:
     sample = (
         f"Trained on {run.source.table.name}, the synthetic sample; figures are about made-up"
         " records."
     )
-    return [*([sample] if run.source.synthetic else []), *run.study.caveats]
+    own = word_caveats(run.study.caveats, _state_facts(run))
+    return [*([sample] if run.source.synthetic else []), *own]
+
+
+def _state_facts(run: Run) -> RunFacts:
+    clusters = run.learned.clusters
+    history = run.source.history
+    origin = history.validation if history else None
+    return RunFacts(
+        table_sha256=origin.sha256 if origin else run.source.table.sha256,
+        n_segments=len(run.study.segments),
+        silhouettes={point.k: point.silhouette for point in clusters.curve} if clusters else {},
+        accuracy_indirect=_accuracy(run, kind="indirect"),
+        accuracy_largest_class=_accuracy(run, predictor="largest_class"),
+    )
+
+
+def _accuracy(run: Run, kind: str | None = None, predictor: Predictor = "model") -> float | None:
+    metric = find_metric(run.learned.metrics, "accuracy", kind, predictor)
+    return metric.value if metric else None
 
 
 def _training(run: Run) -> Training:
