@@ -30,10 +30,10 @@ class UnavailableError(SegmentationError):
     """What was asked for exists, but not in this installation or for this study."""
 
     @classmethod
-    def without(cls, what: str, extra: str) -> UnavailableError:
+    def without(cls, feature: str, extra: str) -> UnavailableError:
         """Return the error for a lack of libraries, which an extra of the project's has."""
         return cls(
-            f"{what} need libraries that are not installed here: the extra '{extra}'."
+            f"{feature} need libraries that are not installed here: the extra '{extra}'."
             " The full image has them."
         )
 

@@ -139,7 +139,7 @@ def _read_subject(parts: list[str]) -> Data:
         "predictor": "model",
         "feature_set": None,
     }
-    rest = []
+    feature_set_parts = []
     for part in parts:
         ahead = _AHEAD.fullmatch(part)
         condition = _read_condition(part)
@@ -150,8 +150,8 @@ def _read_subject(parts: list[str]) -> Data:
         elif condition:
             subject["condition"] = condition
         else:
-            rest.append(part)
-    subject["feature_set"] = ", ".join(rest) or None
+            feature_set_parts.append(part)
+    subject["feature_set"] = ", ".join(feature_set_parts) or None
     return subject
 
 
@@ -194,8 +194,8 @@ def _upgrade_aggregation(aggregation: Mapping[str, Any]) -> Data:
     """Return an aggregation with the roles that format 2 told by kinds."""
     columns = aggregation["transactions"]["columns"]
     return dict(aggregation) | {
-        "customer": next(one["name"] for one in columns if one["role"] == "identifier"),
-        "time": next(one["name"] for one in columns if one["kind"] == "time"),
+        "customer": next(column["name"] for column in columns if column["role"] == "identifier"),
+        "time": next(column["name"] for column in columns if column["kind"] == "time"),
     }
 
 

@@ -160,10 +160,10 @@ def _verified(content: bytes, public_key: str | None) -> Package:
 
 
 def _check_whole(content: bytes) -> None:
-    covered, found = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
+    covered, expected = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
     if not covered.endswith(_COMMENT):
         raise PackageError("is not a model package, or its end is damaged")
-    if not hmac.compare_digest(hashlib.sha256(covered).hexdigest().encode(), found):
+    if not hmac.compare_digest(hashlib.sha256(covered).hexdigest().encode(), expected):
         raise PackageError("is damaged: its SHA-256 is not the one written at its end")
 
 
@@ -203,8 +203,8 @@ def _read_manifest(content: bytes) -> Manifest:
 
 
 def _check_digest(name: str, content: bytes, expected: Digest) -> None:
-    found = digest(content)
-    if found.length != expected.length or not hmac.compare_digest(
-        found.sha256.encode(), expected.sha256.encode()
+    actual = digest(content)
+    if actual.length != expected.length or not hmac.compare_digest(
+        actual.sha256.encode(), expected.sha256.encode()
     ):
         raise PackageError(f"has another {name} than its manifest says")

@@ -33,24 +33,24 @@ class ColumnMapping:
         If there is no such field.
     """
 
-    def __init__(self, schema: Schema, wanted: Mapping[str, str]) -> None:
+    def __init__(self, schema: Schema, mapping: Mapping[str, str]) -> None:
         sendable = [column.name for column in schema.sendable]
         # By its column's own name where the unit is the same: such records need no renaming.
         self._exact = {
-            name: one.column.name if one.divisor == 1 else name
-            for name, one in schema.spellings.items()
-            if one.column.name in sendable
+            name: spelling.column.name if spelling.divisor == 1 else name
+            for name, spelling in schema.spellings.items()
+            if spelling.column.name in sendable
         }
         self._columns = {field: schema.spellings[field].column.name for field in self._exact}
         self._alike = {_folded(name): field for name, field in self._exact.items()}
         self._wanted: dict[str, str | None] = {}
-        for number, (header, name) in enumerate(wanted.items(), start=1):
+        for number, (header, name) in enumerate(mapping.items(), start=1):
             if name and name not in self._exact:
-                known = ", ".join(sendable)
-                raise MappingError(f"Mapping {number} names no field; there are {known}.")
+                field_names = ", ".join(sendable)
+                raise MappingError(f"Mapping {number} names no field; there are {field_names}.")
             self._wanted[header.strip()] = self._exact[name] if name else None
 
-    def known(self, name: str) -> bool:
+    def is_known(self, name: str) -> bool:
         """Whether a header, without blanks around it, means something."""
         return name in self._wanted or _folded(name) in self._alike
 
@@ -64,12 +64,12 @@ class ColumnMapping:
         FileError
             If several columns hold one field, or none holds any.
         """
-        fields, problem = self.found(header)
+        fields, problem = self.match(header)
         if problem:
             raise FileError(problem)
         return fields
 
-    def found(self, header: Sequence[str]) -> tuple[list[str | None], str | None]:
+    def match(self, header: Sequence[str]) -> tuple[list[str | None], str | None]:
         """Return the fields as `of` does, as far as they are clear, and the problem if not.
 
         Raises
@@ -85,11 +85,11 @@ class ColumnMapping:
         if twice := self._twice(fields):
             raise MappingError(twice)
         alike = [self._alike.get(_folded(name)) for name in names]
-        for found in ([self._exact.get(name) for name in names], alike):
-            taken = {self._columns[field] for field in fields if field}
-            for position, field in enumerate(found):
+        for candidates in ([self._exact.get(name) for name in names], alike):
+            mapped_columns = {self._columns[field] for field in fields if field}
+            for position, field in enumerate(candidates):
                 free = fields[position] is None and names[position] not in self._wanted
-                if field and free and self._columns[field] not in taken:
+                if field and free and self._columns[field] not in mapped_columns:
                     fields[position] = field
             if twice := self._twice(fields):
                 return fields, twice

@@ -77,7 +77,7 @@ class CsvTable:
     """
 
     def __init__(
-        self, stream: IO[bytes], known: Callable[[str], bool], *, cut: bool = False
+        self, stream: IO[bytes], is_known: Callable[[str], bool], *, cut: bool = False
     ) -> None:
         self._stream = stream
         self._cut = cut
@@ -86,7 +86,7 @@ class CsvTable:
         self.plain = self._codec == "utf-8"
         with self._text() as text:
             beginning = text.read(LONGEST_ROW).lstrip()
-        self.separator = separator_of(StringIO(beginning, newline=""), known)
+        self.separator = separator_of(StringIO(beginning, newline=""), is_known)
         self.header = self._header()
 
     def rows(self) -> Iterator[Row]:
@@ -221,10 +221,10 @@ def _codec(stream: IO[bytes], *, cut: bool) -> str:
     for codec in (marked,) if marked else ("utf-8", "cp1252"):
         if _reads(codec, stream, cut=cut):
             return codec
-    what = _NAMES[marked] if marked else "UTF-8, UTF-16 or Windows-1252"
+    encoding = _NAMES[marked] if marked else "UTF-8, UTF-16 or Windows-1252"
     workbook = beginning == b"PK\x03\x04"
     advice = " It looks like a workbook: save it as CSV." if workbook else ""
-    raise FileError(f"The file is not text in {what}.{advice}")
+    raise FileError(f"The file is not text in {encoding}.{advice}")
 
 
 def _reads(codec: str, stream: IO[bytes], *, cut: bool) -> bool:

@@ -56,7 +56,7 @@ class CsvWriter:
         """
         header = self._file.header
         self._writer.writerow([*map(neutral, header), *added_columns(header)])
-        return ("" if self._file.plain else "\ufeff") + self._taken()
+        return ("" if self._file.plain else "\ufeff") + self._drain()
 
     def rows(self, rows: Iterable[ScoredRow]) -> str:
         """Return rows."""
@@ -64,9 +64,9 @@ class CsvWriter:
         for row in rows:
             cells = [neutral(cell) if cell[:1] in _STARTERS else cell for cell in row.cells]
             self._writer.writerow([*_fitted(cells, width), *_added(row, comma=self._comma)])
-        return self._taken()
+        return self._drain()
 
-    def _taken(self) -> str:
+    def _drain(self) -> str:
         """Return what was written, and forget it."""
         content = self._buffer.getvalue()
         self._buffer.seek(0)
@@ -91,9 +91,9 @@ def write(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iterator[b
 
 def added_columns(header: Sequence[str]) -> list[str]:
     """Return the names of the columns that are added, all with a number if one is taken."""
-    taken = {name.strip().casefold() for name in header}
+    folded_headers = {name.strip().casefold() for name in header}
     number, names = 1, list(COLUMNS)
-    while not taken.isdisjoint(names):
+    while not folded_headers.isdisjoint(names):
         number += 1
         names = [f"{name}_{number}" for name in COLUMNS]
     return names
@@ -136,6 +136,9 @@ def _warning(doubt: RecordWarning) -> str:
 
 def _in_words(row: ScoredRow) -> str:
     """Say what is wrong with a row; the message never holds a value."""
-    reasons = [f"{one.field}: {one.message}" if one.field else one.message for one in row.problems]
+    reasons = [
+        f"{problem.field}: {problem.message}" if problem.field else problem.message
+        for problem in row.problems
+    ]
     place = f"line {row.line}" + (", " if row.problems[0].field else ": ")
     return place + "; ".join(reasons)

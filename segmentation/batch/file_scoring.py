@@ -73,8 +73,8 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
                 row.cells,
                 answers.get(position),
                 [
-                    replace(one, row=n_before + position, field=headers.get(str(one.field)))
-                    for one in problems.get(position, ())
+                    replace(problem, row=n_before + position, field=headers.get(str(problem.field)))
+                    for problem in problems.get(position, ())
                 ],
                 reasons.find(records[position], answers[position]) if position in answers else (),
             )
@@ -125,11 +125,11 @@ def _answers(model: Model, records: _Records, problems: _Problems) -> dict[int, 
         try:
             checked = model.check(list(records.values()))
         except InvalidRecordsError as error:
-            for one in error.problems:
-                position = positions[one.row]
+            for problem in error.problems:
+                position = positions[problem.row]
                 records.pop(position, None)
-                if all(one.field != known.field for known in problems[position]):
-                    problems[position].append(one)
+                if all(problem.field != earlier.field for earlier in problems[position]):
+                    problems[position].append(problem)
         else:
             records.update(zip(positions, checked, strict=True))
             answers = (answer for chunk in model.answer(checked) for answer in chunk)

@@ -95,9 +95,9 @@ def _row(row: ScoredRow) -> AnsweredRow:
         "warnings": answer["warnings"] if answer else [],
         "reasons": list(row.reasons),
         "problems": [
-            {"field": None if one.field is None else str(one.field), "code": one.code,
-             "message": one.message}
-            for one in row.problems
+            {"field": None if problem.field is None else str(problem.field), "code": problem.code,
+             "message": problem.message}
+            for problem in row.problems
         ],
     }  # fmt: skip
 

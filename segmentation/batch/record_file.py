@@ -86,10 +86,10 @@ class RecordFile(CsvTable):
     """
 
     def __init__(
-        self, stream: IO[bytes], schema: Schema, wanted: Mapping[str, str] | None = None
+        self, stream: IO[bytes], schema: Schema, mapping: Mapping[str, str] | None = None
     ) -> None:
-        fields = ColumnMapping(schema, wanted or {})
-        super().__init__(stream, fields.known)
+        fields = ColumnMapping(schema, mapping or {})
+        super().__init__(stream, fields.is_known)
         self._schema = schema
         self.fields = fields.of(self.header)
         self.columns = _columns(schema, self.fields)
@@ -113,7 +113,7 @@ class RecordFile(CsvTable):
 def preview(
     stream: IO[bytes],
     schema: Schema,
-    wanted: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str] | None = None,
     *,
     cut: bool = False,
 ) -> Preview:
@@ -134,19 +134,19 @@ def preview(
     MappingError
         If what is wanted can't be had.
     """
-    finder = ColumnMapping(schema, wanted or {})
-    table = CsvTable(stream, finder.known, cut=cut)
-    fields, problem = finder.found(table.header)
+    finder = ColumnMapping(schema, mapping or {})
+    table = CsvTable(stream, finder.is_known, cut=cut)
+    fields, problem = finder.match(table.header)
     columns = _columns(schema, fields)
     decimals = table.decimals_in(_numeric(columns))
     n_rows = None if cut else sum(1 for _ in table.rows())
     if n_rows == 0:
         raise FileError("The file has a header but no rows.")
-    found = {column.name for _, _, column in columns}
+    read_names = {column.name for _, _, column in columns}
     return {
         **_card(table, schema, fields, decimals.mark, n_rows),
         "problem": problem,
-        "missing": [one.name for one in schema.sendable if one.name not in found],
+        "missing": [column.name for column in schema.sendable if column.name not in read_names],
         "rows": [
             {"line": row.line, "cells": row.cells} for row in islice(table.rows(), SHOWN_ROWS)
         ],

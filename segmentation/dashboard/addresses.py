@@ -55,7 +55,7 @@ class PageAddress:
         return f"{address}/{self.segment}" if self.segment else address
 
 
-def found(path: str, default: str) -> PageAddress:
+def parse_address(path: str, default: str) -> PageAddress:
     """Return the place that a path names; whether there is such a study is not known here.
 
     Raises
@@ -64,7 +64,7 @@ def found(path: str, default: str) -> PageAddress:
         If no page has such an address.
     """
     parts = [part for part in path.removeprefix(ROOT.rstrip("/")).split("/") if part]
-    study, page, *rest = [*parts, *(default, _HOME)[len(parts) :]]
-    if page not in PAGES or len(rest) > (page == _HOME):
+    study, page, *further = [*parts, *(default, _HOME)[len(parts) :]]
+    if page not in PAGES or len(further) > (page == _HOME):
         raise UnknownStudyError("There is no page at this address.")
-    return PageAddress(study, page, *rest)
+    return PageAddress(study, page, *further)

@@ -11,7 +11,7 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import NotFound
 
 from segmentation.dashboard import page_shell
-from segmentation.dashboard.addresses import ROOT, PageAddress, ServedStudies, found
+from segmentation.dashboard.addresses import ROOT, PageAddress, ServedStudies, parse_address
 from segmentation.dashboard.pages import file_page, model_page, score_page, segments_page
 from segmentation.errors import NotReadyError, UnknownStudyError
 
@@ -58,7 +58,7 @@ def _register(app: Dash, studies: ServedStudies, longest_file: int) -> None:
         Input("url", "pathname"),
     )
     def show(path: str) -> tuple[Children, Children, Children]:
-        content, place = shown(studies, path or ROOT, longest_file)
+        content, place = render_place(studies, path or ROOT, longest_file)
         pages = page_shell.page_links(place, studies.default)
         return content, pages, page_shell.study_links(studies, place)
 
@@ -70,13 +70,13 @@ def _register(app: Dash, studies: ServedStudies, longest_file: int) -> None:
     file_page.register(app)
 
 
-def shown(
+def render_place(
     studies: ServedStudies, path: str, longest_file: int
 ) -> tuple[Children, PageAddress | None]:
     """Return what is at a path, or why it can't be shown, and which place it is, if it is one."""
     place = None
     try:
-        place = found(path, studies.default)
+        place = parse_address(path, studies.default)
         model = studies.find(place.study).get()
     except (UnknownStudyError, NotReadyError) as error:
         return page_shell.missing(str(error), studies), place
@@ -110,8 +110,8 @@ def _harden(app: Dash, server: Flask) -> None:
     def refuse_unknown_callbacks() -> None:
         """Answer 400 where Dash would stumble."""
         if request.path == _CALLBACK:
-            asked: Any = request.get_json()
-            output = asked.get("output") if isinstance(asked, dict) else None
+            body: Any = request.get_json()
+            output = body.get("output") if isinstance(body, dict) else None
             if not isinstance(output, str) or output not in app.callback_map:
                 abort(400, "This is not a question that a page asks.")
 

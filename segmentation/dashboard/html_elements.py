@@ -50,8 +50,8 @@ def swatch(position: int) -> Component:
 def link(text: Content, address: str, kind: str = "", *, current: bool = False) -> Component:
     """Return a link to another page, or to the one that is being read."""
     state = aria(current="page") if current else {}
-    made: Component = dmc.Anchor(text, href=address, className=kind, unstyled=True, **state)
-    return made
+    anchor: Component = dmc.Anchor(text, href=address, className=kind, unstyled=True, **state)
+    return anchor
 
 
 def panel(title: str, *children: Content, lead: str = "", name: str = "") -> Component:
@@ -77,7 +77,9 @@ def table(
         html.Table(
             [
                 html.Caption(caption, className="unseen"),
-                html.Thead(html.Tr([html.Th(one or _BAR, scope="col") for one in head])),
+                html.Thead(
+                    html.Tr([html.Th(head_cell or _BAR, scope="col") for head_cell in head])
+                ),
                 html.Tbody([_row(row) for row in rows]),
             ],
             className=kind,
@@ -90,14 +92,20 @@ def table(
 
 
 def _row(cells: Sequence[Content]) -> Component:
-    first, *rest = cells
-    ready = [one if isinstance(one, html.Td) else html.Td(one) for one in rest]
+    first, *cells_after = cells
+    ready = [cell if isinstance(cell, html.Td) else html.Td(cell) for cell in cells_after]
     return html.Tr([html.Th(first, scope="row"), *ready])
 
 
 def facts(pairs: Sequence[tuple[str, Content]]) -> Component:
     """Return a list of names and what belongs to them."""
-    return html.Dl([one for name, what in pairs for one in (html.Dt(name), html.Dd(what))])
+    return html.Dl(
+        [
+            element
+            for name, description in pairs
+            for element in (html.Dt(name), html.Dd(description))
+        ]
+    )
 
 
 def folded(summary: str, *children: Content) -> Component:

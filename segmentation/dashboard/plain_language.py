@@ -47,8 +47,8 @@ def format_unit(column: Column) -> str:
 
 def _is_share(column: Column) -> bool:
     """Whether a column holds parts of a whole, which people read as percentages."""
-    whole = column.maximum == 1.0 or column.unit.startswith("share of ")
-    return whole and column.kind == "number"
+    is_share = column.maximum == 1.0 or column.unit.startswith("share of ")
+    return is_share and column.kind == "number"
 
 
 def format_index(value: float | None) -> str:
@@ -82,18 +82,18 @@ def describe_repeatability(mean: float, n: int) -> str:
     return f"Discovered again from {n} random samples of the customers, they came out {how}."
 
 
-def describe_basis(answer: Answer, given: int, n_decisive: int) -> str:
+def describe_basis(answer: Answer, n_given: int, n_decisive: int) -> str:
     """Say on how many of the answers that define segments an answer rests."""
     if answer["basis"] == "complete":
         return f"It rests on all {n_decisive} answers that define the segments."
     if answer["basis"] == "incomplete":
-        return f"It rests on {given} of the {n_decisive} answers that define the segments."
+        return f"It rests on {n_given} of the {n_decisive} answers that define the segments."
     return "It rests on none of the answers that define the segments: take it as a first guess."
 
 
 def describe_plausible(answer: Answer, coverage: float) -> str:
     """Say which segments are possible, and in which share of the cases that is right."""
-    names = {one["id"]: one["name"] for one in answer["probabilities"]}
+    names = {probability["id"]: probability["name"] for probability in answer["probabilities"]}
     possible = [names[segment] for segment in answer["plausible"]]
     if not possible:
         return "Unsure: the record fits none of the segments well."

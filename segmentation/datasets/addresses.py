@@ -110,17 +110,17 @@ def _store() -> Any:
 
 
 @contextmanager
-def _store_errors(address: str, what: str) -> Iterator[None]:
+def _store_errors(address: str, action: str) -> Iterator[None]:
     """Say what is wrong with an object that cannot be read, or written, in our own words."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except FileNotFoundError:
-        missing = "object" if what == "read" else "bucket"
+        missing = "object" if action == "read" else "bucket"
         raise MissingError(address, [f"there is no such {missing}"]) from None
     except PermissionError:
-        permission = "read" if what == "read" else "write"
+        permission = "read" if action == "read" else "write"
         raise DataError(address, [f"no permission to {permission} it"]) from None
     except (BotoCoreError, ClientError, OSError) as error:
-        raise DataError(address, [f"cannot be {what}: {type(error).__name__}"]) from None
+        raise DataError(address, [f"cannot be {action}: {type(error).__name__}"]) from None

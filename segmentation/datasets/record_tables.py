@@ -147,13 +147,17 @@ def _columns(path: Path, header: Sequence[str], schema: Schema) -> list[Column]:
     reasons += [
         f"column {name!r} stands there {count} times" for name, count in counts.items() if count > 1
     ]
-    found = {schema.spellings[name].column.name for name in header if name in schema.spellings}
+    names_present = {
+        schema.spellings[name].column.name for name in header if name in schema.spellings
+    }
     needed = [column for column in schema.columns if column.role in ("feature", "target")]
-    derived = {rule.column for rule in schema.derived if found.intersection(rule.largest_of)}
+    derived = {
+        rule.column for rule in schema.derived if names_present.intersection(rule.largest_of)
+    }
     reasons += [
         f"missing column {column.title!r}"
         for column in needed
-        if column.name not in found | derived
+        if column.name not in names_present | derived
     ]
     _refuse(path, reasons)
     return [schema.spellings[name].column for name in header]

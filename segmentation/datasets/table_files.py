@@ -107,14 +107,18 @@ def check_headers(
         With a line for each of them.
     """
     reasons = [f"unknown column {name!r}" for name in headers if name not in schema.spellings]
-    found = [schema.spellings[name].column.name for name in headers if name in schema.spellings]
-    reasons += [
-        f"column {schema.by_name[name].title!r} stands there {found.count(name)} times"
-        for name in dict.fromkeys(found)
-        if found.count(name) > 1
+    names_present = [
+        schema.spellings[name].column.name for name in headers if name in schema.spellings
     ]
     reasons += [
-        f"missing column {schema.by_name[name].title!r}" for name in needed if name not in found
+        f"column {schema.by_name[name].title!r} stands there {names_present.count(name)} times"
+        for name in dict.fromkeys(names_present)
+        if names_present.count(name) > 1
+    ]
+    reasons += [
+        f"missing column {schema.by_name[name].title!r}"
+        for name in needed
+        if name not in names_present
     ]
     if reasons:
         raise DataError(str(source), reasons)
@@ -146,11 +150,11 @@ def read_categories(path: Path) -> tuple[tuple[str, str], ...]:
         raise DataError(str(path), ["is not UTF-8 text of two columns"]) from None
     if header != ["keyword", "category"]:
         raise DataError(str(path), ["must begin with the line keyword,category"])
-    wrong = [
+    faults = [
         f"row {number}: must be a keyword and a category"
         for number, row in enumerate(rows, start=1)
         if len(row) != len(header) or not all(row)
     ]
-    if wrong or not rows:
-        raise DataError(str(path), wrong or ["has a header but no rows"])
+    if faults or not rows:
+        raise DataError(str(path), faults or ["has a header but no rows"])
     return tuple((keyword, category) for keyword, category in rows)

@@ -201,7 +201,7 @@ def _cast(column: Column) -> str:
     name = f'"{column.name}"'
     text = f"CASE WHEN lower(trim({name})) NOT IN {_ABSENT} THEN trim({name}) END"
     if column.kind == "time":
-        formats = ", ".join(f"'{one}'" for one in _TIME_FORMATS)
+        formats = ", ".join(f"'{time_format}'" for time_format in _TIME_FORMATS)
         return f"try_strptime({text}, [{formats}])::TIMESTAMP"
     if column.kind == "identifier":
         # pandas writes a column of whole numbers with gaps as 17850.0.
@@ -287,13 +287,13 @@ def _faults(checks: DataFrameSchema, piece: pd.DataFrame) -> pd.DataFrame:
         checks.validate(piece, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
-        found = pd.DataFrame(
+        faults = pd.DataFrame(
             {
                 "row": piece["row"].to_numpy()[cases["index"].to_numpy(dtype="int64")],
                 "order": cases["check"].map({name: n for n, name in enumerate(REASONS)}),
             }
         )
-        first: pd.DataFrame = found.groupby("row", as_index=False).agg({"order": "min"})
+        first: pd.DataFrame = faults.groupby("row", as_index=False).agg({"order": "min"})
         return first.assign(reason=first["order"].map(dict(enumerate(REASONS))))
     return pd.DataFrame()
 
@@ -303,7 +303,7 @@ def _count(
 ) -> Validation:
     rows_read = connection.execute("SELECT count(*) FROM raw").fetchall()[0][0]
     counts = connection.execute("SELECT reason, count(*) FROM dropped GROUP BY reason").fetchall()
-    kept, customers, first, last, amount = connection.execute(
+    rows_kept, customers, first, last, amount = connection.execute(
         f'SELECT count(*), count(DISTINCT "{roles.customer}"), min("{roles.time}"), '  # noqa: S608
         f'max("{roles.time}"), sum({_amount(roles, "DECIMAL(18, 4)")})::DOUBLE FROM clean'
     ).fetchall()[0]
@@ -311,7 +311,7 @@ def _count(
         name=name,
         sha256=sha256,
         rows_read=rows_read,
-        rows_kept=kept,
+        rows_kept=rows_kept,
         dropped={reason: dict(counts).get(reason, 0) for reason in REASONS},
         customers=customers,
         first=first.isoformat() if first else "",

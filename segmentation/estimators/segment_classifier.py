@@ -159,8 +159,8 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def _calibrate(self, X: Floats, positions: NDArray[np.intp]) -> None:
         """Learn weight and terms for each number of missing answers."""
-        whole = np.flatnonzero(self._n_missing(X) == 0)
-        rows = whole[:: len(whole) // _MOST_COPIED + 1]
+        complete = np.flatnonzero(self._n_missing(X) == 0)
+        rows = complete[:: len(complete) // _MOST_COPIED + 1]
         columns = self._positions()
         # Without any of them a prior speaks alone, and is calibrated itself.
         most = len(columns) - (self.prior_ is not None)
@@ -249,13 +249,13 @@ def _fit_scaling(scores: Floats, truth: NDArray[np.intp]) -> tuple[float, Floats
     # Only differences between segments count; without the rest the search is well conditioned.
     scores = scores - scores.mean(axis=1, keepdims=True)
     spread = float(scores.std()) or 1.0
-    right = np.eye(n_classes)[truth]
+    is_truth = np.eye(n_classes)[truth]
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         logarithms = log_softmax(parameters[0] * scores / spread + parameters[1:], axis=1)
-        error = (np.exp(logarithms) - right) / len(truth)
+        error = (np.exp(logarithms) - is_truth) / len(truth)
         slope = np.append((error * scores).sum() / spread, error.sum(axis=0))
-        return -float((logarithms * right).sum() / len(truth)), slope
+        return -float((logarithms * is_truth).sum() / len(truth)), slope
 
     start = np.append(spread, np.zeros(n_classes))
     bounds = [(0.0, spread), *[(None, None)] * n_classes]

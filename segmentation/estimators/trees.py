@@ -99,20 +99,20 @@ def _values(leaves: _Leaves, X: Any) -> Floats:
 @lru_cache(maxsize=8)
 def _leaves(trees: tuple[Any, ...]) -> _Leaves:
     """Return the leaves of all trees; those of a few forests are kept."""
-    found = [leaf for tree in trees for leaf in _of_tree(tree, len(trees))]
-    return _Leaves(*(np.array(part) for part in zip(*found, strict=True)))
+    leaves = [leaf for tree in trees for leaf in _of_tree(tree, len(trees))]
+    return _Leaves(*(np.array(part) for part in zip(*leaves, strict=True)))
 
 
 def _of_tree(tree: Any, n_trees: int) -> list[tuple[Floats, Floats, Floats, Floats]]:
     """Return lower and upper bounds, shares and scores of a tree's leaves."""
     n = tree.n_features
     waiting = [(0, np.full(n, -np.inf), np.full(n, np.inf), np.ones(n))]
-    found = []
+    leaves = []
     while waiting:
         node, lower, upper, share = waiting.pop()
         left, right = tree.children_left[node], tree.children_right[node]
         if left == right:
-            found.append((lower, upper, share, tree.value[node][0] / n_trees))
+            leaves.append((lower, upper, share, tree.value[node][0] / n_trees))
             continue
         column, threshold = tree.feature[node], tree.threshold[node]
         parts = tree.weighted_n_node_samples[[left, right]] / tree.weighted_n_node_samples[node]
@@ -123,4 +123,4 @@ def _of_tree(tree: Any, n_trees: int) -> list[tuple[Floats, Floats, Floats, Floa
         for each, part in zip(shares, parts, strict=True):
             each[column] *= part
         waiting += [(left, lower, below, shares[0]), (right, above, upper, shares[1])]
-    return found
+    return leaves

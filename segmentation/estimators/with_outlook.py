@@ -66,10 +66,10 @@ class WithOutlook(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
     @classmethod
     def of_fitted(cls, segmenter: Any, classifier: Any) -> Self:
         """Return an estimator of two that are fitted already."""
-        both = cls(segmenter, classifier)
-        both.segmenter_, both.classifier_ = segmenter, classifier
-        both.classes_ = segmenter.classes_
-        return both
+        combined = cls(segmenter, classifier)
+        combined.segmenter_, combined.classifier_ = segmenter, classifier
+        combined.classes_ = segmenter.classes_
+        return combined
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return today's segments, of shape (n_samples,)."""

@@ -100,7 +100,7 @@ class AnswerWriter:
         self._alone = [[segment.id] for segment in manifest.segments]
         self._days = manifest.outlook.days if manifest.outlook else 0
         self._bases = bases(manifest.record)
-        self._least_plausible = [1.0 - one for one in manifest.conformal.thresholds]
+        self._least_plausible = [1.0 - threshold for threshold in manifest.conformal.thresholds]
 
     def write(
         self,

@@ -19,8 +19,8 @@ def bases(schema: Schema) -> list[Basis]:
     ----------
     schema : Schema
     """
-    some: list[Basis] = ["incomplete"] * (len(schema.decisive) - 1)
-    return ["complete", *some, "indirect"]
+    incomplete: list[Basis] = ["incomplete"] * (len(schema.decisive) - 1)
+    return ["complete", *incomplete, "indirect"]
 
 
 def counter_of_missing(schema: Schema) -> Callable[[Numbers], int]:

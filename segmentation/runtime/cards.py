@@ -137,7 +137,9 @@ def _fields(schema: Schema) -> list[Field]:
             defines=column.defines,
             fixed=column.fixed,
             spellings=[
-                name for name, one in schema.spellings.items() if one.column.name == column.name
+                name
+                for name, spelling in schema.spellings.items()
+                if spelling.column.name == column.name
             ],
         )
         for column in schema.sendable

@@ -85,7 +85,9 @@ class CounterfactualSearch:
             for position, column in enumerate(manifest.record.features)
             if not column.fixed and column.name in manifest.baseline.numbers
         ]
-        self._questions = [one for one in questions if one.limits[0] < one.limits[1]]
+        self._questions = [
+            question for question in questions if question.limits[0] < question.limits[1]
+        ]
 
     def smallest(self, row: Row, segment: int) -> Counterfactual | None:
         """Return the smallest change of one answer, or None if no single one leads elsewhere.
@@ -96,21 +98,26 @@ class CounterfactualSearch:
         segment : int
             Position of the segment that is answered.
         """
-        given = [one for one in self._questions if not np.isnan(row[one.position])]
-        if not given:
+        answered = [
+            question for question in self._questions if not np.isnan(row[question.position])
+        ]
+        if not answered:
             return None
-        tried = [_with(row, question.position, question.values) for question in given]
+        tried = [_with(row, question.position, question.values) for question in answered]
         leads = self._segments_of(np.vstack(tried)) != segment
         candidates = [
             (question, value)
-            for question, elsewhere in zip(given, leads.reshape(len(given), -1), strict=True)
+            for question, elsewhere in zip(answered, leads.reshape(len(answered), -1), strict=True)
             for value in _nearest(question.values, elsewhere, float(row[question.position]))
         ]
         if not candidates:
             return None
         refined = self._refined(row, segment, candidates)
         question, value = min(
-            refined, key=lambda one: one[0].cost(float(row[one[0].position]), one[1])
+            refined,
+            key=lambda candidate: candidate[0].cost(
+                float(row[candidate[0].position]), candidate[1]
+            ),
         )
         return self._described(row, question, self._first(row, segment, question, value))
 
@@ -126,10 +133,10 @@ class CounterfactualSearch:
         near = [float(row[question.position]) for question in questions]
         for _ in range(_MOST_HALVINGS):
             middle = [
-                question.in_steps((one + other) / 2)
-                for question, one, other in zip(questions, near, far, strict=True)
+                question.in_steps((near_value + far_value) / 2)
+                for question, near_value, far_value in zip(questions, near, far, strict=True)
             ]
-            if all(one in pair for one, *pair in zip(middle, near, far, strict=True)):
+            if all(near_value in pair for near_value, *pair in zip(middle, near, far, strict=True)):
                 break
             rows = np.vstack(
                 [
@@ -148,27 +155,35 @@ class CounterfactualSearch:
         """
         start = float(row[question.position])
         n_steps = min(math.ceil(abs(value - start) / question.step), _MOST_STEPS)
-        way = [question.in_steps(one) for one in np.linspace(start, value, n_steps + 1)[1:]]
-        leads = self._segments_of(_with(row, question.position, np.array(way))) != segment
-        return next((one for one, elsewhere in zip(way, leads, strict=True) if elsewhere), value)
+        tried = [
+            question.in_steps(tried_value)
+            for tried_value in np.linspace(start, value, n_steps + 1)[1:]
+        ]
+        leads = self._segments_of(_with(row, question.position, np.array(tried))) != segment
+        return next(
+            (tried_value for tried_value, elsewhere in zip(tried, leads, strict=True) if elsewhere),
+            value,
+        )
 
     def _described(self, row: Row, question: _Question, value: float) -> Counterfactual:
         changed = _with(row, question.position, np.array([value]))
-        other = self._segments[int(self._segments_of(changed)[0])]
+        new_segment = self._segments[int(self._segments_of(changed)[0])]
         return {
             "field": question.column.name,
             "title": question.column.title,
             "unit": question.column.unit,
             "value": value,
-            "segment": other.id,
-            "name": other.name,
+            "segment": new_segment.id,
+            "name": new_segment.name,
         }
 
 
 def _question(position: int, column: Column, described: NumberBaseline) -> _Question:
     """Return a column with answers that are evenly spread over the training records."""
-    known = [described.minimum, *described.deciles, described.maximum]
-    even = np.interp(np.linspace(0, len(known) - 1, _N_TRIED), np.arange(len(known)), known)
+    quantiles = [described.minimum, *described.deciles, described.maximum]
+    even = np.interp(
+        np.linspace(0, len(quantiles) - 1, _N_TRIED), np.arange(len(quantiles)), quantiles
+    )
     step = _step(column, described)
     # A range that ends on a step must not end before it for the last bit of a division.
     limits = (

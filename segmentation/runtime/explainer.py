@@ -75,7 +75,7 @@ class Explainer:
         """
         estimator = self._loaded()
         try:
-            found = estimator.contributions(features)
+            scores = estimator.contributions(features)
         except ImportError as error:
             raise UnavailableError.without(*_EXTRA) from error
         except Exception as error:
@@ -84,7 +84,13 @@ class Explainer:
             raise UnavailableError("Models of this kind cannot be explained.") from error
         probabilities = self._score(features)
         return [
-            self._explain_row(row, probabilities[i], found.base[i], found.values[i], found.scale)
+            self._explain_row(
+                row,
+                probabilities[i],
+                contributions.base[i],
+                contributions.values[i],
+                contributions.scale,
+            )
             for i, row in enumerate(features)
         ]
 
@@ -166,7 +172,7 @@ class Explainer:
         """Return the contributions, the largest first."""
         # As they were sent: 6681.36 rather than 6681.35986, the same in half the digits.
         answers = [float(str(answer)) for answer in row]
-        found: list[Contribution] = [
+        contributions: list[Contribution] = [
             {
                 "field": column.name,
                 "title": column.title,
@@ -175,4 +181,4 @@ class Explainer:
             }
             for column, answer, part in zip(self._columns, answers, parts.tolist(), strict=True)
         ]
-        return sorted(found, key=lambda one: -abs(one["contribution"]))
+        return sorted(contributions, key=lambda part: -abs(part["contribution"]))

@@ -149,9 +149,11 @@ class Model:
         find, write, identifier = self._doubts.find, self._writer.write, self._identifier
         missing = self._missing
         answers = []
-        for record, given, probabilities in zip(records, numbers, now.tolist(), strict=True):
-            segment, n_missing = probabilities.index(max(probabilities)), missing(given)
-            warnings = find(record, given, segment, n_missing)
+        for record, answers_given, probabilities in zip(
+            records, numbers, now.tolist(), strict=True
+        ):
+            segment, n_missing = probabilities.index(max(probabilities)), missing(answers_given)
+            warnings = find(record, answers_given, segment, n_missing)
             key = record.get(identifier)
             answers.append(write(probabilities, segment, n_missing, warnings, key))
         for outlook in later:
@@ -173,10 +175,12 @@ class Model:
         """
         golden = self.manifest.golden
         for expected, answer in zip(
-            golden, self.predict([one.record for one in golden]), strict=True
+            golden, self.predict([example.record for example in golden]), strict=True
         ):
-            found = [segment["probability"] for segment in answer["probabilities"]]
-            close = np.allclose(found, expected.probabilities, rtol=0, atol=GOLDEN_TOLERANCE)
+            probabilities = [segment["probability"] for segment in answer["probabilities"]]
+            close = np.allclose(
+                probabilities, expected.probabilities, rtol=0, atol=GOLDEN_TOLERANCE
+            )
             if answer["segment"]["id"] != expected.segment or not close:
                 raise NotReadyError(
                     "does not answer its golden records as it did when it was packed"

@@ -55,10 +55,12 @@ class Reasons:
     def __init__(self, manifest: Manifest) -> None:
         schema = manifest.record
         questions = {name: _question(manifest, name) for name in manifest.baseline.numbers}
-        features = [questions[one.name] for one in schema.features if one.name in questions]
+        features = [
+            questions[feature.name] for feature in schema.features if feature.name in questions
+        ]
         decisive = schema.decisive_names
-        self._decisive = [one for one in features if one.name in decisive]
-        self._others = [one for one in features if one.name not in decisive]
+        self._decisive = [feature for feature in features if feature.name in decisive]
+        self._others = [feature for feature in features if feature.name not in decisive]
 
     def find(self, record: Record, answer: Answer) -> list[Reason]:
         """Return at most three reasons, the best first.
@@ -73,37 +75,43 @@ class Reasons:
         answer : dict
             The answer to it.
         """
-        own, other = answer["segment"]["id"], runner_up(answer)
-        if not other:
+        own, rival = answer["segment"]["id"], runner_up(answer)
+        if not rival:
             return []
         questions = self._others if answer["basis"] == "indirect" else self._decisive
-        found = []
-        for one in questions:
-            value = record.get(one.name)
+        reasons = []
+        for question in questions:
+            value = record.get(question.name)
             if value is not None:
-                gap = abs(value - one.means[other]) - abs(value - one.means[own])
+                gap = abs(value - question.means[rival]) - abs(value - question.means[own])
                 if gap > 0:
-                    found.append((gap / one.spread, one, value))
-        found.sort(key=lambda reason: -reason[0])
+                    reasons.append((gap / question.spread, question, value))
+        reasons.sort(key=lambda reason: -reason[0])
         return [
-            {"field": one.name, "level": one.level(value)}
-            for gain, one, value in found[:_MOST_REASONS]
-            if gain > found[0][0] * _WORTH_SAYING
+            {"field": question.name, "level": question.level(value)}
+            for gain, question, value in reasons[:_MOST_REASONS]
+            if gain > reasons[0][0] * _WORTH_SAYING
         ]
 
 
 def runner_up(answer: Answer) -> str:
     """Return the id of the second most probable segment; nothing if there is none."""
     own = answer["segment"]["id"]
-    others = [one for one in answer["probabilities"] if one["id"] != own]
-    return max(others, key=lambda one: one["probability"])["id"] if others else ""
+    other_segments = [
+        probability for probability in answer["probabilities"] if probability["id"] != own
+    ]
+    return (
+        max(other_segments, key=lambda probability: probability["probability"])["id"]
+        if other_segments
+        else ""
+    )
 
 
 def _question(manifest: Manifest, name: str) -> _Question:
     described = manifest.baseline.numbers[name]
     means = {
-        one.id: one.numbers[name].mean if name in one.numbers else described.mean
-        for one in manifest.segments
+        segment.id: segment.numbers[name].mean if name in segment.numbers else described.mean
+        for segment in manifest.segments
     }
     fixed = manifest.record.by_name[name].fixed
     return _Question(name, described, described.spread or 1.0, means, fixed)

@@ -95,14 +95,14 @@ class WarningFinder:
         return [*self._outside(numbers), *self._contradicting(numbers, segment), *about_texts]
 
     def _outside(self, numbers: Sequence[float | None]) -> list[RecordWarning]:
-        found: list[RecordWarning] = []
+        warnings: list[RecordWarning] = []
         for column, value, (low, high) in zip(self._numbers, numbers, self._training, strict=True):
             if value is not None and not low <= value <= high:
                 message = (
                     f"is outside what the model was trained on: {low:g} to {high:g} {column.unit}"
                 )
-                found.append(_warning(column.name, OUTSIDE_TRAINING, message.rstrip()))
-        return found
+                warnings.append(_warning(column.name, OUTSIDE_TRAINING, message.rstrip()))
+        return warnings
 
     def _contradicting(self, numbers: Sequence[float | None], segment: int) -> list[RecordWarning]:
         """Doubt a record whose answers fit no segment together; name those the answer ignores."""
@@ -119,31 +119,31 @@ class WarningFinder:
 
     def _about_texts(self, texts: tuple[str | None, ...]) -> list[RecordWarning]:
         """Return, and remember, the warnings about one combination of categories."""
-        given = {
+        texts_given = {
             column.name: column.known_category(text) or text
             for column, text in zip(self._categories, texts, strict=True)
             if text is not None
         }
         message = "is an answer that the training records do not have"
-        found = [
+        warnings = [
             _warning(name, UNKNOWN_CATEGORY, message)
-            for name, text in given.items()
+            for name, text in texts_given.items()
             if text not in self._known[name]
         ]
-        found += [
+        warnings += [
             _warning(rule.other, CONTRADICTION, f"does not go together with {rule.column}")
             for rule in self._implications
-            if self._breaks(rule, given)
+            if self._breaks(rule, texts_given)
         ]
         if len(self._combinations) >= _MOST_COMBINATIONS:
             self._combinations.clear()
-        return self._combinations.setdefault(texts, found)
+        return self._combinations.setdefault(texts, warnings)
 
-    def _breaks(self, rule: PackedImplication, given: dict[str, str]) -> bool:
+    def _breaks(self, rule: PackedImplication, texts_given: dict[str, str]) -> bool:
         """Whether answers break `rule`; an unknown category may well be an exception to it."""
-        other = given.get(rule.other, rule.expected)
-        return given.get(rule.column) == rule.value and (
-            other != rule.expected and other in self._known[rule.other]
+        value = texts_given.get(rule.other, rule.expected)
+        return texts_given.get(rule.column) == rule.value and (
+            value != rule.expected and value in self._known[rule.other]
         )
 
 
@@ -160,8 +160,8 @@ def _range(described: NumberBaseline | NumberProfile | None) -> Range:
     return (described.minimum, described.maximum) if described else _EVERYTHING
 
 
-def _overlap(one: Range, other: Range) -> Range:
-    return max(one[0], other[0]), min(one[1], other[1])
+def _overlap(first: Range, second: Range) -> Range:
+    return max(first[0], second[0]), min(first[1], second[1])
 
 
 def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
@@ -176,9 +176,12 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
     for numbers in profiles:
         ranges = []
         for column in manifest.record.numbers:
-            everyone = [_range(other.get(column.name)) for other in profiles]
+            everyone = [_range(profile.get(column.name)) for profile in profiles]
             low, high = _range(numbers.get(column.name))
-            lowest, highest = min(one[0] for one in everyone), max(one[1] for one in everyone)
+            lowest, highest = (
+                min(bounds[0] for bounds in everyone),
+                max(bounds[1] for bounds in everyone),
+            )
             widened = (
                 -math.inf if low == lowest else min(low / WIDENING, low * WIDENING),
                 math.inf if high == highest else max(high * WIDENING, high / WIDENING),
@@ -191,13 +194,13 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
 def _about_indirect(manifest: Manifest) -> str:
     """Say how often such answers are right, if that was measured."""
     message = "rests on none of the answers that define the segments"
-    right = manifest.find_metric("accuracy", "indirect")
+    indirect = manifest.find_metric("accuracy", "indirect")
     largest = manifest.find_metric("accuracy", predictor="largest_class")
-    if right is None or largest is None:
+    if indirect is None or largest is None:
         return message
     return (
-        f"{message}: such answers were right for {right.value:.0%} of held-out records, and always"
-        f" naming the largest segment for {largest.value:.0%}"
+        f"{message}: such answers were right for {indirect.value:.0%} of held-out records, and"
+        f" always naming the largest segment for {largest.value:.0%}"
     )
 
 

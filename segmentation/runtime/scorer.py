@@ -34,5 +34,7 @@ class Scorer:
         -------
         list of ndarray of shape (n_samples, n_segments), float32
         """
-        found: list[NDArray[np.float32]] = self._session.run(self._outputs, {self._input: features})
-        return found
+        scores: list[NDArray[np.float32]] = self._session.run(
+            self._outputs, {self._input: features}
+        )
+        return scores

@@ -74,9 +74,11 @@ class TransactionFeatures:
             return records
         problems: list[Problem] = []
         gathered = list(records)
-        for several in self._groups(records, problems):
-            found = self._aggregated(several, self._aggregation, problems)
-            for purchases, features in zip(several, found, strict=False):  # none found: problems
+        for group in self._groups(records, problems):
+            records_of_group = self._aggregated(group, self._aggregation, problems)
+            for purchases, features in zip(
+                group, records_of_group, strict=False
+            ):  # none found: problems
                 gathered[purchases.row] = self._joined(purchases, features, problems)
         if problems:
             raise InvalidRecordsError(sorted(problems, key=lambda problem: problem.row))
@@ -106,13 +108,13 @@ class TransactionFeatures:
             raise InvalidRecordsError([Problem(purchases.row, AS_OF, "number", message)])
 
     def _read(self, row: int, record: Mapping[str, Any]) -> _Purchases:
-        sent = record[TRANSACTIONS]
-        if not isinstance(sent, list) or not 1 <= len(sent) <= MOST_TRANSACTIONS:
+        lines = record[TRANSACTIONS]
+        if not isinstance(lines, list) or not 1 <= len(lines) <= MOST_TRANSACTIONS:
             message = f"must be an array of 1 to {MOST_TRANSACTIONS} transactions"
             raise InvalidRecordsError([Problem(row, TRANSACTIONS, "type", message)])
         reference = self._as_of(row, record)
         try:
-            transactions = self._validator.validate(sent)
+            transactions = self._validator.validate(lines)
         except InvalidRecordsError as error:
             nested = [_inside(row, problem.row, problem) for problem in error.problems]
             raise InvalidRecordsError(nested) from None
@@ -120,31 +122,37 @@ class TransactionFeatures:
         return _Purchases(row, rest, reference, transactions)
 
     def _aggregated(
-        self, several: Sequence[_Purchases], aggregation: Aggregation, problems: list[Problem]
+        self, group: Sequence[_Purchases], aggregation: Aggregation, problems: list[Problem]
     ) -> list[Record]:
         """Return the features of each, or note what is wrong and return none.
 
         All in one query, because one takes 20 ms however little it reads. Customers are told apart
         by the record they came in, too.
         """
-        places = [(one.row, i) for one in several for i in range(len(one.transactions))]
+        places = [
+            (purchases.row, i) for purchases in group for i in range(len(purchases.transactions))
+        ]
         try:
-            found = aggregate(
+            aggregated = aggregate(
                 aggregation,
-                [self._marked(one.row, line) for one in several for line in one.transactions],
-                several[0].reference,
+                [
+                    self._marked(purchases.row, line)
+                    for purchases in group
+                    for line in purchases.transactions
+                ],
+                group[0].reference,
             )
         except InvalidRecordsError as error:
             problems += [_inside(*places[problem.row], problem) for problem in error.problems]
             return []
-        by_row: dict[int, list[Record]] = {one.row: [] for one in several}
-        for features in found:
-            by_row[self._unmarked(features) if self._customer else several[0].row].append(features)
-        wrong = [row for row, customers in by_row.items() if len(customers) != 1]
-        for row in wrong:
+        by_row: dict[int, list[Record]] = {purchases.row: [] for purchases in group}
+        for features in aggregated:
+            by_row[self._unmarked(features) if self._customer else group[0].row].append(features)
+        ambiguous = [row for row, customers in by_row.items() if len(customers) != 1]
+        for row in ambiguous:
             message = "must be those of one customer" if by_row[row] else "hold no purchase"
             problems.append(Problem(row, TRANSACTIONS, "customers", message))
-        return [] if wrong else [features for (features,) in by_row.values()]
+        return [] if ambiguous else [features for (features,) in by_row.values()]
 
     def _marked(self, row: int, transaction: Record) -> Record:
         """Return a transaction whose customer also says in which record it came."""
@@ -161,15 +169,15 @@ class TransactionFeatures:
     def _joined(self, purchases: _Purchases, features: Record, problems: list[Problem]) -> Record:
         """Return what the record holds beside its transactions, with the features of these."""
         rest = purchases.rest
-        sent = {self._column(name): name for name, value in rest.items() if value is not None}
+        sent_names = {self._column(name): name for name, value in rest.items() if value is not None}
         own = {name: value for name, value in features.items() if value is not None}
-        if self._identifier in sent:
+        if self._identifier in sent_names:
             own.pop(self._identifier, None)
         message = "follows from the transactions; leave it out"
         problems += [
-            Problem(purchases.row, sent[name], "disagreement", message)
+            Problem(purchases.row, sent_names[name], "disagreement", message)
             for name in own
-            if name in sent
+            if name in sent_names
         ]
         return rest | own
 
@@ -179,16 +187,16 @@ class TransactionFeatures:
         return spelling.column.name if spelling else name
 
     def _as_of(self, row: int, record: Mapping[str, Any]) -> datetime:
-        given = record.get(AS_OF)
-        if given is None:
+        text = record.get(AS_OF)
+        if text is None:
             return self._reference
         try:
-            found = datetime.fromisoformat(given)
+            reference = datetime.fromisoformat(text)
         except (TypeError, ValueError):
-            found = None
-        if found is None or found.tzinfo is not None:
+            reference = None
+        if reference is None or reference.tzinfo is not None:
             raise InvalidRecordsError([Problem(row, AS_OF, "type", self._time.expectation())])
-        return found
+        return reference
 
 
 def _inside(row: int, transaction: int, problem: Problem) -> Problem:

@@ -41,7 +41,9 @@ def _integer(low: float | None, high: float | None) -> Any:
     Not ``multiple_of``, which lets 1e-42 pass.
     """
     written_whole = Annotated[int, Field(strict=True, ge=low, le=high)]
-    with_a_point = Annotated[float, Field(strict=True, ge=low, le=high), AfterValidator(_whole)]
+    with_a_point = Annotated[
+        float, Field(strict=True, ge=low, le=high), AfterValidator(_require_whole)
+    ]
     limits = {"minimum": low, "maximum": high}
     return Annotated[
         written_whole | with_a_point,
@@ -55,7 +57,7 @@ def _real_time(text: str) -> str:
     return text
 
 
-def _whole(number: float) -> float:
+def _require_whole(number: float) -> float:
     if not number.is_integer():
         raise ValueError
     return number

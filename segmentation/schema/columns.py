@@ -142,13 +142,15 @@ class Column:
         return f"must be {noun}{''.join(limits)}{f' ({unit})' if unit else ''}"
 
     @cached_property
-    def _known(self) -> Mapping[str, str]:
+    def _categories_by_spelling(self) -> Mapping[str, str]:
         folded = {underscored(category): category for category in self.categories}
         return folded | {category: category for category in self.categories}
 
     def known_category(self, value: str) -> str | None:
         """Return the known category that `value` spells, or None: ``google_pixel_5`` is known."""
-        return self._known.get(value) or self._known.get(underscored(value))
+        return self._categories_by_spelling.get(value) or self._categories_by_spelling.get(
+            underscored(value)
+        )
 
 
 @dataclass(frozen=True)
@@ -194,9 +196,9 @@ class Schema:
         """Fill the derived columns of a canonical record in, and return it."""
         for rule in self.derived:
             if record.get(rule.column) is None:
-                given = [record[name] for name in rule.largest_of if record.get(name) is not None]
-                if given:
-                    record[rule.column] = max(given)
+                values = [record[name] for name in rule.largest_of if record.get(name) is not None]
+                if values:
+                    record[rule.column] = max(values)
         return record
 
     @cached_property
@@ -242,8 +244,8 @@ class Schema:
     @cached_property
     def numbers(self) -> tuple[Column, ...]:
         """The numeric columns of a record: the features first, then the context."""
-        rest = (column for column in self.sendable if column.role != "feature")
-        return tuple(column for column in (*self.features, *rest) if column.numeric)
+        other_columns = (column for column in self.sendable if column.role != "feature")
+        return tuple(column for column in (*self.features, *other_columns) if column.numeric)
 
     @cached_property
     def categories(self) -> tuple[Column, ...]:
@@ -263,14 +265,14 @@ class Schema:
     @cached_property
     def spellings(self) -> Mapping[str, Spelling]:
         """Every accepted name: own names, titles and aliases, and the underscored form of each."""
-        found: dict[str, Spelling] = {}
+        spellings: dict[str, Spelling] = {}
         for column in self.columns:
             for title in (column.name, column.title, underscored(column.title)):
-                found[title] = Spelling(column, column.unit)
+                spellings[title] = Spelling(column, column.unit)
             for alias in column.aliases:
                 for title in (alias.title, underscored(alias.title)):
-                    found[title] = Spelling(column, alias.unit, alias.divisor)
-        return found
+                    spellings[title] = Spelling(column, alias.unit, alias.divisor)
+        return spellings
 
     def _with_role(self, role: Role) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.role == role)

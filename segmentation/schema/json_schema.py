@@ -26,16 +26,16 @@ def record_schemas(schema: Schema) -> dict[str, JsonSchema]:
     """
     by_name = {column.name: _value(column) for column in schema.sendable}
     by_title = {column.title: _value(column) for column in schema.sendable}
-    found = {
+    schemas = {
         "Record": _object(schema, by_name),
         "RecordByHeader": _object(schema, by_title),
         "RecordByUnderscoredHeader": _object(schema, _underscored(by_title)),
     }
     if any(column.aliases for column in schema.sendable):
         by_alias = dict(_aliased(column) for column in schema.sendable)
-        found["RecordByAlias"] = _object(schema, by_alias)
-        found["RecordByUnderscoredAlias"] = _object(schema, _underscored(by_alias))
-    return found
+        schemas["RecordByAlias"] = _object(schema, by_alias)
+        schemas["RecordByUnderscoredAlias"] = _object(schema, _underscored(by_alias))
+    return schemas
 
 
 def _underscored(properties: Mapping[str, JsonSchema]) -> dict[str, JsonSchema]:
@@ -54,10 +54,10 @@ def _value(column: Column, alias: Alias | None = None) -> JsonSchema:
     for bound in ("minimum", "maximum"):
         if bound in value:
             value[bound] *= divisor
-    known = f" Known: {', '.join(column.categories)}." if column.categories else ""
+    hint = f" Known: {', '.join(column.categories)}." if column.categories else ""
     return {
         "anyOf": [*value.pop("anyOf", [value]), {"type": "null"}],
-        "description": f"{column.description}{known}{f' In {unit}.' if unit else ''}",
+        "description": f"{column.description}{hint}{f' In {unit}.' if unit else ''}",
     }
 
 

@@ -155,9 +155,11 @@ class RecordValidator:
             self._many.validate_python(chunk)
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)
-            found = [self._problem(start, detail, records) for detail in details]
+            problems = [self._problem(start, detail, records) for detail in details]
             # pydantic reports one problem for each member of a union; the first one says enough.
-            return list({(one.row, one.field): one for one in reversed(found)}.values())
+            return list(
+                {(problem.row, problem.field): problem for problem in reversed(problems)}.values()
+            )
         return []
 
     def _unanswered(self, record: Record) -> bool:
@@ -202,10 +204,10 @@ class RecordValidator:
         if not path:
             return Problem(row, None, "type", "must be an object")
         column = self._columns[str(path[0])]
-        sent = records[row]
+        record = records[row]
         # The first name with a value is the one that _rename took.
-        names = [name for name in sent if self._spelled(name, column)]
-        name = next((name for name in names if sent[name] is not None), names[0])
+        names = [name for name in record if self._spelled(name, column)]
+        name = next((name for name in names if record[name] is not None), names[0])
         spelling = self._spellings[name]
         expectation = column.expectation(spelling.divisor, spelling.unit)
         code = "type" if column.kind == "identifier" else _CODES.get(detail["type"], "range")
@@ -233,8 +235,8 @@ def _agree(first: Any, second: Any, column: Column) -> bool:
     """Whether two answers to one question are the same, up to the step of the survey."""
     if second is None or first == second:
         return True
-    one, other = _number(first), _number(second)
-    if one is None or other is None:
+    first_number, second_number = _number(first), _number(second)
+    if first_number is None or second_number is None:
         return False
-    half_a_step = column.resolution / 2 + 1e-9 * abs(one)
-    return abs(one - other) <= half_a_step
+    half_a_step = column.resolution / 2 + 1e-9 * abs(first_number)
+    return abs(first_number - second_number) <= half_a_step

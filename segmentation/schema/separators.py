@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 SEPARATORS = ",;\t"
 
 
-def separator_of(lines: Iterable[str], known: Callable[[str], bool]) -> str:
+def separator_of(lines: Iterable[str], is_known: Callable[[str], bool]) -> str:
     """Return the separator that makes most names of a header known.
 
     Parameters
@@ -25,6 +25,6 @@ def separator_of(lines: Iterable[str], known: Callable[[str], bool]) -> str:
 
     def n_known(separator: str) -> int:
         header = next(csv.reader(beginning, delimiter=separator), [])
-        return sum(known(name.strip()) for name in header)
+        return sum(is_known(name.strip()) for name in header)
 
     return max(SEPARATORS, key=n_known)

@@ -46,8 +46,8 @@ def docs_routes(models: ServedModels, settings: Settings) -> Blueprint:
         from segmentation.service import openapi
 
         first = models.find().get().manifest
-        others = [served.manifest() for served in models if served.study != models.default]
-        served = [first, *(manifest for manifest in others if manifest)]
+        other_manifests = [served.manifest() for served in models if served.study != models.default]
+        served = [first, *(manifest for manifest in other_manifests if manifest)]
         return orjson.dumps(openapi.document(served, settings))
 
     @docs.get("/openapi.json")

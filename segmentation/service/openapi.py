@@ -134,14 +134,14 @@ def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
 
 def _record_schemas(manifest: Manifest, prefix: str) -> Document:
     """Return what a record of a study may look like, by component name."""
-    found: Document = dict(record_schemas(manifest.record))
+    schemas: Document = dict(record_schemas(manifest.record))
     if manifest.aggregation:
-        found["RecordByTransactions"] = _by_transactions(
+        schemas["RecordByTransactions"] = _by_transactions(
             manifest, manifest.aggregation.transactions, manifest.aggregation.reference
         )
-    for schema in found.values():
+    for schema in schemas.values():
         schema["properties"] = schema["properties"] | {"explain": _EXPLAIN}
-    return {f"{prefix}{name}": schema for name, schema in found.items()}
+    return {f"{prefix}{name}": schema for name, schema in schemas.items()}
 
 
 def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Document:

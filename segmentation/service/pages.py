@@ -35,13 +35,13 @@ def pages_are_here() -> bool:
 def pages_routes() -> Blueprint:
     """Return what Flask answers about pages: the way to them, or why there are none."""
     routes = Blueprint("pages", __name__)
-    here = pages_are_here()
+    installed = pages_are_here()
 
     @routes.get("/")
     def home() -> Response:
-        return redirect("pages/" if here else "docs")
+        return redirect("pages/" if installed else "docs")
 
-    if here:
+    if installed:
         routes.get("/pages")(home)
         return routes
 
@@ -77,10 +77,10 @@ class Pages:
     def __call__(self, environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         if self._here and environment["PATH_INFO"].startswith(PAGES):
-            return (self._pages or self._made())(environment, start)
+            return (self._pages or self._make())(environment, start)
         return self._app(environment, start)
 
-    def _made(self) -> WsgiApp:
+    def _make(self) -> WsgiApp:
         """Make the pages, once for all threads."""
         with self._lock:
             if self._pages is None:

@@ -90,18 +90,18 @@ def register(app: Flask) -> None:
 def _invalid_records(error: InvalidRecordsError) -> Response:
     single = request.environ.get(SINGLE, False)
     n_problems = len(error.problems)
-    shown = f"; the first {MOST_ERRORS} are listed" if n_problems > MOST_ERRORS else ""
+    suffix = f"; the first {MOST_ERRORS} are listed" if n_problems > MOST_ERRORS else ""
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"{n_problems} problem{'s' * (n_problems > 1)} found{shown}. No record was answered.",
-        errors=[_described(one, single) for one in error.problems[:MOST_ERRORS]],
+        f"{n_problems} problem{'s' * (n_problems > 1)} found{suffix}. No record was answered.",
+        errors=[_described(problem, single) for problem in error.problems[:MOST_ERRORS]],
     )
 
 
-def _described(one: Problem, single: bool) -> dict[str, str]:
-    row = None if single else one.row
-    way = one.field if isinstance(one.field, tuple) else (one.field,)
-    return {"pointer": pointer(row, *way), "code": one.code, "detail": one.message}
+def _described(problem: Problem, single: bool) -> dict[str, str]:
+    row = None if single else problem.row
+    path = problem.field if isinstance(problem.field, tuple) else (problem.field,)
+    return {"pointer": pointer(row, *path), "code": problem.code, "detail": problem.message}
 
 
 def _refused(error: RequestError) -> Response:

@@ -10,12 +10,14 @@ from pkgutil import iter_modules
 from segmentation.study import Study
 
 
-def _found() -> dict[str, Study]:
-    modules = [import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__)]
+def _find_studies() -> dict[str, Study]:
+    modules = [
+        import_module(f"{__name__}.{iter_module.name}") for iter_module in iter_modules(__path__)
+    ]
     values = [value for module in modules for value in vars(module).values()]
     return {value.name: value for value in values if isinstance(value, Study)}
 
 
-STUDIES = _found()
+STUDIES = _find_studies()
 # Its package is model.bin; those of the others are in the folder models.
 DEFAULT_STUDY = "mobile"

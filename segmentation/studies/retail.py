@@ -267,13 +267,13 @@ def schema(categories: tuple[str, ...]) -> Schema:
     DataError
         If a category can't be part of a column's name.
     """
-    wrong = [
+    faults = [
         f"category {number} must be a lower-case word of letters, digits and _, other than {OTHER}"
         for number, category in enumerate(categories, start=1)
         if not _CATEGORY.fullmatch(category) or category == OTHER
     ]
-    if wrong or len(set(categories)) < len(categories):
-        raise DataError("categories", wrong or ["a category stands there twice"])
+    if faults or len(set(categories)) < len(categories):
+        raise DataError("categories", faults or ["a category stands there twice"])
     customer = Column(
         name="customer_id",
         title="Customer ID",

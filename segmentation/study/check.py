@@ -26,7 +26,7 @@ def check_study(study: Study) -> None:
     TrainingError
         With everything that was found.
     """
-    found = [
+    faults = [
         *_about_columns(study),
         *_about_segments(study),
         *_about_rules(study),
@@ -35,17 +35,19 @@ def check_study(study: Study) -> None:
     ]
     last = study.pipeline(0)[-1]
     if not hasattr(last, "contributions"):
-        found.append("its pipeline must end in centroids or TrainedOnCopies, which explain answers")
+        faults.append(
+            "its pipeline must end in centroids or TrainedOnCopies, which explain answers"
+        )
     elif study.naming and not isinstance(last, SegmentClassifier):
-        found.append(
+        faults.append(
             "its segments are discovered, so its pipeline must end in centroids or the like"
         )
     if bool(study.naming) != (study.clusterer is not None):
-        found.append("rules of naming and a clusterer belong together")
+        faults.append("rules of naming and a clusterer belong together")
     if not _NAME.fullmatch(study.name) or study.name == "all":
-        found.insert(0, "its name must be lower-case letters, digits and _, and not all")
-    if found:
-        raise TrainingError(f"the study {study.name} can't be trained: {'; '.join(found)}")
+        faults.insert(0, "its name must be lower-case letters, digits and _, and not all")
+    if faults:
+        raise TrainingError(f"the study {study.name} can't be trained: {'; '.join(faults)}")
 
 
 def _about_columns(study: Study) -> Iterator[str]:
@@ -136,8 +138,8 @@ def _twice(noun: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _unknown(
-    where: str, names: Iterable[str], known: Iterable[str], noun: str = "column"
+    where: str, names: Iterable[str], existing: Iterable[str], noun: str = "column"
 ) -> Iterator[str]:
     for name in names:
-        if name not in known:
+        if name not in existing:
             yield f"{where}: there is no {noun} {name}"

@@ -136,10 +136,10 @@ def _train(options: argparse.Namespace, study: Study) -> None:
         _compare(run)
     with delivered(output) as path:
         write_package(path, package, options.sign)
-        size, said = path.stat().st_size, track(package.manifest, path, os.environ)
+        size, complaint = path.stat().st_size, track(package.manifest, path, os.environ)
     terminal_report.results(package.manifest, output, size)
-    if said:
-        terminal_report.say(said)
+    if complaint:
+        terminal_report.say(complaint)
 
 
 def _named(options: argparse.Namespace, study: Study) -> Package | None:

@@ -51,11 +51,11 @@ class PackageLabeller:
             [[record.get(name, np.nan) for name in scorer.features] for record in records],
             dtype=np.float32,
         )
-        found: Labels = self._session.run([output], {scorer.input: X})[0].argmax(axis=1)
-        return found
+        positions: Labels = self._session.run([output], {scorer.input: X})[0].argmax(axis=1)
+        return positions
 
 
-def evaluate(model: PackageLabeller, found: History) -> dict[str, Any]:
+def evaluate(model: PackageLabeller, history: History) -> dict[str, Any]:
     """Measure a model on a history.
 
     Parameters
@@ -72,7 +72,7 @@ def evaluate(model: PackageLabeller, found: History) -> dict[str, Any]:
         well a customer's segment tells the next; ``outlook``: how well the model does.
     """
     manifest = model.manifest
-    labels = [model.labels(shot.records, manifest.scorer.output) for shot in found.snapshots]
+    labels = [model.labels(shot.records, manifest.scorer.output) for shot in history.snapshots]
     counts = np.bincount(labels[0], minlength=len(manifest.segments))
     metrics: dict[str, Any] = {
         "model": manifest.version,
@@ -84,14 +84,14 @@ def evaluate(model: PackageLabeller, found: History) -> dict[str, Any]:
         },
     }
     key = manifest.record.identifier.name if manifest.record.identifier else ""
-    shots, seen = found.snapshots, metrics.setdefault("seen", {})
+    shots, seen = history.snapshots, metrics.setdefault("seen", {})
     for later, earlier in zip(range(len(shots)), range(1, len(shots)), strict=False):
         truth = _carried(key, shots[earlier], shots[later], labels[later])
         date = shots[earlier].as_of.date().isoformat()
         seen.setdefault("stays", {})[date] = agreement(truth, labels[earlier])
         if manifest.scorer.outlook is not None:
-            told = model.labels(shots[earlier].records, manifest.scorer.outlook)
-            seen.setdefault("outlook", {})[date] = agreement(truth, told)
+            predicted = model.labels(shots[earlier].records, manifest.scorer.outlook)
+            seen.setdefault("outlook", {})[date] = agreement(truth, predicted)
     return metrics
 
 
@@ -101,12 +101,12 @@ def _carried(key: str, earlier: Snapshot, later: Snapshot, labels: Labels) -> La
     return labels[[position[record[key]] for record in earlier.records]]
 
 
-def agreement(truth: Labels, told: Labels) -> dict[str, float]:
+def agreement(truth: Labels, predicted: Labels) -> dict[str, float]:
     """Return accuracy, macro F1 and balanced accuracy of `told`, each of shape (n,)."""
     return {
-        "accuracy": round(float(accuracy_score(truth, told)), 6),
-        "macro_f1": round(float(f1_score(truth, told, average="macro")), 6),
-        "balanced_accuracy": round(float(balanced_accuracy_score(truth, told)), 6),
+        "accuracy": round(float(accuracy_score(truth, predicted)), 6),
+        "macro_f1": round(float(f1_score(truth, predicted, average="macro")), 6),
+        "balanced_accuracy": round(float(balanced_accuracy_score(truth, predicted)), 6),
     }
 
 

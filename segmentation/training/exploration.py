@@ -97,10 +97,10 @@ def importances(
         One row per feature, the most important first: mean ``loss`` of the score and its standard
         ``deviation`` over ten shuffles.
     """
-    found = permutation_importance(
+    importance = permutation_importance(
         model, data.X, data.y, scoring=scoring, n_repeats=N_SHUFFLES, random_state=random_state
     )
-    columns = {"loss": found.importances_mean, "deviation": found.importances_std}
+    columns = {"loss": importance.importances_mean, "deviation": importance.importances_std}
     return pd.DataFrame(columns, index=list(names)).sort_values("loss", ascending=False)
 
 
@@ -128,11 +128,11 @@ def _described(column: Column, answers: pd.Series[Any]) -> dict[str, Any]:
 
 
 def _associated(column: Column, answers: pd.Series[Any], classes: pd.Series[Any]) -> dict[str, Any]:
-    given = answers.notna()
+    answered = answers.notna()
     test = _kruskal_wallis if column.numeric else _chi_squared
-    comparable = min(answers.nunique(), classes[given].nunique()) >= FEWEST_TO_COMPARE
+    comparable = min(answers.nunique(), classes[answered].nunique()) >= FEWEST_TO_COMPARE
     statistic, p_value, effect = (
-        test(answers[given], classes[given]) if comparable else (np.nan, np.nan, np.nan)
+        test(answers[answered], classes[answered]) if comparable else (np.nan, np.nan, np.nan)
     )
     return {
         "column": column.name,
@@ -146,12 +146,12 @@ def _associated(column: Column, answers: pd.Series[Any], classes: pd.Series[Any]
 
 
 def _kruskal_wallis(answers: pd.Series[Any], classes: pd.Series[Any]) -> tuple[float, float, float]:
-    found = stats.kruskal(*(group.to_numpy() for _, group in answers.groupby(classes)))
-    return float(found.statistic), float(found.pvalue), float(found.statistic / (len(answers) - 1))
+    test = stats.kruskal(*(group.to_numpy() for _, group in answers.groupby(classes)))
+    return float(test.statistic), float(test.pvalue), float(test.statistic / (len(answers) - 1))
 
 
 def _chi_squared(answers: pd.Series[Any], classes: pd.Series[Any]) -> tuple[float, float, float]:
     counts = pd.crosstab(answers, classes)
-    found = stats.chi2_contingency(counts.to_numpy(), correction=False)
-    effect = np.sqrt(found.statistic / (len(answers) * (min(counts.shape) - 1)))
-    return float(found.statistic), float(found.pvalue), float(effect)
+    test = stats.chi2_contingency(counts.to_numpy(), correction=False)
+    effect = np.sqrt(test.statistic / (len(answers) * (min(counts.shape) - 1)))
+    return float(test.statistic), float(test.pvalue), float(effect)

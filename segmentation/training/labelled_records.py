@@ -38,11 +38,11 @@ def matrix(study: Study, records: list[Record]) -> Floats:
     TrainingError
         If a feature has no answers.
     """
-    found: Floats = study.pipeline(0)[0].transform(records)
-    for column, values in zip(study.schema.features, found.T, strict=True):
+    X: Floats = study.pipeline(0)[0].transform(records)
+    for column, values in zip(study.schema.features, X.T, strict=True):
         if np.isnan(values).all():
             raise TrainingError(f"column {column.title!r} has no answers to learn from")
-    return found
+    return X
 
 
 def check_classes(y: NDArray[np.int64], noun: str = "class") -> None:

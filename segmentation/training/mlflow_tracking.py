@@ -91,25 +91,27 @@ def clean_names(names: Sequence[str]) -> list[str]:
     ``accuracy, 10 % noise`` becomes ``accuracy 10 percent noise``. Where two would be the same but
     for case, which some stores don't tell apart, the later one gets a number.
     """
-    found: list[str] = []
-    taken: set[str] = set()
+    names_in_order: list[str] = []
+    used: set[str] = set()
     for name in names:
         plain = _NOT_IN_NAMES.sub(" ", name.replace("%", " percent "))
         plain = " ".join(plain.split())[:_LONGEST_NAME].strip(". ") or "unnamed"
         cleaned, count = plain, 1
-        while cleaned.casefold() in taken:
+        while cleaned.casefold() in used:
             count += 1
             cleaned = f"{plain} {count}"
-        taken.add(cleaned.casefold())
-        found.append(cleaned)
-    return found
+        used.add(cleaned.casefold())
+        names_in_order.append(cleaned)
+    return names_in_order
 
 
 @contextmanager
 def _settings(environment: Mapping[str, str]) -> Iterator[None]:
     """Set what MLflow reads from the process's environment, and take it back afterwards."""
-    given = {name: value for name, value in environment.items() if name.startswith("MLFLOW_")}
-    settings = _DEFAULTS | given | _FIXED
+    own_settings = {
+        name: value for name, value in environment.items() if name.startswith("MLFLOW_")
+    }
+    settings = _DEFAULTS | own_settings | _FIXED
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -126,8 +128,8 @@ def _record(manifest: Manifest, package: Path, uri: str) -> None:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    known = client.get_experiment_by_name(manifest.study)
-    experiment = known.experiment_id if known else client.create_experiment(manifest.study)
+    existing = client.get_experiment_by_name(manifest.study)
+    experiment = existing.experiment_id if existing else client.create_experiment(manifest.study)
     run = client.create_run(experiment, run_name=manifest.version).info.run_id
     try:
         _fill(client, run, manifest)
@@ -236,12 +238,12 @@ def _tags(manifest: Manifest, names: Sequence[str], measures: Sequence[_Measure]
 
 def _flat(members: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested members under one name each: ``data.rows``."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in members.items():
-        found |= (
+        flat |= (
             _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
         )
-    return found
+    return flat
 
 
 def _sentence(error: Exception, uri: str) -> str:

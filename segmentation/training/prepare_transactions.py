@@ -66,13 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _validate(options: argparse.Namespace, study: Study) -> None:
     if study.transactions is None:
         return
-    found = validate(options.source, study.transactions, options.output)
+    validation = validate(options.source, study.transactions, options.output)
     if options.report:
-        options.report.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
-    dropped = ", ".join(f"{count} {reason}" for reason, count in found.dropped.items() if count)
+        options.report.write_text(json.dumps(asdict(validation), indent=1) + "\n", encoding="utf-8")
+    dropped = ", ".join(
+        f"{count} {reason}" for reason, count in validation.dropped.items() if count
+    )
     sys.stdout.write(
-        f"{found.rows_read} rows = {found.rows_kept} kept + {dropped or '0 dropped'}; "
-        f"{found.customers} customers from {found.first} to {found.last}\n"
+        f"{validation.rows_read} rows = {validation.rows_kept} kept + {dropped or '0 dropped'}; "
+        f"{validation.customers} customers from {validation.first} to {validation.last}\n"
     )
 
 

@@ -52,14 +52,14 @@ def heading(study: Study, source: TrainingData, grid: str) -> None:
     say(f"{study.title}: {len(table.records)} records from {table.name}{searched}")
 
 
-def _print_validation(found: Validation, transactions: Transactions) -> None:
+def _print_validation(validation: Validation, transactions: Transactions) -> None:
     reasons = describe_reasons(transactions)
-    table = _table(f"Transactions of {found.name}", "rows", "number")
-    table.add_row("read", str(found.rows_read))
-    for reason, count in found.dropped.items():
+    table = _table(f"Transactions of {validation.name}", "rows", "number")
+    table.add_row("read", str(validation.rows_read))
+    for reason, count in validation.dropped.items():
         if count:
             table.add_row(f"dropped: {reasons[reason]}", str(count))
-    table.add_row(f"kept, of {found.customers} customers", str(found.rows_kept))
+    table.add_row(f"kept, of {validation.customers} customers", str(validation.rows_kept))
     _console().print(table)
 
 
@@ -155,17 +155,17 @@ def _clusters(manifest: Manifest, clusters: ClusterReport) -> None:
 
 
 def _lineage(lineage: Lineage) -> None:
-    found = lineage.transitions
-    title = f"Since model {lineage.previous}, on the {found.records} records of today"
+    transitions = lineage.transitions
+    title = f"Since model {lineage.previous}, on the {transitions.records} records of today"
     table = _table(title, "segment", "fate", "goes on as", "stayed")
-    for fate in found.old:
+    for fate in transitions.old:
         stayed = "" if fate.stayed is None else f"{fate.stayed:.3f}"
         table.add_row(fate.segment, fate.fate, fate.successor or "", stayed)
     _console().print(table)
-    for origin in found.new:
+    for origin in transitions.new:
         if origin.origin == "new":
             say(f"  new: {origin.segment}")
-    say(f"  same segment: {found.unchanged:.4f} of records; ARI {found.agreement:.4f}")
+    say(f"  same segment: {transitions.unchanged:.4f} of records; ARI {transitions.agreement:.4f}")
     for conflict in lineage.conflicts:
         say(f"  Mind: {conflict}")
 
@@ -191,14 +191,14 @@ def comparison(rows: Sequence[ModelScores]) -> None:
 def readings(rows: Sequence[FeatureSetScores]) -> None:
     """Print one table for each set of features: scores by kind of model, what weighs most in it."""
     for reading, group in groupby(rows, key=attrgetter("reading")):
-        one = list(group)
-        meaning = "Agreement with a definition" if one[0].circular else "Prediction"
+        group_rows = list(group)
+        meaning = "Agreement with a definition" if group_rows[0].circular else "Prediction"
         say(f"\n{meaning}, from {reading}; clusters refitted in each fold")
         table = _table("", "model", "accuracy", "balanced", "F1", "AUC", "log-loss")
-        for row in one:
+        for row in group_rows:
             values = (row.accuracy, row.balanced_accuracy, row.macro_f1, row.auc, row.log_loss)
             table.add_row(row.model, *(f"{value:.4f}" for value in values))
         _console().print(table)
-        for row in one:
+        for row in group_rows:
             weights = ", ".join(f"{name} {value:.3f}" for name, value in row.shap)
             say(f"  mean |SHAP|, {row.model}: {weights}")

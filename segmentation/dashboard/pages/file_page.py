@@ -76,8 +76,8 @@ def register(app: Dash) -> None:
 def _specification(manifest: Manifest, longest: int) -> dict[str, Any]:
     """Return what the script needs to know about a study."""
     segments = [
-        {"id": one.id, "name": one.name, **color(position)}
-        for position, one in enumerate(manifest.segments)
+        {"id": segment.id, "name": segment.name, **color(position)}
+        for position, segment in enumerate(manifest.segments)
     ]
     return {
         "address": f"/studies/{manifest.study}/predict/file",
@@ -119,32 +119,37 @@ def _weights(manifest: Manifest) -> list[dict[str, Any]]:
     """Return the fields by how much they matter, the decisive ones first."""
     schema = manifest.record
     decisive = list(schema.decisive_columns)
-    others = [column for column in schema.features if column not in decisive]
-    rest = [column for column in schema.sendable if column.role != "feature"]
+    other_columns = [column for column in schema.features if column not in decisive]
+    unread_columns = [column for column in schema.sendable if column.role != "feature"]
     return [
         {
             "matter": matter,
             "fields": [
-                {"name": one.name, "label": plain_language.label_column(one)} for one in columns
+                {"name": column.name, "label": plain_language.label_column(column)}
+                for column in columns
             ],
         }
-        for matter, columns in ((_DECIDE, decisive), (_READ, others), (_UNREAD, rest))
+        for matter, columns in (
+            (_DECIDE, decisive),
+            (_READ, other_columns),
+            (_UNREAD, unread_columns),
+        )
     ]
 
 
 def _choices(manifest: Manifest) -> list[dict[str, str]]:
     """Return what a column can be read as: each field, and in each unit that it is known in."""
     choices: dict[tuple[str, str], dict[str, str]] = {}
-    known = manifest.record.by_name
-    for spelling, one in manifest.record.spellings.items():
-        if known[one.column.name].role != "target":
+    columns_by_name = manifest.record.by_name
+    for spelling, column_spelling in manifest.record.spellings.items():
+        if columns_by_name[column_spelling.column.name].role != "target":
             choices.setdefault(
-                (one.column.name, one.unit),
+                (column_spelling.column.name, column_spelling.unit),
                 {
                     "value": spelling,
-                    "field": one.column.name,
-                    "unit": one.unit,
-                    "label": _in_unit(one.column, one.unit),
+                    "field": column_spelling.column.name,
+                    "unit": column_spelling.unit,
+                    "label": _in_unit(column_spelling.column, column_spelling.unit),
                 },
             )
     return list(choices.values())
@@ -231,7 +236,7 @@ def _progress() -> Component:
 
 def _results(manifest: Manifest) -> Component:
     head = ["Segment", "Rows", "Share", ""]
-    rows = [[one.name, html.Td(), html.Td(), html.Td()] for one in manifest.segments]
+    rows = [[segment.name, html.Td(), html.Td(), html.Td()] for segment in manifest.segments]
     sizes = table("Sizes of the segments in the file", head, rows)
     return html.Section(
         [

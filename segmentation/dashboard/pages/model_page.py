@@ -23,11 +23,11 @@ def page(model: Model) -> list[Component]:
         html.H1("Model", tabIndex="-1"),
         html.P(manifest.description, className="lead"),
         *synthetic(manifest),
-        panel("What it can't tell", html.Ul([html.Li(one) for one in manifest.caveats])),
+        panel("What it can't tell", html.Ul([html.Li(caveat) for caveat in manifest.caveats])),
         show_metrics(
             manifest,
             "Predictions",
-            "From answers that do not define the segments, or about a later date: real predictions. "
+            "From answers that do not define the segments, or about a later date: predictions. "
             "Compare with the lines about the largest segment and chance, which need no model.",
             circular=False,
         ),
@@ -50,12 +50,12 @@ def page(model: Model) -> list[Component]:
 def _sizes(manifest: Manifest) -> Component:
     rows = [
         [
-            [swatch(position), one["name"]],
-            html.Td(f"{one['size']:,}", className="figure"),
-            html.Td(format_percent(one["share"]), className="figure"),
-            html.Td(share_bar(one["share"], position), className="wide"),
+            [swatch(position), segment["name"]],
+            html.Td(f"{segment['size']:,}", className="figure"),
+            html.Td(format_percent(segment["share"]), className="figure"),
+            html.Td(share_bar(segment["share"], position), className="wide"),
         ]
-        for position, one in enumerate(segment_cards(manifest)["segments"])
+        for position, segment in enumerate(segment_cards(manifest)["segments"])
     ]
     return panel("Sizes", table("Sizes of the segments", ["Segment", "Records", "Share", ""], rows))
 
@@ -64,20 +64,24 @@ def _lineage(manifest: Manifest) -> Component:
     lineage = manifest.lineage
     if lineage is None:
         return panel("Names since the model before", html.P("This is the first model of its kind."))
-    names = {one.id: one.name for one in manifest.segments}
+    names = {segment.id: segment.name for segment in manifest.segments}
     rows = [
         [
-            names.get(one.segment, one.segment),
-            one.origin,
+            names.get(origin.segment, origin.segment),
+            origin.origin,
             join_parts(
-                [names.get(source, source) for source in one.sources] or [plain_language.NONE]
+                [names.get(source, source) for source in origin.sources] or [plain_language.NONE]
             ),
         ]
-        for one in lineage.transitions.new
+        for origin in lineage.transitions.new
     ]
     unchanged = format_percent(lineage.transitions.unchanged)
     lead = f"{unchanged} of the records are in the segment that continues their old one."
-    conflicts = [html.Ul([html.Li(one) for one in lineage.conflicts])] if lineage.conflicts else []
+    conflicts = (
+        [html.Ul([html.Li(conflict) for conflict in lineage.conflicts])]
+        if lineage.conflicts
+        else []
+    )
     body = table("Where each segment comes from", ["Segment", "It is", "Made of"], rows)
     about = html.P(f"The model before was {lineage.previous}.")
     return panel("Names since the model before", body, about, *conflicts, lead=lead)
@@ -85,11 +89,15 @@ def _lineage(manifest: Manifest) -> Component:
 
 def _data(manifest: Manifest) -> Component:
     training, data = manifest.training, manifest.training.data
-    missing = {name: one.missing for name, one in manifest.baseline.numbers.items() if one.missing}
+    missing = {
+        name: baseline.missing
+        for name, baseline in manifest.baseline.numbers.items()
+        if baseline.missing
+    }
     columns = manifest.record.by_name
     gaps = [
-        f"{plain_language.label_column(columns[name])}: {format_percent(one)}"
-        for name, one in missing.items()
+        f"{plain_language.label_column(columns[name])}: {format_percent(share)}"
+        for name, share in missing.items()
     ]
     return panel(
         "Data",

@@ -74,7 +74,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
         State(_EVERY, "id"),
     )
     def answer(values: Values, ids: Ids) -> tuple[list[Component], list[Component], list[str]]:
-        return answered(*_asked(studies, values, ids))
+        return answered(*_read_form(studies, values, ids))
 
     @app.callback(
         Output("why", "children"),
@@ -83,7 +83,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
         State(_EVERY, "id"),
     )
     def explain(_settled: Any, values: Values, ids: Ids) -> list[Component]:
-        return explained(*_asked(studies, values, ids))
+        return explained(*_read_form(studies, values, ids))
 
 
 def _in_the_browser(app: Dash) -> None:
@@ -116,36 +116,38 @@ def _beginning(app: Dash, studies: ServedStudies) -> None:
         if not ids or not ctx.triggered or not ctx.triggered[0]["value"]:
             raise PreventUpdate  # the buttons came into being; nobody pressed one
         manifest = studies.find(chosen["study"]).get().manifest
-        return record_form.typical(manifest, chosen["segment"], [one["field"] for one in ids])
+        return record_form.typical(
+            manifest, chosen["segment"], [identifier["field"] for identifier in ids]
+        )
 
 
-def _asked(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model, dict[str, Any]]:
+def _read_form(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model, dict[str, Any]]:
     if not ids:
         raise PreventUpdate
-    given = {one["field"]: value for one, value in zip(ids, values, strict=True)}
-    return studies.find(ids[0]["study"]).get(), given
+    typed = {identifier["field"]: value for identifier, value in zip(ids, values, strict=True)}
+    return studies.find(ids[0]["study"]).get(), typed
 
 
 def answered(
-    model: Model, given: Mapping[str, Any]
+    model: Model, typed: Mapping[str, Any]
 ) -> tuple[list[Component], list[Component], list[str]]:
     """Return the headline of the answer, what belongs to it, and an error for each question."""
-    record, manifest = record_form.record(model.manifest, given), model.manifest
+    record, manifest = record_form.record(model.manifest, typed), model.manifest
     if not record:
-        return answer_panel.nothing(), [], [""] * len(given)
+        return answer_panel.nothing(), [], [""] * len(typed)
     try:
         (checked,) = model.check([record])
     except InvalidRecordsError as error:
-        return answer_panel.refused(error.problems), [], _errors(error, list(given))
+        return answer_panel.refused(error.problems), [], _errors(error, list(typed))
     ((answer,),) = model.answer([checked])
-    shown = answer_panel.details(manifest, checked, answer)
-    return answer_panel.headline(manifest, answer), shown, [""] * len(given)
+    details = answer_panel.details(manifest, checked, answer)
+    return answer_panel.headline(manifest, answer), details, [""] * len(typed)
 
 
-def explained(model: Model, given: Mapping[str, Any]) -> list[Component]:
+def explained(model: Model, typed: Mapping[str, Any]) -> list[Component]:
     """Return why the answer is what it is; nothing where there is none."""
     try:
-        checked = model.check([record_form.record(model.manifest, given)])
+        checked = model.check([record_form.record(model.manifest, typed)])
         ((answer,),) = model.answer(checked, [0])
     except InvalidRecordsError:
         return []
@@ -155,5 +157,5 @@ def explained(model: Model, given: Mapping[str, Any]) -> list[Component]:
 
 
 def _errors(error: InvalidRecordsError, fields: Sequence[str]) -> list[str]:
-    found = {one.field: one.message for one in error.problems}
-    return [f"It {found[field]}." if field in found else "" for field in fields]
+    messages = {problem.field: problem.message for problem in error.problems}
+    return [f"It {messages[field]}." if field in messages else "" for field in fields]

@@ -51,7 +51,8 @@ def page(model: Model) -> list[Component]:
             "The segments",
             _shares(segments),
             html.Div(
-                [_card(manifest, one, i) for i, one in enumerate(segments)], className="cards"
+                [_card(manifest, segment, i) for i, segment in enumerate(segments)],
+                className="cards",
             ),
             lead=f"{cards['records']:,} records fall into {len(segments)} segments.",
         ),
@@ -74,11 +75,11 @@ def _shares(segments: Sequence[SegmentCard]) -> Component:
     """Return one bar of all segments; their names and shares are on the cards."""
     parts = [
         html.Span(
-            format_percent(one["share"]),
-            style=color(position) | {"flexGrow": one["share"]},
-            title=one["name"],
+            format_percent(segment["share"]),
+            style=color(position) | {"flexGrow": segment["share"]},
+            title=segment["name"],
         )
-        for position, one in enumerate(segments)
+        for position, segment in enumerate(segments)
     ]
     return html.Div(parts, className="shares", **aria(hidden="true"))
 
@@ -110,11 +111,13 @@ def _card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
 
 
 def _profiles(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
-    leading, rest = _fields(manifest, segments)
+    leading, background_fields = _fields(manifest, segments)
     return panel(
         "All profiles at a glance",
         _heat(manifest, segments, leading, "Profiles against the average"),
-        *_background(manifest.study, ALL_SEGMENTS, ALL_SEGMENTS, len(rest), "question"),
+        *_background(
+            manifest.study, ALL_SEGMENTS, ALL_SEGMENTS, len(background_fields), "question"
+        ),
         lead="Average of each segment as an index: 100 is everyone, 200 twice as much, 50 half.",
     )
 
@@ -144,12 +147,12 @@ def background(
 ) -> Component:
     """Return the table of the questions that do not make the segments."""
     if segment == ALL_SEGMENTS:
-        _, rest = _fields(manifest, segments)
-        return _heat(manifest, segments, rest, "Background against the average")
-    by_id = {one["id"]: one for one in segments}
-    card, other = by_id[segment], by_id.get(against)
-    lines = [line for line in ranked(manifest, card, other) if not line.leading]
-    names = (card["name"], other["name"] if other else "Everyone")
+        _, background_fields = _fields(manifest, segments)
+        return _heat(manifest, segments, background_fields, "Background against the average")
+    by_id = {segment_card["id"]: segment_card for segment_card in segments}
+    card, rival = by_id[segment], by_id.get(against)
+    lines = [line for line in ranked(manifest, card, rival) if not line.leading]
+    names = (card["name"], rival["name"] if rival else "Everyone")
     return comparison(lines, f"Background of {card['name']}", names)
 
 
@@ -157,25 +160,25 @@ def _heat(
     manifest: Manifest, segments: Sequence[SegmentCard], fields: Sequence[str], caption: str
 ) -> Component:
     columns = manifest.record.by_name
-    traits = [{trait["field"]: trait for trait in one["traits"]} for one in segments]
+    traits = [{trait["field"]: trait for trait in segment["traits"]} for segment in segments]
     rows = [
         [
             html.Span(
                 plain_language.label_column(columns[field]), title=columns[field].description
             ),
             *(
-                heat_cell(one[field]["index"], plain_language.format_index(one[field]["index"]))
-                for one in traits
+                heat_cell(trait[field]["index"], plain_language.format_index(trait[field]["index"]))
+                for trait in traits
             ),
         ]
         for field in fields
     ]
-    head = ["Question", *([swatch(i), one["name"]] for i, one in enumerate(segments))]
+    head = ["Question", *([swatch(i), segment["name"]] for i, segment in enumerate(segments))]
     return table(caption, head, rows, "heat")
 
 
 def _compared(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
-    names = [{"value": one["id"], "label": one["name"]} for one in segments]
+    names = [{"value": segment["id"], "label": segment["name"]} for segment in segments]
     study = manifest.study
     choose = [
         dmc.Select(
@@ -209,12 +212,12 @@ def differences(
     manifest: Manifest, segments: Sequence[SegmentCard], segment: str, against: str
 ) -> list[Component]:
     """Return how a segment differs from another one, or from everyone."""
-    by_id = {one["id"]: one for one in segments}
+    by_id = {segment_card["id"]: segment_card for segment_card in segments}
     if segment == against or segment not in by_id:
         return [notice("info", "Choose two different segments.")]
-    card, other = by_id[segment], by_id.get(against)
-    names = (card["name"], other["name"] if other else "Everyone")
-    lines = ranked(manifest, card, other)
+    card, rival = by_id[segment], by_id.get(against)
+    names = (card["name"], rival["name"] if rival else "Everyone")
+    lines = ranked(manifest, card, rival)
     first = [line for line in lines if line.leading]
     n_rest = len(lines) - len(first)
     return [
@@ -247,23 +250,23 @@ def register(app: Dash, studies: ServedStudies) -> None:
         State({"type": "background", **place}, "id"),
         prevent_initial_call=True,
     )
-    def unfold(clicks: int | None, shown: object, asked: dict[str, str]) -> Component:
-        if not clicks or shown:
+    def unfold(clicks: int | None, is_shown: object, clicked: dict[str, str]) -> Component:
+        if not clicks or is_shown:
             raise PreventUpdate
-        manifest = studies.find(asked["study"]).get().manifest
+        manifest = studies.find(clicked["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
-        return background(manifest, segments, asked["segment"], asked["against"])
+        return background(manifest, segments, clicked["segment"], clicked["against"])
 
 
 def one_page(model: Model, segment: str) -> list[Component] | None:
     """Return the card of one segment, to be printed; None if there is no such segment."""
     manifest, segments = model.manifest, segment_cards(model.manifest)["segments"]
-    position = next((i for i, one in enumerate(segments) if one["id"] == segment), None)
+    position = next((i for i, candidate in enumerate(segments) if candidate["id"] == segment), None)
     if position is None:
         return None
     card = segments[position]
     lines = ranked(manifest, card)
-    shown = [line for line in lines if line.leading][:10]
+    leading_lines = [line for line in lines if line.leading][:10]
     about = [
         ("Study", manifest.title),
         ("Size", f"{card['size']:,} of {manifest.training.data.rows:,} records"),
@@ -283,7 +286,7 @@ def one_page(model: Model, segment: str) -> list[Component] | None:
                 html.H2("What to do"),
                 html.P(card["action"], className="action"),
                 html.H2("What sets them apart"),
-                comparison(shown, f"{card['name']} and everyone", ("Segment", "Everyone")),
+                comparison(leading_lines, f"{card['name']} and everyone", ("Segment", "Everyone")),
                 html.H2("Where this comes from"),
                 facts(about),
             ],

@@ -30,11 +30,16 @@ _WORTH_SHOWING = 0.02  # of the heaviest
 def headline(manifest: Manifest, answer: Answer) -> list[Component]:
     """Return the answer in two lines."""
     position = _position(manifest, answer["segment"]["id"])
-    second = sorted(answer["probabilities"], key=lambda one: -one["probability"])[1:2]
+    second = sorted(answer["probabilities"], key=lambda probability: -probability["probability"])[
+        1:2
+    ]
     confidence = answer["confidence"]
     certainty = plain_language.describe_certainty(confidence)
     sure = f"{certainty}: {format_percent(confidence)}."
-    next_best = [f" Next: {one['name']}, {format_percent(one['probability'])}." for one in second]
+    next_best = [
+        f" Next: {probability['name']}, {format_percent(probability['probability'])}."
+        for probability in second
+    ]
     return [
         html.H2([swatch(position), answer["segment"]["name"]], className="segment"),
         html.P([sure, *next_best]),
@@ -51,12 +56,14 @@ def nothing() -> list[Component]:
 
 def refused(problems: tuple[Problem, ...]) -> list[Component]:
     """Return what stands there while something is wrong; it is said beside each question."""
-    rest = [html.P(one.message) for one in problems if not isinstance(one.field, str)]
-    many = f"{len(problems)} answers need" if len(problems) > 1 else "One answer needs"
+    further = [
+        html.P(problem.message) for problem in problems if not isinstance(problem.field, str)
+    ]
+    count = f"{len(problems)} answers need" if len(problems) > 1 else "One answer needs"
     return [
         html.H2("No answer", className="segment"),
-        html.P(f"{many} another value; see beside it."),
-        *rest,
+        html.P(f"{count} another value; see beside it."),
+        *further,
     ]
 
 
@@ -64,15 +71,15 @@ def details(manifest: Manifest, record: Record, answer: Answer) -> list[Componen
     """Return what belongs to the answer beside its headline."""
     schema = manifest.record
     decisive = schema.decisive_names
-    given = sum(record.get(field) is not None for field in decisive)
+    n_given = sum(record.get(field) is not None for field in decisive)
     later = answer.get("outlook")
     doubt = plain_language.describe_plausible(answer, manifest.conformal.coverage)
     tone = color(_position(manifest, answer["segment"]["id"]))
     return [
         _probabilities(answer),
         html.P(doubt, className="doubt unsure" if answer["unsure"] else "doubt"),
-        html.P(plain_language.describe_basis(answer, given, len(decisive))),
-        *[notice("warning", _warning(manifest, one)) for one in answer["warnings"]],
+        html.P(plain_language.describe_basis(answer, n_given, len(decisive))),
+        *[notice("warning", _warning(manifest, warning)) for warning in answer["warnings"]],
         html.H3("What to do"),
         html.P(answer["segment"]["action"], className="action", style=tone),
         *(_later(manifest, later) if later else []),
@@ -82,11 +89,11 @@ def details(manifest: Manifest, record: Record, answer: Answer) -> list[Componen
 def _probabilities(answer: Answer) -> Component:
     rows = [
         [
-            [swatch(position), one["name"]],
-            html.Td(format_percent(one["probability"]), className="figure"),
-            html.Td(share_bar(one["probability"], position), className="wide"),
+            [swatch(position), probability["name"]],
+            html.Td(format_percent(probability["probability"]), className="figure"),
+            html.Td(share_bar(probability["probability"], position), className="wide"),
         ]
-        for position, one in enumerate(answer["probabilities"])
+        for position, probability in enumerate(answer["probabilities"])
     ]
     return table("How probable each segment is", ["Segment", "Probability", ""], rows)
 
@@ -99,7 +106,11 @@ def _warning(manifest: Manifest, doubt: RecordWarning) -> str:
 
 
 def _later(manifest: Manifest, later: LaterSegment) -> list[Component]:
-    likely = next(one for one in later["probabilities"] if one["id"] == later["segment"])
+    likely = next(
+        probability
+        for probability in later["probabilities"]
+        if probability["id"] == later["segment"]
+    )
     position = _position(manifest, likely["id"])
     text = f"{likely['name']}, {format_percent(likely['probability'])}"
     return [
@@ -112,12 +123,14 @@ def why(manifest: Manifest, explanation: Explanation) -> list[Component]:
     """Return what made the answer, and what would change it."""
     reasons = word_reasons(manifest, explanation["lead"], explanation["reasons"])
     contributions = explanation["contributions"]
-    heaviest = max(abs(one["contribution"]) for one in contributions) or 1.0
-    shown = [one for one in contributions if abs(one["contribution"]) > heaviest * _WORTH_SHOWING][
-        :_MOST_REASONS
-    ]
-    rows = [_reason(manifest, explanation, one, heaviest) for one in shown]
-    names = {one.id: one.name for one in manifest.segments}
+    heaviest = max(abs(contribution["contribution"]) for contribution in contributions) or 1.0
+    heaviest_parts = [
+        contribution
+        for contribution in contributions
+        if abs(contribution["contribution"]) > heaviest * _WORTH_SHOWING
+    ][:_MOST_REASONS]
+    rows = [_reason(manifest, explanation, part, heaviest) for part in heaviest_parts]
+    names = {segment.id: segment.name for segment in manifest.segments}
     against = explanation["against"]
     unit = f"Against {names[against]}" if against else "Probability"
     return [
@@ -130,20 +143,22 @@ def why(manifest: Manifest, explanation: Explanation) -> list[Component]:
 
 
 def _reason(
-    manifest: Manifest, explanation: Explanation, one: Contribution, heaviest: float
+    manifest: Manifest, explanation: Explanation, part: Contribution, heaviest: float
 ) -> list[Component | str]:
-    column = manifest.record.by_name[one["field"]]
-    given = "not given" if one["value"] is None else plain_language.format_number(one["value"])
+    column = manifest.record.by_name[part["field"]]
+    typed_value = (
+        "not given" if part["value"] is None else plain_language.format_number(part["value"])
+    )
     return [
         plain_language.label_column(column),
-        html.Td(given, className="figure"),
+        html.Td(typed_value, className="figure"),
         html.Td(
-            plain_language.describe_contribution(one["contribution"], explanation),
+            plain_language.describe_contribution(part["contribution"], explanation),
             className="figure",
         ),
-        html.Td(balance_bar(one["contribution"] / heaviest), className="wide"),
+        html.Td(balance_bar(part["contribution"] / heaviest), className="wide"),
     ]
 
 
 def _position(manifest: Manifest, segment: str) -> int:
-    return [one.id for one in manifest.segments].index(segment)
+    return [packed.id for packed in manifest.segments].index(segment)

@@ -74,16 +74,16 @@ def _why_so_many(manifest: Manifest) -> str:
 
 def _curve(manifest: Manifest) -> Component:
     curve = manifest.clusters.curve if manifest.clusters else []
-    most, widest = max(one.silhouette for one in curve), max(one.inertia for one in curve)
+    most, widest = max(point.silhouette for point in curve), max(point.inertia for point in curve)
     rows = [
         [
-            f"{one.k}{' (used)' if one.k == len(manifest.segments) else ''}",
-            html.Td(f"{one.silhouette:.2f}", className="figure"),
-            html.Td(share_bar(max(one.silhouette, 0.0) / (most or 1.0)), className="wide"),
-            html.Td(format_percent(one.inertia / widest), className="figure"),
-            html.Td(share_bar(one.inertia / widest), className="wide"),
+            f"{point.k}{' (used)' if point.k == len(manifest.segments) else ''}",
+            html.Td(f"{point.silhouette:.2f}", className="figure"),
+            html.Td(share_bar(max(point.silhouette, 0.0) / (most or 1.0)), className="wide"),
+            html.Td(format_percent(point.inertia / widest), className="figure"),
+            html.Td(share_bar(point.inertia / widest), className="wide"),
         ]
-        for one in curve
+        for point in curve
     ]
     head = ["Segments", "Apart", html.Span("longer is better", className="axis"),
             "Spread left", html.Span("shorter is better", className="axis")]  # fmt: skip

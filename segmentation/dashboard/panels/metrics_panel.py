@@ -52,14 +52,19 @@ def _show_evaluations(metrics: Metrics, schema: Schema, title: str) -> Iterator[
         inputs = {describe_inputs(metric, schema) for metric in measured}
         origin = f" From {inputs.pop()}." if len(inputs) == 1 else ""
         yield html.P(f"{capitalize_first(evaluation)}.{origin}", className="origin")
-        yield _make_table(measured, schema, f"{title}, {evaluation}", several=not origin)
+        yield _make_table(measured, schema, f"{title}, {evaluation}", several_inputs=not origin)
 
 
-def _make_table(metrics: Metrics, schema: Schema, caption: str, *, several: bool) -> Component:
+def _make_table(
+    metrics: Metrics, schema: Schema, caption: str, *, several_inputs: bool
+) -> Component:
     measures = _order_measures(metrics)
     rows: dict[tuple[str, str], dict[str, Metric]] = {}
     for metric in metrics:
-        subject = _subject(metric, schema), _unread_origin(metric, schema, several=several)
+        subject = (
+            _subject(metric, schema),
+            _unread_origin(metric, schema, several_inputs=several_inputs),
+        )
         rows.setdefault(subject, {})[metric.measure] = metric
     head = ["What was asked", *(capitalize_first(MEASURE_NAMES[name]) for name in measures)]
     body = [
@@ -76,10 +81,10 @@ def _subject(metric: Metric, schema: Schema) -> str:
     return capitalize_first(describe_subject(metric) or describe_inputs(metric, schema))
 
 
-def _unread_origin(metric: Metric, schema: Schema, *, several: bool) -> str:
+def _unread_origin(metric: Metric, schema: Schema, *, several_inputs: bool) -> str:
     """Return what was read to answer; empty where it is said already, or nothing was read."""
     inputs = describe_inputs(metric, schema)
-    if not several or metric.predictor in ("largest_class", "stratified_draw"):
+    if not several_inputs or metric.predictor in ("largest_class", "stratified_draw"):
         return ""
     return "" if _subject(metric, schema) == capitalize_first(inputs) else inputs
 

@@ -30,13 +30,18 @@ def form(manifest: Manifest) -> list[Component]:
     """Return the questions of a study: what decides first, and last what isn't read."""
     schema = manifest.record
     decisive = list(schema.decisive_columns)
-    others = [column for column in schema.features if column not in decisive]
-    rest = [column for column in schema.sendable if column.role != "feature"]
+    other_columns = [column for column in schema.features if column not in decisive]
+    unread_columns = [column for column in schema.sendable if column.role != "feature"]
     groups = [_group("Answers that make the segments", _questions(manifest, decisive))]
-    if others:
-        groups.append(_group("Further answers that the model reads", _questions(manifest, others)))
-    text = f"{count_noun(len(rest), 'more question')} that the model does not read"
-    return [*groups, *([folded(text, *_questions(manifest, rest))] if rest else [])]
+    if other_columns:
+        groups.append(
+            _group("Further answers that the model reads", _questions(manifest, other_columns))
+        )
+    text = f"{count_noun(len(unread_columns), 'more question')} that the model does not read"
+    return [
+        *groups,
+        *([folded(text, *_questions(manifest, unread_columns))] if unread_columns else []),
+    ]
 
 
 def beginnings(manifest: Manifest) -> Component:
@@ -61,7 +66,9 @@ def typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[flo
     """Return a segment's average answers to those questions that make it; the others are blank."""
     schema = manifest.record
     decisive = schema.decisive_names
-    numbers = next((one.numbers for one in manifest.segments if one.id == segment), {})
+    numbers = next(
+        (candidate.numbers for candidate in manifest.segments if candidate.id == segment), {}
+    )
     return [
         schema.by_name[field].round_to_step(numbers[field].mean, _FINEST_STEP)
         if field in decisive and field in numbers
@@ -70,12 +77,12 @@ def typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[flo
     ]
 
 
-def record(manifest: Manifest, given: Mapping[str, Any]) -> Record:
+def record(manifest: Manifest, typed: Mapping[str, Any]) -> Record:
     """Return what was filled in as a record as a table's cells would be read."""
     columns = manifest.record.by_name
     answers = {
         field: parse_text(columns[field], str(value))
-        for field, value in given.items()
+        for field, value in typed.items()
         if field in columns and value is not None
     }
     return {field: value for field, value in answers.items() if value is not None}
@@ -177,5 +184,5 @@ def _id(kind: str, manifest: Manifest, column: Column) -> dict[str, str]:
     """Return the id of a question, which says whether it has a slider, or of that slider."""
     described = manifest.baseline.numbers.get(column.name)
     slides = column.numeric and described is not None and described.minimum < described.maximum
-    way = SLIDING if slides else PLAIN
-    return {"type": kind, "way": way, "study": manifest.study, "field": column.name}
+    control = SLIDING if slides else PLAIN
+    return {"type": kind, "way": control, "study": manifest.study, "field": column.name}

@@ -34,10 +34,10 @@ class Difference:
 
 
 def ranked(
-    manifest: Manifest, card: SegmentCard, other: SegmentCard | None = None
+    manifest: Manifest, card: SegmentCard, rival: SegmentCard | None = None
 ) -> list[Difference]:
     """Return the differences of a segment from `other`, or from everyone, the largest first."""
-    lines = [*_of_numbers(manifest, card, other), *_of_choices(manifest, card, other)]
+    lines = [*_of_numbers(manifest, card, rival), *_of_choices(manifest, card, rival)]
     return sorted(lines, key=lambda line: -abs(line.weight))
 
 
@@ -48,15 +48,15 @@ def is_leading(manifest: Manifest, field: str) -> bool:
 
 
 def _of_numbers(
-    manifest: Manifest, card: SegmentCard, other: SegmentCard | None
+    manifest: Manifest, card: SegmentCard, rival: SegmentCard | None
 ) -> list[Difference]:
     columns = manifest.record.by_name
-    others = {trait["field"]: trait for trait in other["traits"]} if other else {}
-    found = []
+    rival_traits = {trait["field"]: trait for trait in rival["traits"]} if rival else {}
+    differences = []
     for trait in card["traits"]:
-        column, against = columns[trait["field"]], others.get(trait["field"])
+        column, against = columns[trait["field"]], rival_traits.get(trait["field"])
         level = against["mean"] if against else trait["average"]
-        found.append(
+        differences.append(
             Difference(
                 plain_language.label_column(column),
                 plain_language.format_unit(column),
@@ -67,31 +67,37 @@ def _of_numbers(
                 is_leading(manifest, column.name),
             )
         )
-    return found
+    return differences
 
 
 def _of_choices(
-    manifest: Manifest, card: SegmentCard, other: SegmentCard | None
+    manifest: Manifest, card: SegmentCard, rival: SegmentCard | None
 ) -> list[Difference]:
     columns = manifest.record.by_name
-    others = (
-        {(one["field"], one["value"]): one["share"] for one in other["choices"]} if other else {}
+    rival_shares = (
+        {(choice["field"], choice["value"]): choice["share"] for choice in rival["choices"]}
+        if rival
+        else {}
     )
-    found = []
+    differences = []
     for choice in card["choices"]:
-        level = others.get((choice["field"], choice["value"]), 0.0) if other else choice["average"]
-        found.append(
+        level = (
+            rival_shares.get((choice["field"], choice["value"]), 0.0)
+            if rival
+            else choice["average"]
+        )
+        differences.append(
             Difference(
                 f"{plain_language.label_column(columns[choice['field']])}: {choice['value']}",
                 "",
                 format_percent(choice["share"]),
                 format_percent(level),
-                _index(choice["share"], level) if other else choice["index"],
+                _index(choice["share"], level) if rival else choice["index"],
                 choice["share"] - level,
                 leading=False,
             )
         )
-    return found
+    return differences
 
 
 def _index(own: float, level: float) -> float | None:

@@ -52,15 +52,17 @@ class _Frame:
 
 def map_panel(manifest: Manifest) -> list[Component]:
     """Return the map of a study; nothing where its package holds none."""
-    found = manifest.clusters.map if manifest.clusters else None
-    if found is None or not found.cells:
+    segment_map = manifest.clusters.map if manifest.clusters else None
+    if segment_map is None or not segment_map.cells:
         return []
-    frame, names = _frame(found), _names(manifest)
-    picture = html.Img(src=_source(_svg(found, frame)), alt=description(manifest, found))
+    frame, names = _frame(segment_map), _names(manifest)
+    picture = html.Img(
+        src=_source(_svg(segment_map, frame)), alt=description(manifest, segment_map)
+    )
     figure = html.Div(
         [
             picture,
-            *_labels(found, names, frame),
+            *_labels(segment_map, names, frame),
             html.Span(className="axis-up", **aria(hidden="true")),
             html.Span(className="axis-right", **aria(hidden="true")),
         ],
@@ -71,15 +73,17 @@ def map_panel(manifest: Manifest) -> list[Component]:
         panel(
             "The segments on a map",
             html.Div(
-                [figure, html.Div(_legend(manifest, found), className="beside")], className="mapped"
+                [figure, html.Div(_legend(manifest, segment_map), className="beside")],
+                className="mapped",
             ),
-            lead="Customers who answer alike lie near each other. " + _kept(found),
+            lead="Customers who answer alike lie near each other. "
+            + _share_of_variance(segment_map),
         )
     ]
 
 
-def _kept(found: SegmentMap) -> str:
-    share = format_percent(found.x.share + found.y.share)
+def _share_of_variance(segment_map: SegmentMap) -> str:
+    share = format_percent(segment_map.x.share + segment_map.y.share)
     return (
         f"A flat map keeps {share} of the differences by which the segments were found: "
         "what overlaps here may be apart in the rest."
@@ -87,28 +91,32 @@ def _kept(found: SegmentMap) -> str:
 
 
 def _names(manifest: Manifest) -> dict[str, str]:
-    return {one.id: one.name for one in manifest.segments}
+    return {segment.id: segment.name for segment in manifest.segments}
 
 
-def description(manifest: Manifest, found: SegmentMap) -> str:
+def description(manifest: Manifest, segment_map: SegmentMap) -> str:
     """Say in words what the map shows."""
     names = _names(manifest)
-    middle = _middle(found)
-    lie = [f"{names[one.segment]} {_where(one.x, one.y, middle, found)}" for one in found.places]
+    middle = _middle(segment_map)
+    lie = [
+        f"{names[place.segment]} {_where(place.x, place.y, middle, segment_map)}"
+        for place in segment_map.places
+    ]
     return (
-        f"Map of {found.records:,} records in {len(found.places)} segments: {join_parts(lie)}. "
-        f"{_nearest(manifest, found)}"
+        f"Map of {segment_map.records:,} records in {len(segment_map.places)} segments:"
+        f" {join_parts(lie)}. "
+        f"{_nearest(manifest, segment_map)}"
     )
 
 
-def _middle(found: SegmentMap) -> _Point:
-    xs, ys = [one.x for one in found.places], [one.y for one in found.places]
+def _middle(segment_map: SegmentMap) -> _Point:
+    xs, ys = [place.x for place in segment_map.places], [place.y for place in segment_map.places]
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
-def _where(x: float, y: float, middle: _Point, found: SegmentMap) -> str:
+def _where(x: float, y: float, middle: _Point, segment_map: SegmentMap) -> str:
     """Say in which part of the map a place is, the middle being that of the segments."""
-    reach = max(math.dist((one.x, one.y), middle) for one in found.places)
+    reach = max(math.dist((place.x, place.y), middle) for place in segment_map.places)
     across, up = (x - middle[0]) / reach, (y - middle[1]) / reach
     vertical = "top" if up > _ASIDE else "bottom" if up < -_ASIDE else ""
     side = "right" if across > _ASIDE else "left" if across < -_ASIDE else ""
@@ -119,42 +127,42 @@ def _where(x: float, y: float, middle: _Point, found: SegmentMap) -> str:
     return f"at the {vertical}" if vertical else "in the middle"
 
 
-def _nearest(manifest: Manifest, found: SegmentMap) -> str:
+def _nearest(manifest: Manifest, segment_map: SegmentMap) -> str:
     """Say which two segments are the nearest, and how much all of them mix."""
     names = _names(manifest)
-    one, other = min(
-        combinations(found.places, 2),
+    first, second = min(
+        combinations(segment_map.places, 2),
         key=lambda two: math.dist((two[0].x, two[0].y), (two[1].x, two[1].y)),
     )
-    shown = sum(sum(cell.counts) for cell in found.cells)
-    apart = sum(max(cell.counts) for cell in found.cells)
-    mixed = format_percent(1 - apart / shown)
+    n_shown = sum(sum(cell.counts) for cell in segment_map.cells)
+    apart = sum(max(cell.counts) for cell in segment_map.cells)
+    mixed = format_percent(1 - apart / n_shown)
     return (
-        f"{names[one.segment]} and {names[other.segment]} are nearest to each other. "
+        f"{names[first.segment]} and {names[second.segment]} are nearest to each other. "
         f"{mixed} of the records shown lie where another segment is in the majority."
     )
 
 
-def _legend(manifest: Manifest, found: SegmentMap) -> list[Component]:
-    shown = sum(sum(cell.counts) for cell in found.cells)
-    left_out = format_percent(1 - shown / found.records)
+def _legend(manifest: Manifest, segment_map: SegmentMap) -> list[Component]:
+    n_shown = sum(sum(cell.counts) for cell in segment_map.cells)
+    left_out = format_percent(1 - n_shown / segment_map.records)
     key = [
-        html.Li([html.B(f"{position + 1}", style=color(position)), _names(manifest)[one.segment]])
-        for position, one in enumerate(found.places)
+        html.Li([html.B(f"{position + 1}", style=color(position)), _names(manifest)[place.segment]])
+        for position, place in enumerate(segment_map.places)
     ]
     axes = [
-        ("Further right", _pulls(manifest, found.x.loadings)),
-        ("Further up", _pulls(manifest, found.y.loadings)),
+        ("Further right", _pulls(manifest, segment_map.x.loadings)),
+        ("Further up", _pulls(manifest, segment_map.y.loadings)),
     ]
     return [
         html.Ol(key, className="key"),
         facts(axes),
-        html.P(_nearest(manifest, found)),
+        html.P(_nearest(manifest, segment_map)),
         html.P(
             "The larger a hexagon, the more customers; rings of a second colour are customers of "
             "another segment among them. Half of each segment lies inside its outline. "
-            f"Places with fewer than {found.fewest} customers ({left_out} of all) are left out, so "
-            "that nobody can be picked out.",
+            f"Places with fewer than {segment_map.fewest} customers ({left_out} of all) are left "
+            "out, so that nobody can be picked out.",
             className="small",
         ),
     ]
@@ -176,11 +184,11 @@ def _pulls(manifest: Manifest, loadings: dict[str, float]) -> Component:
     return html.Div(parts, className="pulls")
 
 
-def _frame(found: SegmentMap) -> _Frame:
+def _frame(segment_map: SegmentMap) -> _Frame:
     """Return a frame around all hexagons and outlines, with some room."""
-    room = found.width * 0.8
-    points = [(one.x, one.y, room) for one in found.cells]
-    points += [(one.x, one.y, one.major) for one in found.places]
+    room = segment_map.width * 0.8
+    points = [(cell.x, cell.y, room) for cell in segment_map.cells]
+    points += [(place.x, place.y, place.major) for place in segment_map.places]
     left, right = min(x - r for x, _, r in points), max(x + r for x, _, r in points)
     bottom, top = min(y - r for _, y, r in points), max(y + r for _, y, r in points)
     width, height = right - left, top - bottom
@@ -191,7 +199,7 @@ def _frame(found: SegmentMap) -> _Frame:
     return _Frame(left - (wide - width) / 2, top + (high - height) / 2, scale, high * scale)
 
 
-def _svg(found: SegmentMap, frame: _Frame) -> str:
+def _svg(segment_map: SegmentMap, frame: _Frame) -> str:
     corners = " ".join(
         f"{math.sin(angle):.3f},{math.cos(angle):.3f}"
         for angle in (math.radians(60 * corner) for corner in range(6))
@@ -200,40 +208,42 @@ def _svg(found: SegmentMap, frame: _Frame) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:.0f} '
             f'{frame.height:.0f}"><defs><polygon id="h" points="{corners}"/></defs>',
-            *_hexagons(found, frame),
-            *_outlines(found, frame),
+            *_hexagons(segment_map, frame),
+            *_outlines(segment_map, frame),
             "</svg>",
         ]
     )
 
 
-def _hexagons(found: SegmentMap, frame: _Frame) -> Iterator[str]:
+def _hexagons(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
     """Yield a hexagon for each cell, its area by records; other segments' parts lie inside."""
-    totals = sorted(sum(cell.counts) for cell in found.cells)
+    totals = sorted(sum(cell.counts) for cell in segment_map.cells)
     full = totals[math.ceil(len(totals) * _FULL) - 1]
-    radius = found.width * frame.scale / math.sqrt(3) * 0.96
-    for cell in found.cells:
+    radius = segment_map.width * frame.scale / math.sqrt(3) * 0.96
+    for cell in segment_map.cells:
         x, y = frame.at(cell.x, cell.y)
-        total = rest = sum(cell.counts)
+        total = remaining = sum(cell.counts)
         size = radius * max(math.sqrt(min(total / full, 1.0)), _SMALLEST)
-        for position in sorted(range(len(cell.counts)), key=lambda one: -cell.counts[one]):
+        for position in sorted(
+            range(len(cell.counts)), key=lambda segment_position: -cell.counts[segment_position]
+        ):
             if not cell.counts[position]:
                 break
-            within = size * math.sqrt(rest / total)
+            within = size * math.sqrt(remaining / total)
             yield (
                 f'<use href="#h" fill="{tone(position)}" '
                 f'transform="translate({x:.0f} {y:.0f})scale({within:.1f})"/>'
             )
-            rest -= cell.counts[position]
+            remaining -= cell.counts[position]
 
 
-def _outlines(found: SegmentMap, frame: _Frame) -> Iterator[str]:
+def _outlines(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
     """Yield, for each segment, its outline and its middle, seen on light and dark."""
-    for position, one in enumerate(found.places):
-        x, y = frame.at(one.x, one.y)
+    for position, place in enumerate(segment_map.places):
+        x, y = frame.at(place.x, place.y)
         shape = (
-            f'<ellipse rx="{one.major * frame.scale:.0f}" ry="{one.minor * frame.scale:.0f}" '
-            f'transform="translate({x:.0f} {y:.0f})rotate({-one.angle:.0f})" fill="none" '
+            f'<ellipse rx="{place.major * frame.scale:.0f}" ry="{place.minor * frame.scale:.0f}" '
+            f'transform="translate({x:.0f} {y:.0f})rotate({-place.angle:.0f})" fill="none" '
         )
         yield f'{shape}stroke="#fff" stroke-width="7" opacity=".85"/>'
         yield f'{shape}stroke="#333" stroke-width="5"/>'
@@ -244,23 +254,23 @@ def _source(svg: str) -> str:
     return f"data:image/svg+xml,{quote(svg, safe=' /:=,.()')}"
 
 
-def _labels(found: SegmentMap, names: dict[str, str], frame: _Frame) -> Iterator[Component]:
+def _labels(segment_map: SegmentMap, names: dict[str, str], frame: _Frame) -> Iterator[Component]:
     """Yield each segment's number in its middle, and its name above its outline."""
-    taken: list[tuple[float, float, float]] = []
-    for position, one in enumerate(found.places):
-        x, y = frame.at(one.x, one.y)
+    occupied: list[tuple[float, float, float]] = []
+    for position, place in enumerate(segment_map.places):
+        x, y = frame.at(place.x, place.y)
         yield html.B(f"{position + 1}", style=_placed(x, y, position, frame), **aria(hidden="true"))
-        half = _LETTER * (len(names[one.segment]) + 2) / 2
+        half = _LETTER * (len(names[place.segment]) + 2) / 2
         x = min(max(x, half), _WIDTH - half)
-        y = max(y - (_rise(one) * frame.scale + _LINE / 2), _LINE / 2)
+        y = max(y - (_rise(place) * frame.scale + _LINE / 2), _LINE / 2)
         while any(
             abs(x - other_x) < half + other_half and abs(y - other_y) < _LINE
-            for other_x, other_y, other_half in taken
+            for other_x, other_y, other_half in occupied
         ):
             y += _LINE / 4
-        taken.append((x, y, half))
+        occupied.append((x, y, half))
         yield html.Span(
-            names[one.segment],
+            names[place.segment],
             className="name",
             style=_placed(x, y, position, frame),
             **aria(hidden="true"),
@@ -271,7 +281,7 @@ def _placed(x: float, y: float, position: int, frame: _Frame) -> dict[str, str]:
     return color(position) | {"left": f"{x / _WIDTH:.1%}", "top": f"{y / frame.height:.1%}"}
 
 
-def _rise(one: MapPlace) -> float:
+def _rise(place: MapPlace) -> float:
     """Return how far an outline reaches above its middle."""
-    angle = math.radians(one.angle)
-    return math.hypot(one.major * math.sin(angle), one.minor * math.cos(angle))
+    angle = math.radians(place.angle)
+    return math.hypot(place.major * math.sin(angle), place.minor * math.cos(angle))

@@ -70,8 +70,8 @@ class ServiceCounters:
 
     def request(self, method: str, route: str, status: str, seconds: float) -> None:
         """Count one request; `route` is the rule that matched, not the path."""
-        known = method if method in METHODS else "other"
-        self._requests(known, route, status).observe(seconds)
+        known_method = method if method in METHODS else "other"
+        self._requests(known_method, route, status).observe(seconds)
 
     def cut(self, route: str, cause: str) -> None:
         """Count one answer that was broken off."""

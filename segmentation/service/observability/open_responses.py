@@ -78,5 +78,5 @@ def cause_of(error: BaseException | None) -> Cause | None:
         return None
     if isinstance(error, BlockingIOError):
         return "timeout"
-    gone = isinstance(error, OSError) and error.errno in _GONE
-    return "client" if gone or isinstance(error, ConnectionError) else "error"
+    is_gone = isinstance(error, OSError) and error.errno in _GONE
+    return "client" if is_gone or isinstance(error, ConnectionError) else "error"

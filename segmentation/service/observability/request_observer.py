@@ -87,9 +87,9 @@ def note_answers(
 
 
 def _request_id(environment: Environment) -> str:
-    given = environment.get("HTTP_X_REQUEST_ID")
-    if given and _CLIENT_ID.fullmatch(given):
-        return str(given)
+    client_id = environment.get("HTTP_X_REQUEST_ID")
+    if client_id and _CLIENT_ID.fullmatch(client_id):
+        return str(client_id)
     return new_request_id()
 
 
@@ -100,9 +100,9 @@ def new_request_id() -> str:
 
 def _route(environment: Environment) -> str:
     """Return the rule that matched, not the path: that may hold anything."""
-    known: str | None = environment.get(ROUTE)
-    if known:
-        return known
+    route: str | None = environment.get(ROUTE)
+    if route:
+        return route
     request = environment.get("werkzeug.request")
     rule = request.url_rule if request else None
     return rule.rule if rule else UNMATCHED

@@ -48,11 +48,11 @@ def trace(environment: Environment) -> dict[str, str]:
     """
     fields: dict[str, str] = {}
     parent = environment.get("HTTP_TRACEPARENT")
-    if parent and (known := _traceparent(parent)):
-        fields["traceparent"] = known
+    if parent and (traceparent := _traceparent(parent)):
+        fields["traceparent"] = traceparent
     amazon = environment.get("HTTP_X_AMZN_TRACE_ID")
-    if amazon and (known := _amazon(amazon)):
-        fields["x_amzn_trace_id"] = known
+    if amazon and (amazon_fields := _amazon(amazon)):
+        fields["x_amzn_trace_id"] = amazon_fields
     return fields
 
 
@@ -71,8 +71,8 @@ def _amazon(header: str) -> str | None:
     if len(header) > _LONGEST:
         return None
     fields = [field.strip(" \t").partition("=") for field in header.split(";")]
-    known = [(name, value) for name, _, value in fields if name in _FIELDS]
-    names = {name for name, _ in known}
-    if len(names) < len(known) or not all(_FIELDS[name].fullmatch(value) for name, value in known):
+    pairs = [(name, value) for name, _, value in fields if name in _FIELDS]
+    names = {name for name, _ in pairs}
+    if len(names) < len(pairs) or not all(_FIELDS[name].fullmatch(value) for name, value in pairs):
         return None
-    return ";".join(f"{name}={value}" for name, value in known) if "Root" in names else None
+    return ";".join(f"{name}={value}" for name, value in pairs) if "Root" in names else None

@@ -110,13 +110,13 @@ def readers(seed: int) -> dict[str, Any]:
 
     Their trees are shallow or their leaves not single records: a panel has some hundred rows.
     """
-    found: dict[str, Any] = {
+    classifiers: dict[str, Any] = {
         "Logistic Regression": LogisticRegression(max_iter=2000),
         "Random Forest": RandomForestClassifier(100, min_samples_leaf=3, random_state=seed),
     }
     if find_spec("xgboost"):
-        found["XGBoost"] = _boosted(seed, n_estimators=60, max_depth=3, learning_rate=0.1)
-    return found
+        classifiers["XGBoost"] = _boosted(seed, n_estimators=60, max_depth=3, learning_rate=0.1)
+    return classifiers
 
 
 def _boosted(seed: int, **parameters: float) -> ContiguousLabels:

@@ -160,9 +160,9 @@ def compare_readings(study: Study, X: Floats, seed: int) -> list[FeatureSetScore
         In the order of the study's readings, each with a logistic regression, a random forest and
         XGBoost.
     """
-    known = _segmented(study, X, seed)
+    segmented = _segmented(study, X, seed)
     return [
-        _reading_compared(known, reading, name, classifier)
+        _reading_compared(segmented, reading, name, classifier)
         for reading in study.feature_sets
         for name, classifier in readers(seed).items()
     ]
@@ -191,23 +191,26 @@ def _segmented(study: Study, X: Floats, seed: int) -> _Segmented:
 
 
 def _reading_compared(
-    known: _Segmented, reading: FeatureSet, name: str, classifier: Any
+    segmented: _Segmented, reading: FeatureSet, name: str, classifier: Any
 ) -> FeatureSetScores:
-    model = make_feature_set_model(known.study, reading, classifier)
+    model = make_feature_set_model(segmented.study, reading, classifier)
     scores = [
-        _score_fold(known.study, model.fit(train.X, train.y), test) for train, test in known.folds
+        _score_fold(segmented.study, model.fit(train.X, train.y), test)
+        for train, test in segmented.folds
     ]
     means = {measure: float(np.mean([fold[measure] for fold in scores])) for measure in _MEASURES}
     return FeatureSetScores(
         reading=reading.name,
         model=name,
-        circular=not known.study.schema.defining_names.isdisjoint(reading.columns),
+        circular=not segmented.study.schema.defining_names.isdisjoint(reading.columns),
         accuracy=means["accuracy"],
         balanced_accuracy=means["balanced_accuracy"],
         macro_f1=means["macro_f1"],
         auc=means["macro_auc"],
         log_loss=means["log_loss"],
-        shap=_heaviest(model.fit(known.everyone.X, known.everyone.y), known.everyone.X, reading),
+        shap=_heaviest(
+            model.fit(segmented.everyone.X, segmented.everyone.y), segmented.everyone.X, reading
+        ),
     )
 
 
@@ -219,8 +222,8 @@ def _score_fold(study: Study, model: Pipeline, test: LabelledRecords) -> dict[Me
 
 def _heaviest(model: Pipeline, X: Floats, reading: FeatureSet) -> tuple[tuple[str, float], ...]:
     """Return the columns with the largest mean absolute SHAP values, over records and classes."""
-    some = X[:: math.ceil(len(X) / MOST_EXPLAINED)]
-    weights = np.abs(shap_values(model[-1], model[:-1].transform(some))).mean(axis=(0, 2))
+    sampled = X[:: math.ceil(len(X) / MOST_EXPLAINED)]
+    weights = np.abs(shap_values(model[-1], model[:-1].transform(sampled))).mean(axis=(0, 2))
     order = np.argsort(-weights, kind="stable")[:N_WEIGHTS]
     return tuple((reading.columns[position], float(weights[position])) for position in order)
 

@@ -93,7 +93,7 @@ def fit_clustered_study(
     check_classes(y, "segment")
     refit = partial(refit_study, study, renamed=discovery.names.renamed)
     refits = list(_refit_bootstraps(refit, LabelledRecords(X, y), seed, N_BOOTSTRAPS + N_COVERAGE))
-    held_out = [(one.model, one.held_out) for one in refits[:N_BOOTSTRAPS]]
+    held_out = [(sample.model, sample.held_out) for sample in refits[:N_BOOTSTRAPS]]
     conformal = calibrate(held_out, study.schema.decisive, seed, TRUTH, study.noise)
     predicted, confusions = cross_validate_clusters(
         study, refit, LabelledRecords(X, y), seed, table.name

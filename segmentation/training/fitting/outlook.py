@@ -68,8 +68,8 @@ def with_outlook(
         raise TrainingError(f"the history {fault} days ahead")
     today = learned.pipeline[-1]
     pairs = [_pair(study, today, *two) for two in _neighbours(snapshots)]
-    both = WithOutlook.of_fitted(today, _classifier(outlook, pairs, seed))
-    pipeline = Pipeline([learned.pipeline.steps[0], (learned.pipeline.steps[-1][0], both)])
+    combined = WithOutlook.of_fitted(today, _classifier(outlook, pairs, seed))
+    pipeline = Pipeline([learned.pipeline.steps[0], (learned.pipeline.steps[-1][0], combined)])
     rehearsed, confused = rehearse(study, outlook, snapshots, seed, history.name)
     return replace(
         learned,
@@ -93,11 +93,11 @@ def _pair(study: Study, model: Any, earlier: Snapshot, later: Snapshot) -> Label
     """Return the customers as they were, with the segments that became of them."""
     key, became = _key(study), _segments(study, model, later)
     customers = [record[key] for record in earlier.records]
-    gone = sum(customer not in became for customer in customers)
-    if gone:
+    n_gone = sum(customer not in became for customer in customers)
+    if n_gone:
         raise TrainingError(
-            f"{gone} of {len(customers)} customers of {earlier.as_of:%Y-%m-%d} are not among those"
-            f" of {later.as_of:%Y-%m-%d}, so what became of them is not known"
+            f"{n_gone} of {len(customers)} customers of {earlier.as_of:%Y-%m-%d} are not among"
+            f" those of {later.as_of:%Y-%m-%d}, so what became of them is not known"
         )
     y = np.asarray([became[customer] for customer in customers])
     return LabelledRecords(matrix(study, earlier.records), y)

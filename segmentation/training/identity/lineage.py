@@ -147,15 +147,15 @@ def rename(
         Segment of each old cluster. One that the rules no longer know is not kept.
     """
     continued = {pair.new: old_ids[pair.old] for pair in pairs if pair.accepted}
-    kept = {new: name for new, name in continued.items() if name in named_by_rules}
-    taker = {name: new for new, name in kept.items()}
+    kept_names = {new: name for new, name in continued.items() if name in named_by_rules}
+    taker = {name: new for new, name in kept_names.items()}
     ids, conflicts = [], []
     for new, rule in enumerate(named_by_rules):
-        name = kept.get(new, rule)
-        while new not in kept and name in taker:
+        name = kept_names.get(new, rule)
+        while new not in kept_names and name in taker:
             name = named_by_rules[taker[name]]
         ids.append(name)
-        if name != rule and new in kept:
+        if name != rule and new in kept_names:
             conflicts.append(f"the rules call {rule} what continues {name}; it stays {name}")
         elif name != rule:
             conflicts.append(
@@ -279,14 +279,14 @@ def _origins(flow: _Flow, fates: Sequence[Fate]) -> list[Origin]:
     predecessors = {pair.new: flow.old_ids[old] for old, pair in flow.continuing.items()}
     merged = np.any(_merging(flow), axis=0)
     parts = {name for fate in fates if fate.fate == "split" for name in fate.into}
-    found = []
+    origins = []
     for new, segment in enumerate(flow.new_ids):
         origin: Literal["kept", "split", "merged", "new"] = "kept" if new in predecessors else "new"
         if merged[new]:
             origin = "merged"
         elif segment in parts:
             origin = "split"
-        found.append(
+        origins.append(
             Origin(
                 segment=segment,
                 origin=origin,
@@ -295,7 +295,7 @@ def _origins(flow: _Flow, fates: Sequence[Fate]) -> list[Origin]:
                 sources=_large(flow.arriving[:, new], flow.old_ids),
             )
         )
-    return found
+    return origins
 
 
 def _merging(flow: _Flow) -> NDArray[np.bool_]:

@@ -47,14 +47,14 @@ def profiles(
 ) -> list[PackedSegment]:
     """Describe each segment that occurs among `labels` against everyone, in the order of labels."""
     everyone = baseline(schema, records)
-    found = []
+    profiles_of_segments = []
     for segment in sorted(segments, key=lambda segment: segment.label):
         members = [
             record for record, label in zip(records, labels, strict=True) if label == segment.label
         ]
         if members:
-            found.append(_profile(segment, members, everyone, len(records)))
-    return found
+            profiles_of_segments.append(_profile(segment, members, everyone, len(records)))
+    return profiles_of_segments
 
 
 def _profile(

@@ -60,7 +60,7 @@ def segment_map(
     return SegmentMap(
         x=x,
         y=y,
-        places=[_place(one, places[ids == one]) for one in segments],
+        places=[_place(segment, places[ids == segment]) for segment in segments],
         records=len(Z),
         fewest=FEWEST,
         width=_rounded(width),
@@ -110,13 +110,13 @@ def _loadings(columns: Mapping[str, NDArray[Any]], axis: Floats) -> dict[str, fl
 
     Ranks, because spaces take logarithms and clip.
     """
-    found = {name: _rank_correlation(values, axis) for name, values in columns.items()}
-    return dict(sorted(found.items(), key=lambda pair: -abs(pair[1])))
+    loadings = {name: _rank_correlation(values, axis) for name, values in columns.items()}
+    return dict(sorted(loadings.items(), key=lambda pair: -abs(pair[1])))
 
 
 def _rank_correlation(values: NDArray[Any], axis: Floats) -> float:
-    given = ~np.isnan(values)
-    ranks = np.vstack([rankdata(values[given]), rankdata(axis[given])])
+    answered = ~np.isnan(values)
+    ranks = np.vstack([rankdata(values[answered]), rankdata(axis[answered])])
     if not ranks.std(axis=1).all():
         return 0.0
     return _rounded(np.corrcoef(ranks)[0, 1])
@@ -132,8 +132,8 @@ def _cells(
         width = float(high - low) / across or 1.0
         centres, counts = _counted(hexagons(places, width), ids, segments)
         enough = counts.sum(axis=1) >= FEWEST
-        shown = counts[enough].sum() / len(places)
-        if shown >= 1 - LARGEST_LOSS or across == FEWEST_ACROSS:
+        share_shown = counts[enough].sum() / len(places)
+        if share_shown >= 1 - LARGEST_LOSS or across == FEWEST_ACROSS:
             break
         across -= 1
     cells = [
@@ -161,10 +161,10 @@ def hexagons(places: Floats, width: float) -> Floats:
     two grids of rectangles, each shifted by half a rectangle, and the nearest counts.
     """
     step = np.array([width, width * np.sqrt(3)])
-    one = np.round(places / step) * step
-    other = (np.floor(places / step) + 0.5) * step
-    nearer = ((places - one) ** 2).sum(axis=1) <= ((places - other) ** 2).sum(axis=1)
-    return np.asarray(np.where(nearer[:, np.newaxis], one, other))
+    even = np.round(places / step) * step
+    odd = (np.floor(places / step) + 0.5) * step
+    nearer = ((places - even) ** 2).sum(axis=1) <= ((places - odd) ** 2).sum(axis=1)
+    return np.asarray(np.where(nearer[:, np.newaxis], even, odd))
 
 
 def _rounded(value: Any) -> float:

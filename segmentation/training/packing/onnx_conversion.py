@@ -52,11 +52,11 @@ def check_agreement(pipeline: Pipeline, onnx: bytes, *matrices: Floats) -> None:
     session = open_session(onnx)
     for matrix in matrices:
         expected = pipeline.predict_proba(matrix)
-        found = session.run([OUTPUT], {INPUT: matrix})[0]
-        chosen = found.argmax(axis=1)
+        probabilities = session.run([OUTPUT], {INPUT: matrix})[0]
+        chosen = probabilities.argmax(axis=1)
         tied = expected.max(axis=1) - expected[np.arange(len(chosen)), chosen] <= TOLERANCE
         n_labels = int((~tied & (pipeline.classes_[chosen] != pipeline.predict(matrix))).sum())
-        error = float(np.abs(found - expected).max())
+        error = float(np.abs(probabilities - expected).max())
         if isinstance(pipeline[-1], WithOutlook):
             later = session.run([OUTLOOK], {INPUT: matrix})[0]
             error = max(error, float(np.abs(later - pipeline[-1].predict_outlook(matrix)).max()))

@@ -151,8 +151,8 @@ def _(step: Pipeline, graph: Graph, value: str) -> str:
 @add.register
 def _(step: TrainedOnCopies, graph: Graph, value: str) -> str:
     # As a whole: without a step of ours in it, skl2onnx makes the faster graph.
-    found: str = add.dispatch(object)(step.estimator_, graph, value)
-    return found
+    output: str = add.dispatch(object)(step.estimator_, graph, value)
+    return output
 
 
 @add.register
@@ -257,8 +257,8 @@ def _(step: MixtureClassifier, graph: Graph, space: str) -> str:
     squares = graph.node("Mul", differences, differences)
     scaled = graph.node("Div", squares, graph.constant(step.variances_[np.newaxis]))
     logarithms = graph.node("Add", scaled, graph.constant(np.log(step.variances_)[np.newaxis]))
-    known = _filled(graph, logarithms, 0.0)
-    total = graph.node("ReduceSum", known, graph.constant([2], np.int64), keepdims=0)
+    without_gaps = _filled(graph, logarithms, 0.0)
+    total = graph.node("ReduceSum", without_gaps, graph.constant([2], np.int64), keepdims=0)
     return graph.node("Mul", total, graph.constant(-0.5))
 
 
@@ -312,7 +312,7 @@ def _outputs(estimator: Any, graph: Graph) -> None:
 def _(estimator: WithOutlook, graph: Graph) -> None:
     _outputs(estimator.segmenter_, graph)
     later = add(estimator.classifier_, graph, INPUT)
-    known = np.isin(estimator.classes_, estimator.classifier_.classes_)
-    placed = np.eye(len(estimator.classes_))[known]  # segments nobody came to later: 0
+    is_known = np.isin(estimator.classes_, estimator.classifier_.classes_)
+    placed = np.eye(len(estimator.classes_))[is_known]  # segments nobody came to later: 0
     value = graph.node("MatMul", graph.double(later), graph.constant(placed))
     graph.output(value, OUTLOOK, len(estimator.classes_))
