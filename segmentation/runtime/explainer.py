@@ -87,9 +87,9 @@ class Explainer:
             self._explain_row(
                 row,
                 probabilities[i],
-                contributions.base[i],
-                contributions.values[i],
-                contributions.scale,
+                scores.base[i],
+                scores.values[i],
+                scores.scale,
             )
             for i, row in enumerate(features)
         ]
