@@ -24,7 +24,7 @@ STUDY ?= all
 # other, with what they print.
 JOBS ?= 3
 
-.PHONY: help serve train test test-install lint deploy-check bench data repro lock sbom clean
+.PHONY: help serve train test test-install lint docs deploy-check bench data repro lock sbom clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,12 +38,16 @@ train: $(VENV)/.serve  ## fit all studies from their samples (STUDY=name ARGS="-
 test: $(VENV)/.dev  ## set up and run every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules and hadolint
+lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules, hadolint and the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs: $(VENV)/.dev  ## serve the documentation: http://localhost:9697/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr localhost:9697
 
 test-install:  ## make fresh environments from the locks, with the oldest and the newest Python here
 	$(MAKE) test ARGS="-m installation -n 0 -s"

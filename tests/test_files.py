@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from segmentation.batch import RecordFile, preview, score, write
-from segmentation.batch.csv_reading import LONGEST_ROW, MOST_COLUMNS
+from segmentation.batch.csv_table import LONGEST_ROW, MOST_COLUMNS
 from segmentation.batch.csv_writing import COLUMNS, added_columns, neutral
 from segmentation.batch.json_lines import LONGEST_CELL
 from segmentation.errors import InvalidRecordsError

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
@@ -21,7 +22,7 @@ from segmentation.runtime import Model
 from segmentation.service.app import create_app
 from segmentation.service.observability.logs import JsonFormatter
 from segmentation.service.problem_details import pointer
-from segmentation.service.settings import Settings
+from segmentation.service.settings import Settings, settings_table
 from tests.support.problems import problem
 from tests.support.records import COMPLETE, HEADERS, LOWER_CASE
 from tests.support.shipped import MODEL, ROOT
@@ -380,15 +381,21 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    """With its name and its default, alike in both documents."""
-    pattern = r"\| variable \| default \| meaning \|\n(?:\|.*\n)+"
-    tables = [
-        re.search(pattern, (ROOT / file).read_text())
-        for file in ("README.md", "deployment_instructions.md")
-    ]
-    text, other = (table.group() if table else "" for table in tables)
-    assert text == other
-    for name, field in Settings.model_fields.items():
-        row = re.search(rf"\| `{name.upper()}` \|.*", text)
-        assert row, name.upper()
-        assert field.default is None or f"`{field.default}`" in row.group(), name.upper()
+    """With its name, its default and its meaning."""
+    rows = settings_table().splitlines()[2:]
+    assert len(rows) == len(Settings.model_fields)
+    for row, (name, field) in zip(rows, Settings.model_fields.items(), strict=True):
+        default = "" if field.default is None else f"`{field.default}`"
+        assert row == f"| `{name.upper()}` | {default} | {field.description} |"
+
+
+def test_compose_passes_every_setting_on() -> None:
+    """A new one can be set there, too; where the service listens and its models are is fixed."""
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    entries = compose["services"]["segmentation"]["environment"]
+    passed = {entry.partition("=")[0] for entry in entries}
+    assert passed == {name.upper() for name in Settings.model_fields}
+    fixed = {entry.partition("=")[0] for entry in entries if "=" in entry}
+    assert fixed == {"MODEL_PATH", "MODELS_DIR", "PORT"}
+    limits = set(compose["services"]["proxy"]["environment"])
+    assert {"MAX_BODY_BYTES", "MAX_FILE_BYTES", "READ_TIMEOUT", "KEEP_ALIVE"} <= limits

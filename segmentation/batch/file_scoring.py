@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from segmentation.batch.csv_reading import Row
+from segmentation.batch.csv_table import Row
 from segmentation.batch.decimal_marks import AMBIGUOUS, AmbiguousError
 from segmentation.batch.record_file import RecordFile
 from segmentation.errors import InvalidRecordsError, Problem

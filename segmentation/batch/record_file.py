@@ -13,7 +13,7 @@ from typing import IO
 from typing_extensions import TypedDict
 
 from segmentation.batch.column_mapping import ColumnMapping
-from segmentation.batch.csv_reading import CsvTable
+from segmentation.batch.csv_table import CsvTable
 from segmentation.errors import FileError
 from segmentation.schema import Column, Schema
 

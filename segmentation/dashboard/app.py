@@ -58,7 +58,7 @@ def _register(app: Dash, studies: ServedStudies, longest_file: int) -> None:
         Input("url", "pathname"),
     )
     def show(path: str) -> tuple[Children, Children, Children]:
-        content, place = render_place(studies, path or ROOT, longest_file)
+        content, place = render_page(studies, path or ROOT, longest_file)
         pages = page_shell.page_links(place, studies.default)
         return content, pages, page_shell.study_links(studies, place)
 
@@ -70,7 +70,7 @@ def _register(app: Dash, studies: ServedStudies, longest_file: int) -> None:
     file_page.register(app)
 
 
-def render_place(
+def render_page(
     studies: ServedStudies, path: str, longest_file: int
 ) -> tuple[Children, PageAddress | None]:
     """Return what is at a path, or why it can't be shown, and which place it is, if it is one."""

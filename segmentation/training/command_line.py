@@ -124,9 +124,9 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     check_study(study)
     named = _named(options, study)
     study, source = read_source(study, options.data, options.categories)
-    terminal_report.heading(study, source, options.grid)
+    terminal_report.print_heading(study, source, options.grid)
     predecessor = _find_predecessor(options, study, source, output, named)
-    with terminal_report.progress(study) as callbacks:
+    with terminal_report.show_progress(study) as callbacks:
         learned = fit_study(
             study, source, options.grid, options.seed, predecessor=predecessor, callbacks=callbacks
         )
@@ -137,7 +137,7 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     with delivered(output) as path:
         write_package(path, package, options.sign)
         size, complaint = path.stat().st_size, track(package.manifest, path, os.environ)
-    terminal_report.results(package.manifest, output, size)
+    terminal_report.print_results(package.manifest, output, size)
     if complaint:
         terminal_report.say(complaint)
 
@@ -173,16 +173,16 @@ def _find_predecessor(
 
 
 def _compare(run: Run) -> None:
-    from segmentation.training.comparison.model_comparison import compare, compare_readings
+    from segmentation.training.comparison.model_comparison import compare, compare_feature_sets
 
     if run.study.feature_sets:
-        terminal_report.readings(compare_readings(run.study, run.learned.X, run.seed))
+        terminal_report.print_feature_sets(compare_feature_sets(run.study, run.learned.X, run.seed))
     elif run.study.naming:
         terminal_report.say(
             "Nothing to compare: other models of these columns would only copy the clusters."
         )
     else:
-        terminal_report.comparison(compare(run.learned.X, run.learned.y, run.seed))
+        terminal_report.print_comparison(compare(run.learned.X, run.learned.y, run.seed))
 
 
 def default_output(study: Study) -> Path:

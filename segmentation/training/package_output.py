@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 from segmentation.datasets.addresses import check_address, is_object, open_local, publish
 from segmentation.errors import DataError, MissingError, TrainingError
 from segmentation.study import Study
-from segmentation.training.identity.predecessor import NOTHING_BEFORE, Predecessor, read_before
+from segmentation.training.identity.predecessor import NOTHING_BEFORE, Predecessor, read_predecessor
 
 
 def check_output(output: str) -> None:
@@ -38,7 +38,7 @@ def check_output(output: str) -> None:
 
 
 def read_replaced(output: str, study: Study, *, synthetic: bool) -> tuple[Predecessor | None, str]:
-    """Read the package that is about to be replaced; see `identity.read_before`.
+    """Read the package that is about to be replaced; see `identity.read_predecessor`.
 
     Raises
     ------
@@ -47,10 +47,10 @@ def read_replaced(output: str, study: Study, *, synthetic: bool) -> tuple[Predec
         one.
     """
     if not is_object(output):
-        return read_before(Path(output), study, synthetic=synthetic)
+        return read_predecessor(Path(output), study, synthetic=synthetic)
     try:
         with open_local(output) as copy:
-            return read_before(copy, study, synthetic=synthetic)
+            return read_predecessor(copy, study, synthetic=synthetic)
     except MissingError:
         return None, NOTHING_BEFORE
 

@@ -43,7 +43,7 @@ def say(sentence: str) -> None:
     _console().print(sentence, markup=False)
 
 
-def heading(study: Study, source: TrainingData, grid: str) -> None:
+def print_heading(study: Study, source: TrainingData, grid: str) -> None:
     """Say what is about to happen."""
     table = source.table
     searched = f", grid “{grid}”" if study.grids.get(grid) else ""
@@ -64,7 +64,7 @@ def _print_validation(validation: Validation, transactions: Transactions) -> Non
 
 
 @contextmanager
-def progress(study: Study) -> Iterator[list[Any]]:
+def show_progress(study: Study) -> Iterator[list[Any]]:
     """Yield the scikit-learn callbacks that draw a progress bar while a search runs."""
     if study.naming:
         yield []
@@ -74,7 +74,7 @@ def progress(study: Study) -> Iterator[list[Any]]:
     yield [ProgressBar(max_propagation_depth=0)]
 
 
-def results(manifest: Manifest, output: str, size: int) -> None:
+def print_results(manifest: Manifest, output: str, size: int) -> None:
     """Print what was found, how well it answers and where it is."""
     if manifest.clusters:
         _clusters(manifest, manifest.clusters)
@@ -170,7 +170,7 @@ def _lineage(lineage: Lineage) -> None:
         say(f"  Mind: {conflict}")
 
 
-def comparison(rows: Sequence[ModelScores]) -> None:
+def print_comparison(rows: Sequence[ModelScores]) -> None:
     """Print one line for each kind of model: scores, fit time, pickled size, time of one answer."""
     title = "Other kinds of model, on one held-out quarter"
     table = RichTable(title=title, title_justify="left", padding=0)
@@ -188,7 +188,7 @@ def comparison(rows: Sequence[ModelScores]) -> None:
     _console().print(table)
 
 
-def readings(rows: Sequence[FeatureSetScores]) -> None:
+def print_feature_sets(rows: Sequence[FeatureSetScores]) -> None:
     """Print one table for each set of features: scores by kind of model, what weighs most in it."""
     for reading, group in groupby(rows, key=attrgetter("reading")):
         group_rows = list(group)

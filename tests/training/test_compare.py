@@ -27,7 +27,7 @@ from segmentation.training.comparison.model_comparison import (
     FeatureSetScores,
     ModelScores,
     compare,
-    compare_readings,
+    compare_feature_sets,
     shap_values,
 )
 from segmentation.training.fitting.clustering import refit_study
@@ -82,7 +82,7 @@ def test_the_comparison_is_printed_whole_in_80_columns(
     """No figure is cut where output is not a terminal."""
     monkeypatch.setenv("COLUMNS", "80")
     name = "Gradient Boosted Trees"
-    terminal_report.comparison(
+    terminal_report.print_comparison(
         [ModelScores(name, 0.9881, 0.9882, 0.9883, 0.9884, 12.34, 1_234_567, 56.78)]
     )
     lines = capsys.readouterr().out.splitlines()
@@ -101,7 +101,7 @@ def households() -> Floats:
 @pytest.fixture(scope="module")
 def read(households: Floats) -> list[FeatureSetScores]:
     """What three kinds of model make of the three readings of the sample."""
-    return compare_readings(HOUSEHOLD, households, SEED)
+    return compare_feature_sets(HOUSEHOLD, households, SEED)
 
 
 def test_each_reading_is_given_to_three_kinds_of_model(read: list[FeatureSetScores]) -> None:
@@ -159,7 +159,7 @@ def test_of_many_records_some_are_explained(
 ) -> None:
     """A third of the records says nearly the same about what weighs as all of them do."""
     monkeypatch.setattr(comparison, "MOST_EXPLAINED", 200)
-    some = compare_readings(
+    some = compare_feature_sets(
         replace(HOUSEHOLD, feature_sets=HOUSEHOLD.feature_sets[:1]), households, SEED
     )
     for row, other in zip(read[:3], some, strict=True):
@@ -218,7 +218,7 @@ def test_the_readings_are_printed_whole_in_80_columns(
     weights = (("first", 0.5), ("second", 0.25))
     figures = (0.9881, 0.9882, 0.9883, 0.9884, 1.2345)
     name = "a reading whose name is a long one, in parentheses (so to say)"
-    terminal_report.readings(
+    terminal_report.print_feature_sets(
         [
             FeatureSetScores("some", KINDS[0], False, *figures, weights),
             FeatureSetScores("some", KINDS[1], False, *figures, weights),
@@ -247,7 +247,7 @@ def test_the_real_panel_is_read_as_it_was_measured_before(tmp_path: Path) -> Non
     panel = tmp_path / "panel.csv"
     panel.write_bytes(gzip.decompress((folder / "BathSoapHousehold.csv.gz").read_bytes()))
     X = matrix(HOUSEHOLD, read_table(panel, HOUSEHOLD.schema).records)
-    for row in compare_readings(HOUSEHOLD, X, SEED):
+    for row in compare_feature_sets(HOUSEHOLD, X, SEED):
         low, high = {
             "demographics only": (0.50, 0.58),
             "12 features (the published way)": (0.82, 0.90),

@@ -15,7 +15,7 @@ from segmentation.study import Study, make_record_matrix
 from segmentation.training.fitting.clustering import cluster_records, refit_study
 from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.fitting.fitted_model import FittedModel
-from segmentation.training.identity.predecessor import Predecessor, read_before
+from segmentation.training.identity.predecessor import Predecessor, read_predecessor
 from segmentation.training.packing.pack import Run, pack
 from tests.support.planted import CENTRES, IDS, SPEND, STUDY, draw, source
 
@@ -44,7 +44,7 @@ def before(learned: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Pr
     """That model, as the next training finds it."""
     path = tmp_path_factory.mktemp("before") / "planted.bin"
     write_package(path, packed(learned), None)
-    found, reason = read_before(path, STUDY, synthetic=False)
+    found, reason = read_predecessor(path, STUDY, synthetic=False)
     assert reason == ""
     assert found is not None
     return found
@@ -89,7 +89,7 @@ def test_without_a_model_before_there_is_no_lineage(learned: FittedModel) -> Non
 
 def test_nothing_is_continued_where_there_is_nothing(tmp_path: Path) -> None:
     """The reason is a sentence."""
-    found = read_before(tmp_path / "absent.bin", STUDY, synthetic=False)
+    found = read_predecessor(tmp_path / "absent.bin", STUDY, synthetic=False)
     assert found == (None, "there is no model before it")
 
 
@@ -98,7 +98,7 @@ def test_a_damaged_package_is_not_continued(learned: FittedModel, tmp_path: Path
     path = tmp_path / "planted.bin"
     write_package(path, packed(learned), None)
     path.write_bytes(path.read_bytes()[:-100])
-    found, reason = read_before(path, STUDY, synthetic=False)
+    found, reason = read_predecessor(path, STUDY, synthetic=False)
     assert found is None
     assert reason.startswith("the model before it cannot be read (")
 
@@ -121,7 +121,7 @@ def test_a_package_of_another_study_or_schema_is_not_continued(
     """Its scorer could not be asked about these records, or its answers would mean nothing."""
     path = tmp_path / "planted.bin"
     write_package(path, packed(learned), None)
-    found, reason = read_before(path, study, synthetic=False)
+    found, reason = read_predecessor(path, study, synthetic=False)
     assert found is None
     assert reason == "the model before it is of another study or reads other columns"
 
@@ -136,7 +136,7 @@ def test_real_segments_do_not_continue_made_up_ones(
     """Only a model of the synthetic sample before one of real records is left behind."""
     path = tmp_path / "planted.bin"
     write_package(path, packed(learned, synthetic=was), None)
-    found, reason = read_before(path, STUDY, synthetic=will_be)
+    found, reason = read_predecessor(path, STUDY, synthetic=will_be)
     assert (found is not None) is continued
     assert reason == ("" if continued else "the model before it learned from the synthetic sample")
 
@@ -200,7 +200,7 @@ def test_identity_and_retraining_agree_on_the_second_time(
     """From the package of a model with swapped names the next one goes on with them."""
     path = tmp_path / "planted.bin"
     write_package(path, packed(after), None)
-    found, _ = read_before(path, STUDY, synthetic=False)
+    found, _ = read_predecessor(path, STUDY, synthetic=False)
     assert names(trained(moved[0], found)) == names(after)
 
 

@@ -142,7 +142,7 @@ def _record_ms(model: Any, record: np.ndarray[Any, Any]) -> float:
     return statistics.median(times) * 1e3
 
 
-def compare_readings(study: Study, X: Floats, seed: int) -> list[FeatureSetScores]:
+def compare_feature_sets(study: Study, X: Floats, seed: int) -> list[FeatureSetScores]:
     """Measure three kinds of model on each reading of a study whose segments are discovered.
 
     By stratified five-fold cross-validation with the clusters found and named again in each fold:

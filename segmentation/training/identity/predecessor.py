@@ -70,7 +70,9 @@ class ContinuedNames:
     lineage: Lineage | None = None
 
 
-def read_before(path: Path, study: Study, *, synthetic: bool) -> tuple[Predecessor | None, str]:
+def read_predecessor(
+    path: Path, study: Study, *, synthetic: bool
+) -> tuple[Predecessor | None, str]:
     """Read the package that is about to be replaced.
 
     Parameters
@@ -124,7 +126,9 @@ def read_named(address: str, public_key: str | None) -> Package:
 def continuable(
     package: Package, study: Study, *, synthetic: bool
 ) -> tuple[Predecessor | None, str]:
-    """Return what a new model continues of a package, or None and why it can't; see `read_before`.
+    """Return what a new model continues of a package, or None and why it can't.
+
+    See `read_predecessor`.
 
     Segments of real customers do not continue those of made-up ones.
     """
