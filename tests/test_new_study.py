@@ -27,7 +27,7 @@ from segmentation.artifact import read_package
 from segmentation.estimators import CentroidClassifier, ColumnSubset, with_noise
 from segmentation.schema import Alias, Column
 from segmentation.study import FeatureSet, NamingRule, Segment, Study
-from segmentation.training.packing.pack import _in_steps
+from segmentation.training.packing.pack import _possible_answer
 from tests.support.servers import Server, serving
 from tests.support.shipped import ROOT
 
@@ -393,5 +393,5 @@ def test_average_records_are_answers_that_the_study_takes() -> None:
     """Whole where the column asks for it, also without a resolution, and between its bounds."""
     whole = Column("x", "X", "integer", "feature", "X.", minimum=14, maximum=20)
     tens = dataclasses.replace(whole, resolution=10)
-    assert [_in_steps(value, whole) for value in (15.2, 19.9)] == [15, 20]
-    assert [_in_steps(value, tens) for value in (14.2, 19.9)] == [14, 20]
+    assert [_possible_answer(value, whole) for value in (15.2, 19.9)] == [15, 20]
+    assert [_possible_answer(value, tens) for value in (14.2, 19.9)] == [14, 20]
