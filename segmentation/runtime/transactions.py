@@ -28,7 +28,7 @@ class _Purchases:
     """What a record at some row holds: checked transactions, and the rest."""
 
     row: int
-    rest: Record
+    features: Record
     reference: datetime
     transactions: list[Record]
 
@@ -118,8 +118,8 @@ class TransactionFeatures:
         except InvalidRecordsError as error:
             nested = [_inside(row, problem.row, problem) for problem in error.problems]
             raise InvalidRecordsError(nested) from None
-        rest = {k: v for k, v in record.items() if k not in (TRANSACTIONS, AS_OF)}
-        return _Purchases(row, rest, reference, transactions)
+        features_sent = {k: v for k, v in record.items() if k not in (TRANSACTIONS, AS_OF)}
+        return _Purchases(row, features_sent, reference, transactions)
 
     def _aggregated(
         self, group: Sequence[_Purchases], aggregation: Aggregation, problems: list[Problem]
@@ -168,8 +168,10 @@ class TransactionFeatures:
 
     def _joined(self, purchases: _Purchases, features: Record, problems: list[Problem]) -> Record:
         """Return what the record holds beside its transactions, with the features of these."""
-        rest = purchases.rest
-        sent_names = {self._column(name): name for name, value in rest.items() if value is not None}
+        features_sent = purchases.features
+        sent_names = {
+            self._column(name): name for name, value in features_sent.items() if value is not None
+        }
         own = {name: value for name, value in features.items() if value is not None}
         if self._identifier in sent_names:
             own.pop(self._identifier, None)
@@ -179,7 +181,7 @@ class TransactionFeatures:
             for name in own
             if name in sent_names
         ]
-        return rest | own
+        return features_sent | own
 
     def _column(self, name: str) -> str:
         """Return the column that a field spells; an unknown one is left to the validator."""

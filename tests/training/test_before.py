@@ -31,7 +31,7 @@ def train(*arguments: object) -> int:
 
 @pytest.fixture
 def continued_models(monkeypatch: pytest.MonkeyPatch) -> Predecessors:
-    """The models that would have been continued, of trainings that stop where the work begins."""
+    """The models that would have been continued_models, of trainings that stop where the work begins."""
     models: Predecessors = []
 
     def learn(*_arguments: object, predecessor: Predecessor | None, **_options: object) -> None:
@@ -50,13 +50,13 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
     return text
 
 
-def versions(continued: Predecessors) -> list[str | None]:
-    """Return which models were continued."""
-    return [before and before.version for before in continued]
+def versions(continued_models: Predecessors) -> list[str | None]:
+    """Return which models were continued_models."""
+    return [before and before.version for before in continued_models]
 
 
 def test_the_named_package_goes_on_wherever_the_new_one_goes(
-    tmp_path: Path, continued: Predecessors, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, continued_models: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also where another one would be replaced; by default it is that one."""
     other, output = tmp_path / "other.bin", tmp_path / "new.bin"
@@ -68,7 +68,7 @@ def test_the_named_package_goes_on_wherever_the_new_one_goes(
     train("--output", output)
     train("--before", other, "--output", tmp_path / "absent.bin")
     train("--output", tmp_path / "absent.bin")
-    assert versions(continued) == ["other", VERSION, "other", None]
+    assert versions(continued_models) == ["other", VERSION, "other", None]
     assert "there is no model before it" in capsys.readouterr().out
 
 
@@ -91,7 +91,7 @@ def test_a_named_package_that_cannot_be_continued_is_refused(
     content: bytes | None,
     reason: str,
     tmp_path: Path,
-    continued: Predecessors,
+    continued_models: Predecessors,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing is learned, nothing written: names by the rules are not what was asked for."""
@@ -102,12 +102,12 @@ def test_a_named_package_that_cannot_be_continued_is_refused(
     text = complaint(capsys)
     assert reason in text
     assert str(before) in text
-    assert not continued
+    assert not continued_models
     assert not output.exists()
 
 
 def test_customers_do_not_continue_made_up_ones(
-    tmp_path: Path, continued: Predecessors, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, continued_models: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The shipped packages learned from samples."""
     lines = (ROOT / "data" / "household.csv").read_text(encoding="utf-8").splitlines()
@@ -115,7 +115,7 @@ def test_customers_do_not_continue_made_up_ones(
     arguments = ("--data", tmp_path / "panel.csv", "--output", tmp_path / "new.bin")
     assert train("--before", SHIPPED, *arguments) == 1
     assert "learned from the synthetic sample" in complaint(capsys)
-    assert not continued
+    assert not continued_models
 
 
 def test_segments_that_come_with_the_data_have_nothing_before_them(
@@ -140,7 +140,7 @@ def test_what_contradicts_is_a_usage_error(
 
 def test_where_a_key_is_demanded_the_package_must_be_signed_with_it(
     tmp_path: Path,
-    continued: Predecessors,
+    continued_models: Predecessors,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,9 +151,9 @@ def test_where_a_key_is_demanded_the_package_must_be_signed_with_it(
     monkeypatch.setenv("MODEL_PUBLIC_KEY", public)
     assert train("--before", SHIPPED, "--output", output) == 1
     assert "is not signed" in complaint(capsys)
-    assert not continued
+    assert not continued_models
     train("--before", signed, "--output", output)
-    assert versions(continued) == [VERSION]
+    assert versions(continued_models) == [VERSION]
     capsys.readouterr()
     monkeypatch.setenv("MODEL_PUBLIC_KEY", "")
     assert train("--before", signed, "--output", output) == 1
@@ -179,7 +179,7 @@ def test_both_may_be_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("s3")
 def test_the_object_that_is_replaced_goes_on(
-    continued: Predecessors, capsys: pytest.CaptureFixture[str]
+    continued_models: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As a file is; where there is none, segments are named by the rules."""
     client = boto3.client("s3")
@@ -187,32 +187,32 @@ def test_the_object_that_is_replaced_goes_on(
     train("--output", "s3://store/models/household.bin")
     client.upload_file(str(SHIPPED), "store", "models/household.bin")
     train("--output", "s3://store/models/household.bin")
-    assert versions(continued) == [None, VERSION]
+    assert versions(continued_models) == [None, VERSION]
     assert "there is no model before it" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("s3")
 def test_a_named_object_that_is_not_there_is_refused(
-    tmp_path: Path, continued: Predecessors, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, continued_models: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nor one in a bucket that isn't."""
     boto3.client("s3").create_bucket(Bucket="empty")
     for address in ("s3://empty/none.bin", "s3://nobody/none.bin"):
         assert train("--before", address, "--output", tmp_path / "new.bin") == 1
         assert complaint(capsys) == f"train.py: {address}: there is no such object\n"
-    assert not continued
+    assert not continued_models
 
 
 @pytest.mark.parametrize(
     "address", ["s3://", "s3://shop", "s3://shop/", "s3://shop/models/", "s3:///x"]
 )
 def test_an_output_that_names_no_object_is_refused_before_training(
-    address: str, continued: Predecessors, capsys: pytest.CaptureFixture[str]
+    address: str, continued_models: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It takes a bucket and a key."""
     assert train("--output", address) == 1
     assert "must be s3://BUCKET/KEY" in complaint(capsys)
-    assert not continued
+    assert not continued_models
 
 
 class Forbidding(BaseHTTPRequestHandler):
@@ -251,7 +251,7 @@ def forbidding(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("forbidding")
 def test_an_object_that_may_not_be_read_is_not_a_missing_one(
-    continued: Predecessors, capsys: pytest.CaptureFixture[str]
+    continued_models: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nobody knows whose names would be lost; ``--new-names`` does not ask."""
     address = "s3://shop/models/household.bin"
@@ -259,9 +259,9 @@ def test_an_object_that_may_not_be_read_is_not_a_missing_one(
     assert complaint(capsys) == f"train.py: {address}: no permission to read it\n"
     assert train("--before", address, "--output", os.devnull + ".bin") == 1
     assert "train.py: " in capsys.readouterr().err
-    assert not continued
+    assert not continued_models
     train("--output", address, "--new-names")
-    assert versions(continued) == [None]
+    assert versions(continued_models) == [None]
 
 
 @pytest.mark.usefixtures("forbidding")

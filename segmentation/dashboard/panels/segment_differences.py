@@ -22,12 +22,12 @@ EVERYONE = "everyone"
 
 @dataclass(frozen=True)
 class Difference:
-    """One line of a comparison: `index` is the segment's figure, the other one's being 100."""
+    """One line of a comparison: `index` is the own value, the reference being 100."""
 
     title: str
     unit: str
     own: str
-    other: str
+    reference: str
     index: float | None
     weight: float
     leading: bool
@@ -36,7 +36,7 @@ class Difference:
 def ranked(
     manifest: Manifest, card: SegmentCard, rival: SegmentCard | None = None
 ) -> list[Difference]:
-    """Return the differences of a segment from `other`, or from everyone, the largest first."""
+    """Return the differences of a segment from its rival, or from everyone, the largest first."""
     lines = [*_of_numbers(manifest, card, rival), *_of_choices(manifest, card, rival)]
     return sorted(lines, key=lambda line: -abs(line.weight))
 
@@ -110,7 +110,7 @@ def comparison(lines: Sequence[Difference], caption: str, names: tuple[str, str]
         [
             [line.title, html.Span(line.unit, className="unit")],
             html.Td(line.own, className="figure"),
-            html.Td(line.other, className="figure"),
+            html.Td(line.reference, className="figure"),
             html.Td(plain_language.format_index(line.index), className="figure"),
             html.Td(index_bar(line.index), className="wide"),
         ]
