@@ -298,7 +298,7 @@ REFUSED = [
 # All of them in one process: importing what trains takes longer than refusing.
 TRAIN_EACH = """
 import contextlib, io, json, sys
-from segmentation.training import cli
+from segmentation.training import command_line as cli
 for arguments in json.load(sys.stdin):
     complaint = io.StringIO()
     with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(io.StringIO()):
@@ -344,7 +344,7 @@ def test_refusals_read_as_the_guide_says(
 def test_every_field_is_explained() -> None:
     """A field that is new in the package needs a line in the guide."""
     explained = set(re.findall(r"`([a-z_]+)`", GUIDE[GUIDE.index("## 9. ") :]))
-    explained |= set(re.findall(r"`(?:Pick|Reading)\.([a-z_]+)`", GUIDE))
+    explained |= set(re.findall(r"`(?:NamingRule|FeatureSet)\.([a-z_]+)`", GUIDE))
     for about in (Column, Segment, NamingRule, FeatureSet, Study):
         names = {one.name for one in dataclasses.fields(about)}
         assert names <= explained, about

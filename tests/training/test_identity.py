@@ -175,7 +175,7 @@ def test_a_segment_keeps_its_name_against_the_rules(
     assert found.names.renamed == {"high": "mid", "mid": "high"}
     # The reasons are those of the rules: they say what the rules saw.
     assert after.clusters is not None
-    assert after.clusters.naming == list(by_rules.named.reasons)
+    assert after.clusters.naming == list(by_rules.names.reasons)
 
 
 def test_refits_carry_the_names_that_identity_gave(
