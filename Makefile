@@ -29,7 +29,7 @@ JOBS ?= 3
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-serve: $(VENV)/.serve  ## set up and serve on port 9696 (PORT, MODEL_PATH and more: README)
+serve: $(VENV)/.serve  ## set up and serve on port 9696 (PORT, MODEL_PATH and more: docs/settings.md)
 	$(BIN)/python predict.py
 
 train: $(VENV)/.serve  ## fit all studies from their samples (STUDY=name ARGS="--data FILE …" for one)
@@ -74,7 +74,7 @@ lock: | $(UV)  ## pin the dependencies of pyproject.toml, with hashes (ARGS="--u
 	@$(COMPILE) --group deploy -c requirements-dev.txt -o deploy/requirements.txt
 	@$(COMPILE) --group checkov -o deploy/requirements-checkov.txt
 
-sbom: $(VENV)/.dev  ## list what is in both images, once they are built (README), as CycloneDX
+sbom: $(VENV)/.dev  ## list what is in both images, once they are built (docs/containers.md), as CycloneDX
 	for image in segmentation segmentation-serve; do \
 		$(BIN)/python -m scripts.sbom $$image build/$$image.cdx.json || exit 1; done
 

@@ -58,10 +58,25 @@ def check_readable(path: Path) -> None:
     DataError
         If it is something else, is empty or can't be read.
     """
+    with explain_file_errors(path), path.open("rb") as file:
+        is_empty = not file.read(1)
+    if is_empty:
+        raise DataError(str(path), ["is empty"])
+
+
+@contextmanager
+def explain_file_errors(path: Path) -> Iterator[None]:
+    """Say in our own words why a local file cannot be read.
+
+    Raises
+    ------
+    MissingError
+        If there is no such file.
+    DataError
+        If it is something else or can't be read.
+    """
     try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise DataError(str(path), ["is empty"])
+        yield
     except FileNotFoundError:
         raise MissingError(str(path), ["there is no such file"]) from None
     except IsADirectoryError:

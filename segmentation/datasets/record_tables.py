@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segmentation.datasets.addresses import explain_file_errors
 from segmentation.errors import DataError, InvalidRecordsError, Problem
 from segmentation.schema import Column, Record, RecordValidator, Schema
 from segmentation.schema.column_values import parse_text
@@ -68,7 +69,8 @@ def read_table(path: Path, schema: Schema) -> RecordTable:
     DataError
         If the file can't be read, isn't such a table, or any row isn't valid.
     """
-    content = _read(path)
+    with explain_file_errors(path):
+        content = path.read_bytes()
     lines = _decode(path, content)
     header, rows = _cells(path, lines, schema)
     columns = _columns(path, header, schema)
@@ -84,19 +86,6 @@ def read_table(path: Path, schema: Schema) -> RecordTable:
     _check_target(path, valid, line_numbers, schema)
     _check_identifiers(path, valid, line_numbers, schema)
     return RecordTable(path.name, hashlib.sha256(content).hexdigest(), valid)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(str(path), ["there is no such file"]) from None
-    except IsADirectoryError:
-        raise DataError(str(path), ["is a directory, not a CSV file"]) from None
-    except PermissionError:
-        raise DataError(str(path), ["no permission to read it"]) from None
-    except OSError as error:
-        raise DataError(str(path), [f"cannot be read: {error.strerror}"]) from None
 
 
 def _unpacked(path: Path, content: bytes) -> bytes:

@@ -15,13 +15,13 @@ from typing import Any
 from flask import Blueprint, redirect
 from werkzeug.wrappers import Response
 
+from segmentation.dashboard.addresses import ROOT as PAGES
 from segmentation.errors import UnavailableError
 from segmentation.service import problem_details
 from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import Environment
 
-PAGES = "/pages/"
 LIBRARIES = ("dash", "dash_ag_grid", "dash_mantine_components")
 
 WsgiApp = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]

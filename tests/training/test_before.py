@@ -31,7 +31,7 @@ def train(*arguments: object) -> int:
 
 @pytest.fixture
 def continued_models(monkeypatch: pytest.MonkeyPatch) -> Predecessors:
-    """The models that would have been continued_models, of trainings that stop where the work begins."""
+    """The models that would have been continued, of trainings that stop where the work begins."""
     models: Predecessors = []
 
     def learn(*_arguments: object, predecessor: Predecessor | None, **_options: object) -> None:

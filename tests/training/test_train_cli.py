@@ -301,7 +301,7 @@ def test_lines_are_counted_where_cells_hold_line_breaks(
     ("make", "expected"),
     [
         (lambda path: path.parent, "there is no such file"),
-        (lambda path: path.mkdir(), "is a directory, not a CSV file"),
+        (lambda path: path.mkdir(), "is a directory, not a file"),
         (lambda path: path.touch(), "is empty"),
         (lambda path: path.write_bytes(b"User ID,Age\n1,\xff\n"), "line 2 is not UTF-8 text"),
         (lambda path: path.write_text(as_csv(SMALL), encoding="utf-16"), "is not UTF-8 text"),
