@@ -16,7 +16,7 @@ from segmentation.batch.record_file import RecordFile
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer
-from segmentation.runtime.reasons import Reason, Reasons
+from segmentation.runtime.reasons import Reason
 from segmentation.schema import Record
 from segmentation.schema.column_values import parse_text
 
@@ -61,7 +61,7 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
     file : RecordFile
         Opened with the schema of the model's records.
     """
-    n_before, reasons = 0, Reasons(model.manifest)
+    n_before, reasons = 0, model.reasons
     for rows in file.chunks():
         problems: _Problems = defaultdict(list)
         records = _records(file, rows, problems)

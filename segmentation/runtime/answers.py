@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.runtime.basis import Basis, bases
 from segmentation.runtime.explanation import Explanation
 from segmentation.runtime.record_warnings import RecordWarning
+from segmentation.schema import Schema
 
 # Probabilities have six decimals: a tenth of what packing lets ONNX and the pipeline differ.
 # Arithmetic, because round() goes through text and takes three times as long.
 _SCALE = 1_000_000
 # Float32 probabilities add up to 1 within this.
 _SLACK = 1e-5
+
+
+Basis = Literal["complete", "incomplete", "indirect"]
 
 
 class SegmentName(TypedDict):
@@ -99,7 +102,7 @@ class AnswerWriter:
         self._names = [(segment.id, segment.name) for segment in manifest.segments]
         self._alone = [[segment.id] for segment in manifest.segments]
         self._days = manifest.outlook.days if manifest.outlook else 0
-        self._bases = bases(manifest.record)
+        self._bases = list_bases(manifest.record)
         self._least_plausible = [1.0 - threshold for threshold in manifest.conformal.thresholds]
 
     def write(
@@ -159,3 +162,14 @@ class AnswerWriter:
             for (name, _), value in zip(self._names, probabilities, strict=True)
             if value >= least
         ]
+
+
+def list_bases(schema: Schema) -> list[Basis]:
+    """Return the basis for each number of missing answers, from 0, of those that define segments.
+
+    Parameters
+    ----------
+    schema : Schema
+    """
+    incomplete: list[Basis] = ["incomplete"] * (len(schema.decisive) - 1)
+    return ["complete", *incomplete, "indirect"]

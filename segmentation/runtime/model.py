@@ -1,12 +1,14 @@
 """A loaded model: records in, answers out. This is the way of a record, in the order it goes.
 
-gather (``gathering``: what was asked for, transactions to features) → validate (``schema.records``)
-→ score (``scorer``) → doubt (``doubts``) → write (``answers``) → explain (``explanations``).
+gather (``transactions``: transactions to features) → validate (``schema.record_validation``) → score
+(``scorer``) → warn (``record_warnings``) → answer (``answers``) → explain (``explainer``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ from numpy.typing import NDArray
 from segmentation.artifact import Manifest, Package, read_package
 from segmentation.errors import InvalidRecordsError, NotReadyError, PackageError
 from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
-from segmentation.runtime.basis import counter_of_missing
 from segmentation.runtime.explainer import Explainer
+from segmentation.runtime.reasons import Reasons
 from segmentation.runtime.record_warnings import WarningFinder
 from segmentation.runtime.scorer import Scorer
 from segmentation.runtime.transactions import TransactionFeatures
@@ -50,17 +52,26 @@ class Model:
         self._number_names = [column.name for column in schema.numbers]  # the features first
         self._n_features = len(schema.features)
         self._identifier = schema.identifier.name if schema.identifier else ""
-        self._missing = counter_of_missing(schema)
-        self._gathering = TransactionFeatures(self.manifest)
+        first, *further = schema.decisive
+        # A slice where there is only one of them: its numbers are a list, too.
+        self._decisive = (
+            itemgetter(*schema.decisive) if further else itemgetter(slice(first, first + 1))
+        )
+        self._transactions = TransactionFeatures(self.manifest)
         try:
             self._scorer = Scorer(package)
         except Exception as error:  # noqa: BLE001  # ONNX Runtime's have no common base
             raise PackageError(
                 f"has a scorer that cannot be loaded: {type(error).__name__}"
             ) from None
-        self._explainer = Explainer(package, lambda features: self._scorer.scores(features)[0])
-        self._doubts = WarningFinder(self.manifest)
+        self._explainer = Explainer(package, self._scorer.score_today)
+        self._warnings = WarningFinder(self.manifest)
         self._writer = AnswerWriter(self.manifest)
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """What finds the short reasons for rows of files."""
+        return Reasons(self.manifest)
 
     @classmethod
     def load(cls, path: Path, public_key: str | None = None) -> Model:
@@ -109,7 +120,7 @@ class Model:
 
     def check(self, records: Sequence[Any]) -> list[Record]:
         """Return `records` in canonical form; see `RecordValidator.validate`."""
-        return self._validator.validate(self._gathering.gather(records))
+        return self._validator.validate(self._transactions.gather(records))
 
     def answer(
         self, records: list[Record], explained: Sequence[int] = ()
@@ -146,13 +157,14 @@ class Model:
         names = self._number_names
         numbers = [list(map(record.get, names)) for record in records]
         now, *later = self._scorer.scores(self._features(numbers))
-        find, write, identifier = self._doubts.find, self._writer.write, self._identifier
-        missing = self._missing
+        find, write, identifier = self._warnings.find, self._writer.write, self._identifier
+        decisive = self._decisive
         answers = []
         for record, answers_given, probabilities in zip(
             records, numbers, now.tolist(), strict=True
         ):
-            segment, n_missing = probabilities.index(max(probabilities)), missing(answers_given)
+            segment = probabilities.index(max(probabilities))
+            n_missing = decisive(answers_given).count(None)
             warnings = find(record, answers_given, segment, n_missing)
             key = record.get(identifier)
             answers.append(write(probabilities, segment, n_missing, warnings, key))

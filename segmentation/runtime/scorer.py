@@ -38,3 +38,7 @@ class Scorer:
             self._outputs, {self._input: features}
         )
         return scores
+
+    def score_today(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of each segment alone, of shape (n_samples, n_segments)."""
+        return self.scores(features)[0]

@@ -95,12 +95,12 @@ class Column:
     defines: bool = False
     fixed: bool = False
 
-    @property
+    @cached_property
     def words(self) -> str:
         """What it is called in a sentence."""
         return self.label or self.name.replace("_", " ")
 
-    @property
+    @cached_property
     def numeric(self) -> bool:
         """Whether values are numbers."""
         return self.kind in ("number", "integer")
