@@ -1,7 +1,7 @@
 """A loaded model: records in, answers out. This is the way of a record, in the order it goes.
 
-gather (``transactions``: transactions to features) → validate (``schema.record_validation``) → score
-(``scorer``) → warn (``record_warnings``) → answer (``answers``) → explain (``explainer``).
+gather (``transactions``: transactions to features) → validate (``schema.record_validation``)
+→ score (``scorer``) → warn (``record_warnings``) → answer (``answers``) → explain (``explainer``).
 """
 
 from __future__ import annotations
