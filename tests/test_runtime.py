@@ -167,7 +167,7 @@ def test_made_up_categories_are_not_remembered_without_end(model: Model) -> None
     """Memory stays bounded whatever is sent."""
     for number in range(1500):
         model.predict([COMPLETE | {"gender": f"g{number}"}])
-    assert len(model._doubts._combinations) <= 1024
+    assert len(model._warnings._combinations) <= 1024
 
 
 def test_one_bad_record_refuses_the_whole_batch(model: Model) -> None:

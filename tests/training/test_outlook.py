@@ -183,7 +183,8 @@ def test_the_model_learns_from_all_pairs_of_dates() -> None:
         np.vstack([THEN, BEFORE]).astype(np.float64),
         np.concatenate([last.predict(NOW), last.predict(THEN)]),
     )
-    np.testing.assert_allclose(last.predict_outlook(X), expected.predict_proba(X))
+    doubles = X.astype(np.float64)
+    np.testing.assert_allclose(last.predict_outlook(X), expected.predict_proba(doubles))
     assert (rehearsed.predict_proba(X) != packed.predict_proba(X)).any()
 
 
