@@ -358,6 +358,6 @@ def test_the_sql_of_a_package_can_read_no_file(tmp_path: Path) -> None:
         update={"aggregation": PACKED.model_copy(update={"sql": sql})}
     )
     model = Model.load(PACKAGES["retail"])
-    model._transactions = type(model._gathering)(packed)
+    model._transactions = type(model._transactions)(packed)
     with pytest.raises(duckdb.PermissionException, match="disabled"):
         model.check([bought(MUG)])
