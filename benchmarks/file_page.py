@@ -15,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from benchmarks.chromium import CHROMIUM, MISSING, launched
 from benchmarks.files import file_of
 from benchmarks.serving import OURS, running
-from scripts.chromium import CHROMIUM, MISSING, launched
 
 PATIENCE = 300_000  # milliseconds for the largest file on a busy machine
 URL = f"http://127.0.0.1:{OURS.port}"

@@ -9,8 +9,8 @@ import sys
 
 from playwright.sync_api import Page, ViewportSize
 
+from benchmarks.chromium import CHROMIUM, MISSING, launched
 from benchmarks.serving import OURS, ROOT, running
-from scripts.chromium import CHROMIUM, MISSING, launched
 
 FOLDER = ROOT / "docs" / "screenshots"
 PAGES = f"http://127.0.0.1:{OURS.port}/pages"

@@ -91,7 +91,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium; of a module, as its loop is in the way of others."""
-    from scripts.chromium import CHROMIUM, MISSING, launched
+    from benchmarks.chromium import CHROMIUM, MISSING, launched
 
     if CHROMIUM is None:
         pytest.skip(MISSING)
