@@ -47,7 +47,7 @@ class CsvWriter:
         self._file = file
         self._buffer = StringIO(newline="")
         self._writer = csv.writer(self._buffer, delimiter=file.separator, lineterminator="\r\n")
-        self._comma = file.decimals.mark == ","
+        self._comma = file.table.decimal_mark == ","
 
     def header(self) -> str:
         """Return the header, behind a byte order mark unless the file came as UTF-8 without one.
@@ -56,7 +56,7 @@ class CsvWriter:
         """
         header = self._file.header
         self._writer.writerow([*map(neutral, header), *added_columns(header)])
-        return ("" if self._file.plain else "\ufeff") + self._drain()
+        return ("" if self._file.is_plain else "\ufeff") + self._drain()
 
     def rows(self, rows: Iterable[ScoredRow]) -> str:
         """Return rows."""

@@ -10,15 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from segmentation.batch.csv_table import Row
-from segmentation.batch.decimal_marks import AMBIGUOUS, AmbiguousError
 from segmentation.batch.record_file import RecordFile
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer
 from segmentation.runtime.reasons import Reason
 from segmentation.schema import Record
-from segmentation.schema.column_values import parse_text
+from segmentation.tables.rows import write_cell
+from segmentation.tables.typed_table import TypedChunk, TypedTable
 
 # Seconds between two pieces, in which threads that answer single records get their turn. Python
 # itself would let them wait for 5 ms, several times in each request.
@@ -61,56 +60,54 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
     file : RecordFile
         Opened with the schema of the model's records.
     """
-    n_before, reasons = 0, model.reasons
-    for rows in file.chunks():
-        problems: _Problems = defaultdict(list)
-        records = _records(file, rows, problems)
-        answers = _answers(model, records, problems)
-        headers = {field: file.header[place] for place, field, _ in file.columns}
-        yield [
-            ScoredRow(
-                row.line,
-                row.cells,
-                answers.get(position),
-                [
-                    replace(problem, row=n_before + position, field=headers.get(str(problem.field)))
-                    for problem in problems.get(position, ())
-                ],
-                reasons.find(records[position], answers[position]) if position in answers else (),
-            )
-            for position, row in enumerate(rows)
-        ]
-        n_before += len(rows)
+    n_before = 0
+    for chunk in file.chunks():
+        yield score_chunk(model, file.table, chunk, n_before)
+        n_before += len(chunk.rows.lines)
         time.sleep(_PAUSE)
 
 
-def _records(file: RecordFile, rows: Sequence[Row], problems: _Problems) -> _Records:
+def score_chunk(
+    model: Model, table: TypedTable, chunk: TypedChunk, n_before: int
+) -> list[ScoredRow]:
+    """Answer some rows of a table, before which there are `n_before` others."""
+    problems: _Problems = defaultdict(list)
+    records = _records(table, chunk, problems)
+    answers = _answers(model, records, problems)
+    headers = {column.field: table.header[column.position] for column in table.columns}
+    find_reasons = model.reasons.find
+    return [
+        ScoredRow(
+            line,
+            [write_cell(cell) for cell in chunk.rows.row(position)],
+            answers.get(position),
+            [
+                replace(problem, row=n_before + position, field=headers.get(str(problem.field)))
+                for problem in problems.get(position, ())
+            ],
+            find_reasons(records[position], answers[position]) if position in answers else (),
+        )
+        for position, line in enumerate(chunk.rows.lines)
+    ]
+
+
+def _records(table: TypedTable, chunk: TypedChunk, problems: _Problems) -> _Records:
     """Return the values of rows by field, and note what can't be any."""
-    records: _Records = {}
-    n_columns = len(file.header)
-    for position, (_, cells) in enumerate(rows):
-        # Empty cells beyond the last column are what spreadsheets leave of deleted ones.
-        if len(cells) < n_columns or any(cells[n_columns:]):
-            s = "s" * (len(cells) != 1)
-            message = f"has {len(cells)} cell{s}, the header has {n_columns}"
-            problems[position].append(Problem(position, None, "cells", message))
-        else:
-            records[position] = _record(file, position, cells, problems)
-    return records
-
-
-def _record(file: RecordFile, position: int, cells: Sequence[str], problems: _Problems) -> Record:
-    record: Record = {}
-    parse_number = file.decimals.parse
-    for place, field, column in file.columns:
-        cell = cells[place]
-        try:
-            record[field] = (parse_number if column.numeric else parse_text)(column, cell)
-        except AmbiguousError:
-            # Left as it is, it is refused along with what else is wrong with the row.
-            record[field] = cell
-            problems[position].append(Problem(position, field, "ambiguous", AMBIGUOUS))
-    return record
+    for position, cells in chunk.rows.uneven.items():
+        n_cells = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+        message = f"has {n_cells}, the header has {len(table.header)}"
+        problems[position].append(Problem(position, None, "cells", message))
+    for position, faults in chunk.faults.items():
+        if position not in chunk.rows.uneven:
+            problems[position] += [
+                Problem(position, field, fault.code, fault.message) for field, fault in faults
+            ]
+    fields = list(chunk.values)
+    return {
+        position: dict(zip(fields, values, strict=True))
+        for position, values in enumerate(zip(*chunk.values.values(), strict=True))
+        if position not in chunk.rows.uneven
+    }
 
 
 def _answers(model: Model, records: _Records, problems: _Problems) -> dict[int, Answer]:
@@ -132,5 +129,7 @@ def _answers(model: Model, records: _Records, problems: _Problems) -> dict[int, 
                     problems[position].append(problem)
         else:
             records.update(zip(positions, checked, strict=True))
-            answers = (answer for chunk in model.answer(checked) for answer in chunk)
-            return dict(zip(positions, answers, strict=True))
+            for position in [position for position in positions if problems.get(position)]:
+                del records[position]  # valid, but for a cell that would be read wrongly
+            answers = (answer for chunk in model.answer(list(records.values())) for answer in chunk)
+            return dict(zip(records, answers, strict=True))

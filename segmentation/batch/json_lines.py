@@ -1,7 +1,8 @@
 """Scored files as JSON lines, for programs that show answers while they are made.
 
 The first line says how the file was read; each further one has some rows and, in the same line,
-the very text that the CSV file has for them. What is in that text is in ``writing``.
+the very text that the CSV file has for them; the last one says how many rows were answered. What is
+in that text is in ``csv_writing``.
 """
 
 from __future__ import annotations
@@ -61,6 +62,20 @@ class RowsLine(TypedDict):
     csv: str
 
 
+class FileSummary(TypedDict):
+    """How many rows were answered, and how many were refused: shares are of the answered ones."""
+
+    n_rows: int
+    n_answered: int
+    n_refused: int
+
+
+class LastLine(TypedDict):
+    """What became of all rows."""
+
+    summary: FileSummary
+
+
 def write_lines(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iterator[bytes]:
     """Write a file with its answers as JSON lines.
 
@@ -73,12 +88,20 @@ def write_lines(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iter
     writer = CsvWriter(file)
     first: FirstLine = {**file.card, "csv": writer.header()}
     yield _line(first)
+    n_rows = n_refused = 0
     for rows in scored:
         further: RowsLine = {"rows": [_row(row) for row in rows], "csv": writer.rows(rows)}
         yield _line(further)
+        n_rows += len(rows)
+        n_refused += sum(row.answer is None for row in rows)
+    n_answered = n_rows - n_refused
+    last: LastLine = {
+        "summary": {"n_rows": n_rows, "n_answered": n_answered, "n_refused": n_refused}
+    }
+    yield _line(last)
 
 
-def _line(content: FirstLine | RowsLine) -> bytes:
+def _line(content: FirstLine | RowsLine | LastLine) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -4,9 +4,9 @@
 ``sources`` says where files are and what they hold. Nothing here fits or answers.
 """
 
+from segmentation.datasets.categories import read_categories
 from segmentation.datasets.record_tables import MOST_REASONS, RecordTable, read_table
 from segmentation.datasets.snapshots import History, Snapshot, read_history
-from segmentation.datasets.table_files import read_categories
 from segmentation.datasets.transactions import Validation
 
 __all__ = [

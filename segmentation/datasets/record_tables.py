@@ -1,28 +1,28 @@
-"""Tables of records: CSV files, checked against a study's schema before anyone uses them.
+"""Tables of records, checked against a study's schema before anyone uses them.
 
 What is wrong is said by row, line and column, all of it at once, and nothing is dropped.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import zlib
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segmentation.datasets.addresses import explain_file_errors
-from segmentation.errors import DataError, InvalidRecordsError, Problem
-from segmentation.schema import Column, Record, RecordValidator, Schema
-from segmentation.schema.column_values import parse_text
-from segmentation.schema.separators import separator_of
+from segmentation.errors import DataError, FileError, InvalidRecordsError, MappingError, Problem
+from segmentation.schema import Record, RecordValidator, Schema
+from segmentation.tables.addresses import open_local
+from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.typed_table import TypedTable, open_typed_table
+from segmentation.tables.unpacking import UnpackingLimits
 
 MOST_REASONS = 20
+# Whoever names a path has the machine: limits only end what would take all of it.
+FROM_PATH = ReadingOptions(
+    limits=UnpackingLimits(n_bytes=1 << 36, ratio=5_000, n_cells=100_000_000)
+)
 
 
 @dataclass(frozen=True)
@@ -37,129 +37,131 @@ class RecordTable:
         Digest of the file.
     records : list of dict
         One canonical record per row, target included.
+    ignored : tuple of str
+        Headers of the columns that are no field of the study, and were left out.
     """
 
     name: str
     sha256: str
     records: list[Record]
+    ignored: tuple[str, ...] = ()
 
     def column(self, name: str) -> list[Any]:
         """Return the values of one column, None where missing."""
         return [record.get(name) for record in self.records]
 
 
-def read_table(path: Path, schema: Schema) -> RecordTable:
-    """Read and check a CSV file.
+def read_table(
+    source: str | Path,
+    schema: Schema,
+    options: ReadingOptions = FROM_PATH,
+) -> RecordTable:
+    """Read and check a table, as files to be scored are read.
 
     Parameters
     ----------
-    path : Path
-        UTF-8 text with or without a byte order mark, plain or packed by gzip (``.gz``); comma,
-        semicolon or tab between cells;
-        headers under any of the schema's spellings.
+    source : str or Path
+        CSV, a workbook or Parquet, maybe packed by gzip or zip: a path or ``s3://bucket/key``.
     schema : Schema
-        What a row must be. Every column that the model needs must be there.
+        What a row must be. Every column that the model needs must be there; columns that it does
+        not know are left out.
+    options : ReadingOptions, optional
+        Where headers don't say the fields, or the table does not prove its conventions.
 
     Returns
     -------
-    Table
+    RecordTable
 
     Raises
     ------
     DataError
         If the file can't be read, isn't such a table, or any row isn't valid.
     """
-    with explain_file_errors(path):
-        content = path.read_bytes()
-    lines = _decode(path, content)
-    header, rows = _cells(path, lines, schema)
-    columns = _columns(path, header, schema)
-    records = [
-        {
-            name: parse_text(column, cell)
-            for name, column, cell in zip(header, columns, row, strict=True)
-        }
-        for _, row in rows
-    ]
-    line_numbers = [line for line, _ in rows]
-    valid = _validated(path, records, line_numbers, schema)
-    _check_target(path, valid, line_numbers, schema)
-    _check_identifiers(path, valid, line_numbers, schema)
-    return RecordTable(path.name, hashlib.sha256(content).hexdigest(), valid)
+    with open_local(source) as path, path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with open_typed_table(file, schema, options, with_target=True) as table:
+                _check_columns(source, table, schema)
+                records, lines = _read_records(source, table)
+        except (FileError, MappingError) as error:
+            raise DataError(str(source), [str(error)]) from None
+    valid = _validated(source, records, lines, schema, _headers(table))
+    _check_target(source, valid, lines, schema)
+    _check_identifiers(source, valid, lines, schema)
+    ignored = (
+        name.strip() for name, field in zip(table.header, table.fields, strict=True) if not field
+    )
+    return RecordTable(Path(str(source)).name, sha256, valid, tuple(ignored))
 
 
-def _unpacked(path: Path, content: bytes) -> bytes:
-    """Unpack what gzip has packed, as the original of the household panel is."""
-    if path.suffix != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error):
-        raise DataError(str(path), ["is not a whole gzip file"]) from None
+def _read_records(source: str | Path, table: TypedTable) -> tuple[list[Record], list[int]]:
+    """Return the values of all rows by field, and the lines in which they begin.
+
+    Raises
+    ------
+    DataError
+        With every cell that would be read wrongly, and every row of another width.
+    """
+    records: list[Record] = []
+    lines: list[int] = []
+    reasons: list[str] = []
+    headers, fields = _headers(table), [column.field for column in table.columns]
+    for chunk in table.chunks():
+        n_before = len(lines)
+        lines += chunk.rows.lines
+        reasons += [
+            f"{_place(n_before + position, lines)}: has {len(cells)} cells, the header has"
+            f" {len(table.header)}"
+            for position, cells in chunk.rows.uneven.items()
+        ]
+        reasons += [
+            f"{_place(n_before + position, lines)}, column {headers[field]!r}: {fault.message}"
+            for position, faults in chunk.faults.items()
+            for field, fault in faults
+        ]
+        rows = zip(*chunk.values.values(), strict=True)
+        records += [dict(zip(fields, row, strict=True)) for row in rows]
+    _refuse(source, reasons)
+    return records, lines
 
 
-def _decode(path: Path, content: bytes) -> str:
-    content = _unpacked(path, content)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(str(path), [f"line {line} is not UTF-8 text"]) from None
-    if not text.strip():
-        raise DataError(str(path), ["is empty"])
-    return text
+def _headers(table: TypedTable) -> dict[str, str]:
+    """Return by field the header of its column, for the person who wrote the table."""
+    return {column.field: table.header[column.position].strip() for column in table.columns}
 
 
-def _cells(path: Path, text: str, schema: Schema) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Split into header and numbered rows, by the separator that makes most headers known."""
-    separator = separator_of(text.splitlines()[:1], schema.spellings.__contains__)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        header = [name.strip() for name in next(reader)]
-        rows = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as error:
-        raise DataError(str(path), [f"line {reader.line_num}: {error}"]) from None
-    uneven = [
-        f"row {number} (line {line}): has {len(row)} cells, the header has {len(header)}"
-        for number, (line, row) in enumerate(rows, start=1)
-        if len(row) != len(header)
-    ]
-    _refuse(path, uneven)
-    if not rows:
-        raise DataError(str(path), ["has a header but no rows"])
-    return header, rows
-
-
-def _columns(path: Path, header: Sequence[str], schema: Schema) -> list[Column]:
-    reasons = [f"unknown column {name!r}" for name in header if name not in schema.spellings]
-    counts = Counter(header)
-    reasons += [
-        f"column {name!r} stands there {count} times" for name, count in counts.items() if count > 1
-    ]
-    names_present = {
-        schema.spellings[name].column.name for name in header if name in schema.spellings
-    }
-    needed = [column for column in schema.columns if column.role in ("feature", "target")]
+def _check_columns(source: str | Path, table: TypedTable, schema: Schema) -> None:
+    """Refuse columns that can't be told apart, and a table without a column that is needed."""
+    if table.problem:
+        raise FileError(table.problem)
+    names_present = {column.column.name for column in table.columns}
     derived = {
         rule.column for rule in schema.derived if names_present.intersection(rule.largest_of)
     }
-    reasons += [
-        f"missing column {column.title!r}"
-        for column in needed
-        if column.name not in names_present | derived
-    ]
-    _refuse(path, reasons)
-    return [schema.spellings[name].column for name in header]
+    _refuse(
+        source,
+        [
+            f"missing column {column.title!r}"
+            for column in schema.columns
+            if column.role in ("feature", "target") and column.name not in names_present | derived
+        ],
+    )
 
 
 def _validated(
-    path: Path, records: list[Record], lines: Sequence[int], schema: Schema
+    source: str | Path,
+    records: list[Record],
+    lines: Sequence[int],
+    schema: Schema,
+    headers: Mapping[str, str],
 ) -> list[Record]:
     try:
         valid = RecordValidator(schema, with_target=True).validate(records)
     except InvalidRecordsError as error:
-        reasons = [f"{_cell(problem, lines)}: {problem.message}" for problem in error.problems]
-        raise DataError(str(path), _shortened(reasons)) from None
+        reasons = [
+            f"{_cell(problem, lines, headers)}: {problem.message}" for problem in error.problems
+        ]
+        raise DataError(str(source), _shortened(reasons)) from None
     for column in schema.categories:
         for record in valid:
             value = record.get(column.name)
@@ -167,12 +169,14 @@ def _validated(
     return valid
 
 
-def _check_target(path: Path, records: list[Record], lines: Sequence[int], schema: Schema) -> None:
+def _check_target(
+    source: str | Path, records: list[Record], lines: Sequence[int], schema: Schema
+) -> None:
     if schema.target is None:
         return
     labels = [record.get(schema.target.name) for record in records]
     _refuse(
-        path,
+        source,
         [
             f"{_place(row, lines)}, column {schema.target.title!r}: is missing"
             for row, label in enumerate(labels)
@@ -180,11 +184,11 @@ def _check_target(path: Path, records: list[Record], lines: Sequence[int], schem
         ],
     )
     if len(set(labels)) < 2:  # noqa: PLR2004  # nothing can be told apart in one class
-        raise DataError(str(path), [f"column {schema.target.title!r} has fewer than 2 classes"])
+        raise DataError(str(source), [f"column {schema.target.title!r} has fewer than 2 classes"])
 
 
 def _check_identifiers(
-    path: Path, records: list[Record], lines: Sequence[int], schema: Schema
+    source: str | Path, records: list[Record], lines: Sequence[int], schema: Schema
 ) -> None:
     if schema.identifier is None:
         return
@@ -200,11 +204,12 @@ def _check_identifiers(
             reasons.append(f"{where}: the same as in {_place(first[identifier], lines)}")
         else:
             first[identifier] = row
-    _refuse(path, reasons)
+    _refuse(source, reasons)
 
 
-def _cell(problem: Problem, lines: Sequence[int]) -> str:
-    column = f", column {problem.field!r}" if problem.field else ""
+def _cell(problem: Problem, lines: Sequence[int], headers: Mapping[str, str]) -> str:
+    field = str(problem.field)
+    column = f", column {headers.get(field, field)!r}" if problem.field else ""
     return f"{_place(problem.row, lines)}{column}"
 
 
@@ -212,9 +217,9 @@ def _place(row: int, lines: Sequence[int]) -> str:
     return f"row {row + 1} (line {lines[row]})"
 
 
-def _refuse(path: Path, reasons: Sequence[str]) -> None:
+def _refuse(source: str | Path, reasons: Sequence[str]) -> None:
     if reasons:
-        raise DataError(str(path), _shortened(reasons))
+        raise DataError(str(source), _shortened(reasons))
 
 
 def _shortened(reasons: Sequence[str]) -> list[str]:

@@ -11,8 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from segmentation.aggregation import TYPES, Aggregation, aggregate_file
-from segmentation.datasets.addresses import open_local
-from segmentation.datasets.table_files import check_headers, file_digest, is_parquet
 from segmentation.datasets.transactions import (
     Validation,
     carried_report,
@@ -23,6 +21,7 @@ from segmentation.errors import DataError
 from segmentation.schema import Column, Record, Schema
 from segmentation.schema.column_values import parse_text
 from segmentation.study import OutlookModel, Study, Transactions
+from segmentation.tables.addresses import file_digest, open_local
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def read_history(
     """
     with open_local(source) as path:
         name, sha256 = Path(str(source)).name, file_digest(path)
-        if is_parquet(path) and _is_history(path):
+        if _is_history(path):
             history = _read_stored(source, name, sha256, path, study.schema)
             fault = find_spacing_fault(history.snapshots, study.outlook)
             if fault:
@@ -114,7 +113,7 @@ def read_history(
             aggregation = make_aggregation(transactions, categories)
             dates = _list_dates(validation, study.outlook)
             snapshots = _make_snapshots(aggregation, clean, dates, study.schema.identifier)
-            report = (carried_report(path) if is_parquet(path) else None) or validation
+            report = (carried_report(path) if _is_parquet(path) else None) or validation
             return History(name, sha256, snapshots, report)
 
 
@@ -190,15 +189,51 @@ def write_history(history: History, record: Schema, output: Path) -> None:
         write_parquet(connection, f"SELECT {cells} FROM rows", output, history.validation)  # noqa: S608
 
 
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
 def _is_history(path: Path) -> bool:
+    """Whether a file is Parquet that `write_history` has made."""
     import duckdb
 
+    if not _is_parquet(path):
+        return False
     try:
         with duckdb.connect() as connection:
             described = connection.execute("DESCRIBE SELECT * FROM read_parquet($1)", [str(path)])
             return any(row[0] == "as_of" for row in described.fetchall())
     except duckdb.Error:
         raise DataError(str(path), ["is not a Parquet file"]) from None
+
+
+def _check_headers(
+    source: str | Path, headers: Sequence[str], schema: Schema, needed: Sequence[str]
+) -> None:
+    """Refuse headers that are unknown, mean the same column twice, or lack a needed column.
+
+    Raises
+    ------
+    DataError
+        With a line for each of them.
+    """
+    reasons = [f"unknown column {name!r}" for name in headers if name not in schema.spellings]
+    names_present = [
+        schema.spellings[name].column.name for name in headers if name in schema.spellings
+    ]
+    reasons += [
+        f"column {schema.by_name[name].title!r} stands there {names_present.count(name)} times"
+        for name in dict.fromkeys(names_present)
+        if names_present.count(name) > 1
+    ]
+    reasons += [
+        f"missing column {schema.by_name[name].title!r}"
+        for name in needed
+        if name not in names_present
+    ]
+    if reasons:
+        raise DataError(str(source), reasons)
 
 
 def _read_stored(source: str | Path, name: str, sha256: str, path: Path, record: Schema) -> History:
@@ -209,7 +244,7 @@ def _read_stored(source: str | Path, name: str, sha256: str, path: Path, record:
             "SELECT * FROM read_parquet($1) ORDER BY as_of DESC", [str(path)]
         )
         headers = [column[0] for column in result.description or ()]
-        check_headers(source, headers[1:], record, [column.name for column in record.features])
+        _check_headers(source, headers[1:], record, [column.name for column in record.features])
         shots: dict[datetime, list[Record]] = {}
         for as_of, *row in result.fetchall():
             answers = _drop_gaps(dict(zip(headers[1:], row, strict=True)), record.identifier)

@@ -8,7 +8,6 @@ in pieces.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,13 +15,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from segmentation.aggregation import MEMORY_LIMIT
-from segmentation.datasets.addresses import open_local
-from segmentation.datasets.table_files import check_headers, file_digest, scan
+from segmentation.aggregation import MEMORY_LIMIT, TYPES
+from segmentation.datasets.record_tables import FROM_PATH
+from segmentation.datasets.transaction_cells import frame_chunk, open_columns, refuse_unsafe
 from segmentation.errors import DataError
 from segmentation.schema import Column
-from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT
+from segmentation.schema.columns import LONGEST_TEXT
 from segmentation.study import TransactionRoles, Transactions
+from segmentation.tables.addresses import file_digest, open_local
+from segmentation.tables.open_table import ReadingOptions
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,11 +44,9 @@ REASONS = (
 _FENCE = 3.0
 # DuckDB hands out vectors of 2,048 rows: some 100,000 rows at a time.
 _VECTORS = 50
-_TIME_FORMATS = (
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d",
-    "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S",
-)  # fmt: skip
-_ABSENT = "('', 'nan', 'none', 'null', '<na>')"
+# Rows, and about as many characters, that go into the database at a time.
+_ROWS = 50_000
+_CHARACTERS = 1 << 24
 _REPORT = "segmentation.validation"
 
 
@@ -109,7 +108,12 @@ def describe_reasons(transactions: Transactions) -> dict[str, str]:
     }
 
 
-def validate(source: str | Path, transactions: Transactions, output: Path) -> Validation:
+def validate(
+    source: str | Path,
+    transactions: Transactions,
+    output: Path,
+    options: ReadingOptions = FROM_PATH,
+) -> Validation:
     """Check transactions and write the good ones as Parquet under the columns' own names.
 
     Parameters
@@ -120,6 +124,7 @@ def validate(source: str | Path, transactions: Transactions, output: Path) -> Va
         What a transaction is, and which column plays which role.
     output : Path
         Parquet; always the same bytes for the same rows, whatever their order.
+    options : ReadingOptions, optional
 
     Returns
     -------
@@ -131,7 +136,7 @@ def validate(source: str | Path, transactions: Transactions, output: Path) -> Va
         If the file isn't such a table, or no row of it is good.
     """
     with open_local(source) as path, _workspace(output.parent) as connection:
-        _load(connection, source, path, transactions)
+        _load(connection, source, path, transactions, options)
         _drop_faulty(connection, transactions)
         counts = _count(connection, transactions.roles, Path(str(source)).name, file_digest(path))
         if not counts.rows_kept:
@@ -158,62 +163,29 @@ def _load(
     source: str | Path,
     path: Path,
     transactions: Transactions,
+    options: ReadingOptions,
 ) -> None:
-    """Make the tables ``raw``, all text, and ``typed``, with NULL where text can't be read."""
-    import duckdb
+    """Make the table ``cells`` and the view ``typed``: NULL where a cell has no value.
 
+    ``repeated`` says whether all cells of a row are those of an earlier one; what could not be read
+    is compared as it was written.
+    """
     schema = transactions.schema
-    headers = scan(connection, path, schema)
-    check_headers(source, headers, schema, transactions.needed)
-    names = {schema.spellings[header].column.name: header for header in headers}
-    cells = ", ".join(
-        f'{_identifier(names[column.name])} AS "{column.name}"'
-        if column.name in names
-        else f'NULL::VARCHAR AS "{column.name}"'
-        for column in schema.columns
-    )
-    try:
-        connection.execute(
-            f"CREATE TABLE raw AS SELECT row_number() OVER () AS row, {cells} FROM source"  # noqa: S608
-        )
-    except duckdb.Error as error:
-        raise DataError(str(source), [_where(error)]) from None
-    typed = ", ".join(f'{_cast(column)} AS "{column.name}"' for column in schema.columns)
+    kinds = ", ".join(f'"{column.name}" {TYPES[column.kind]}' for column in schema.columns)
+    connection.execute(f"CREATE TABLE cells (row BIGINT, {kinds}, unread VARCHAR)")
+    with open_columns(source, path, transactions, options) as table:
+        n_rows = 0
+        for chunk in table.chunks(_ROWS, _CHARACTERS):
+            refuse_unsafe(source, table, chunk)
+            connection.register("chunk", frame_chunk(n_rows, chunk, schema))
+            connection.execute("INSERT INTO cells SELECT * FROM chunk")
+            n_rows += len(chunk.rows.lines)
     columns = ", ".join(f'"{column.name}"' for column in schema.columns)
     connection.execute(
-        f"CREATE VIEW typed AS SELECT row, {typed}, "  # noqa: S608
-        f"row_number() OVER (PARTITION BY {columns} ORDER BY row) > 1 AS repeated FROM raw"
+        f"CREATE VIEW typed AS SELECT row, {columns}, "  # noqa: S608
+        f"row_number() OVER (PARTITION BY {columns}, unread ORDER BY row) > 1 AS repeated "
+        "FROM cells"
     )
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _where(error: Exception) -> str:
-    """Say where a table breaks off, without DuckDB's text, which quotes the row."""
-    line = re.search(r"[Ll]ine:? (\d+)", str(error))
-    return f"line {line[1]} can't be read as CSV" if line else "cannot be read to its end"
-
-
-def _cast(column: Column) -> str:
-    """Return the expression that reads a cell, NULL where it can't."""
-    name = f'"{column.name}"'
-    text = f"CASE WHEN lower(trim({name})) NOT IN {_ABSENT} THEN trim({name}) END"
-    if column.kind == "time":
-        formats = ", ".join(f"'{time_format}'" for time_format in _TIME_FORMATS)
-        return f"try_strptime({text}, [{formats}])::TIMESTAMP"
-    if column.kind == "identifier":
-        # pandas writes a column of whole numbers with gaps as 17850.0.
-        return f"regexp_replace({text}, '^(\\d+)\\.0$', '\\1')"
-    if not column.numeric:
-        return text
-    number = f"try_cast({text} AS DOUBLE)"
-    finite = f"isfinite({number})"
-    if column.kind == "integer":
-        exact = f"{number} = trunc({number}) AND abs({number}) <= {LARGEST_EXACT_INTEGER}"
-        return f"CASE WHEN {finite} AND {exact} THEN {number}::BIGINT END"
-    return f"CASE WHEN {finite} THEN {number} END"
 
 
 def _drop_faulty(connection: duckdb.DuckDBPyConnection, transactions: Transactions) -> None:
@@ -301,7 +273,7 @@ def _faults(checks: DataFrameSchema, piece: pd.DataFrame) -> pd.DataFrame:
 def _count(
     connection: duckdb.DuckDBPyConnection, roles: TransactionRoles, name: str, sha256: str
 ) -> Validation:
-    rows_read = connection.execute("SELECT count(*) FROM raw").fetchall()[0][0]
+    rows_read = connection.execute("SELECT count(*) FROM cells").fetchall()[0][0]
     counts = connection.execute("SELECT reason, count(*) FROM dropped GROUP BY reason").fetchall()
     rows_kept, customers, first, last, amount = connection.execute(
         f'SELECT count(*), count(DISTINCT "{roles.customer}"), min("{roles.time}"), '  # noqa: S608

@@ -1,4 +1,4 @@
-"""Files of records over HTTP: CSV in, CSV or JSON lines out, while the rest is being answered.
+"""Files of records over HTTP: a table in, CSV or JSON lines out, while the rest is being answered.
 
 What a file is and how it is answered is in ``batch``, which is imported on first use.
 """
@@ -26,14 +26,24 @@ from segmentation.service.wsgi_environment import N_RECORDS, Environment
 
 if TYPE_CHECKING:
     from segmentation.batch import RecordFile, ScoredRow
+    from segmentation.tables.open_table import ReadingOptions
 
 CSV = "text/csv"
 LINES = "application/x-ndjson"
-# What browsers and programs call a CSV file as well.
-TYPES = (CSV, "text/plain", "application/octet-stream")
+# What browsers and programs call tables: what a file is, its bytes say. Windows calls CSV a
+# workbook where Excel is installed.
+TYPES = (
+    CSV,
+    *("text/plain", "text/tab-separated-values", "application/csv", "application/octet-stream"),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-excel",
+    *("application/gzip", "application/x-gzip", "application/zip", "application/x-zip-compressed"),
+    *("application/vnd.apache.parquet", "application/x-parquet"),
+)
 MAP = "map"
 CUT, COMMAS = "cut", "commas"
-# Most of a file that is looked at before it is scored.
+ENCODING, SHEET, DATES = "encoding", "sheet", "dates"
+# Most of the beginning of a file that is looked at before it is scored.
 PREVIEW_BYTES = MEBIBYTE
 # Proxies refuse long headers.
 _LONGEST_HEADER = 2_000
@@ -43,7 +53,7 @@ def make_file_api(models: ServedModels, counters: ServiceCounters, settings: Set
     """Return the routes that score files, and those beside them."""
     files = Blueprint("files", __name__)
     _add_scoring(files, models, counters, settings)
-    _add_helpers(files, models)
+    _add_helpers(files, models, settings)
     return files
 
 
@@ -54,11 +64,11 @@ def _add_scoring(
         from segmentation import batch
 
         model = models.find(study).get()
-        mapping = _read_mapping(request.args.getlist(MAP))
+        options = _read_options()
         with ExitStack() as stack:
             body = stack.enter_context(open_file(request.environ, TYPES, settings.max_file_bytes))
-            file = batch.RecordFile(body, model.manifest.record, mapping)
-            request.environ[N_RECORDS] = file.n_rows
+            file = stack.enter_context(batch.open_record_file(body, model.manifest.record, options))
+            request.environ[N_RECORDS] = file.table.n_rows
             scored = _count(batch.score(model, file), model.name, counters, request.environ)
             lines = request.accept_mimetypes.best_match((CSV, LINES), CSV) == LINES
             write = batch.write_lines if lines else batch.write
@@ -72,14 +82,15 @@ def _add_scoring(
     add_routes(files, predict_file)
 
 
-def _add_helpers(files: Blueprint, models: ServedModels) -> None:
+def _add_helpers(files: Blueprint, models: ServedModels, settings: Settings) -> None:
     def preview_file(study: str | None = None) -> Response:
         from segmentation import batch
 
-        schema = models.find(study).get().manifest.record
-        mapping, cut = _read_mapping(request.args.getlist(MAP)), _read_flag(CUT)
-        with open_file(request.environ, TYPES, PREVIEW_BYTES) as body:
-            preview = batch.preview(body, schema, mapping, cut=cut)
+        model = models.find(study).get()
+        options, cut = _read_options(), _read_flag(CUT)
+        longest = min(PREVIEW_BYTES, settings.max_file_bytes) if cut else settings.max_file_bytes
+        with open_file(request.environ, TYPES, longest) as body:
+            preview = batch.preview(body, model, options, cut=cut)
         return Response(orjson.dumps(preview), content_type=JSON)
 
     def file_template(study: str | None = None) -> Response:
@@ -101,6 +112,23 @@ def _read_flag(name: str) -> bool:
     if value not in ("true", "false"):
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{name} must be true or false.")
     return value == "true"
+
+
+def _read_options() -> ReadingOptions:
+    """Read what the query says about the file that the file does not prove itself."""
+    from segmentation.tables.dates import DateOrder
+    from segmentation.tables.open_table import ReadingOptions
+
+    order = request.args.get(DATES)
+    if order is not None and order not in list(DateOrder):
+        orders = ", ".join(DateOrder)
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"{DATES} must be one of {orders}.")
+    return ReadingOptions(
+        mapping=_read_mapping(request.args.getlist(MAP)),
+        encoding=request.args.get(ENCODING),
+        sheet=request.args.get(SHEET),
+        dates=DateOrder(order) if order else None,
+    )
 
 
 def _read_mapping(mappings: Sequence[str]) -> dict[str, str]:
@@ -133,7 +161,7 @@ def _make_headers(file: RecordFile, content_type: str) -> dict[str, str]:
         "Content-Type": content_type,
         "Vary": "Accept",
         "Content-Disposition": 'attachment; filename="segments.csv"',
-        "X-File-Encoding": file.encoding,
+        "X-File-Encoding": file.table.layout.encoding,
         "X-Ignored-Columns": _encode_names(file.ignored),
     }
 

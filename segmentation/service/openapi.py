@@ -17,17 +17,29 @@ from typing_extensions import TypedDict
 from werkzeug.http import HTTP_STATUS_CODES
 
 import segmentation
-from segmentation.batch.json_lines import FirstLine, RowsLine
-from segmentation.batch.record_file import SHOWN_ROWS, Preview
+from segmentation.batch.file_preview import SHOWN_ROWS, TRIED_ROWS, Preview
+from segmentation.batch.json_lines import FirstLine, LastLine, RowsLine
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
 from segmentation.schema import Schema
 from segmentation.schema.json_schema import record_schemas
-from segmentation.service.file_routes import COMMAS, CSV, CUT, LINES, MAP, PREVIEW_BYTES, TYPES
+from segmentation.service.file_routes import (
+    COMMAS,
+    CSV,
+    CUT,
+    DATES,
+    ENCODING,
+    LINES,
+    MAP,
+    PREVIEW_BYTES,
+    SHEET,
+    TYPES,
+)
 from segmentation.service.problem_details import MEDIA_TYPE
 from segmentation.service.route_table import ROUTES, Route
 from segmentation.service.settings import Settings
+from segmentation.tables.dates import DateOrder
 
 Document = dict[str, Any]
 
@@ -40,6 +52,27 @@ _MAPPING = {
     " that is not to be read.",
     "schema": {"type": "array", "items": {"type": "string", "pattern": ":"}},
 }
+_READING = [
+    {
+        "name": ENCODING,
+        "in": "query",
+        "description": "The encoding of a CSV file that is neither UTF-8, UTF-16 nor Windows-1252,"
+        " such as `cp1250` or `shift_jis`.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": SHEET,
+        "in": "query",
+        "description": "The sheet of a workbook, where several may be meant.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": DATES,
+        "in": "query",
+        "description": "In which order dates have their parts, where no cell proves it.",
+        "schema": {"enum": list(DateOrder)},
+    },
+]
 _EXPLAIN = {
     "type": "boolean",
     "description": "Whether the answer is to have an explanation.",
@@ -99,7 +132,7 @@ def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
     """
     schemas: Document = {}
     for model in (Prediction, Predictions, SegmentCards, SchemaCard, StudyList, Manifest,
-                  Preview, FirstLine, RowsLine, Live, Ready, ProblemDetails):  # fmt: skip
+                  Preview, FirstLine, RowsLine, LastLine, Live, Ready, ProblemDetails):  # fmt: skip
         _add(schemas, model)
     paths: Document = {}
     first = manifests[0]
@@ -225,14 +258,15 @@ def _detail_file(operation: Document, context: _Context) -> None:
     features = " Rows are customers with their features, not transactions."
     operation["description"] = (
         "The same rows come out in their order, with the answers in further columns; a row that"
-        " can't be answered has its problem there instead. Comma, semicolon or tab; UTF-8, UTF-16"
-        " or Windows-1252; decimal commas where they can't be taken for anything else. Columns"
-        f" that are not known are passed on. At most {context.settings.max_file_bytes} bytes."
+        " can't be answered has its problem there instead. CSV, a workbook (xlsx, xls) or Parquet,"
+        " also packed by gzip or zip: its bytes say which. What a convention leaves open is proved"
+        " by the cells of a column, or the row is refused: decimal commas, thousands. Columns that"
+        f" are not known are passed on. At most {context.settings.max_file_bytes} bytes."
         f"{features if manifest.aggregation else ''} With `Accept: {LINES}` the answer is JSON"
         " lines: first a `FirstLine`, then `RowsLine`s, whose `csv` texts together are the CSV"
-        " file."
+        " file, at last a `LastLine`."
     )
-    operation["parameters"] = [_MAPPING]
+    operation["parameters"] = [_MAPPING, *_READING]
     operation["requestBody"] = _file_body(manifest)
     operation["responses"]["200"] = {
         "description": "The file with its answers.",
@@ -242,7 +276,7 @@ def _detail_file(operation: Document, context: _Context) -> None:
             "Vary": {"schema": {"type": "string"}},
             "X-File-Encoding": {
                 "description": "As which the file was read.",
-                "schema": {"enum": ["UTF-8", "UTF-16", "Windows-1252"]},
+                "schema": {"type": "string", "examples": ["UTF-8", "Windows-1252", ""]},
             },
             "X-Ignored-Columns": {
                 "description": "Columns that were not read: percent-encoded, comma between.",
@@ -255,12 +289,14 @@ def _detail_file(operation: Document, context: _Context) -> None:
 
 def _detail_preview(operation: Document, context: _Context) -> None:
     operation["description"] = (
-        f"How the file would be read, and its first {SHOWN_ROWS} rows. Send the file or its"
-        f" beginning, at most {PREVIEW_BYTES} bytes. What is true of the beginning only may not be"
-        " of the file: its encoding, its decimal mark."
+        f"How the file would be read, its first {SHOWN_ROWS} rows, and why some of its first"
+        f" {TRIED_ROWS} would be refused. Send the file, or the beginning of a CSV file, at most"
+        f" {PREVIEW_BYTES} bytes. What is true of the beginning only may not be of the file: its"
+        " encoding, its decimal mark."
     )
     operation["parameters"] = [
         _MAPPING,
+        *_READING,
         _flag(CUT, "Whether this is the beginning of a longer file: a row that breaks off is left"
                    " out."),
     ]  # fmt: skip

@@ -27,6 +27,10 @@ _PIECE = 65_536
 EXPLAIN = "explain"
 
 JSON = "application/json"
+_HOW_TO_SEND = {
+    "multipart/form-data": "Send the file itself as the body, not a form: with curl by"
+    " --data-binary @FILE, not by -F. "
+}
 _JSON_SPACE = b" \t\n\r"
 # Everything of jiter's message but a key that it quotes.
 _PLACE = re.compile(r"at line \d+ column \d+$")
@@ -263,8 +267,9 @@ def open_file(environment: Environment, types: Collection[str], limit: int) -> I
         usual = next(iter(types))
         raise RequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"The content type must be {usual}.",
-            {"Accept": usual},
+            f"{_HOW_TO_SEND.get(media_type.lower(), '')}The content type must be {usual}, or that"
+            " of a workbook, Parquet, gzip or zip.",
+            {"Accept": ", ".join(types)},
         )
     check_identity(environment)
     with SpooledTemporaryFile(MEBIBYTE) as file:

@@ -91,16 +91,17 @@ ROUTES = (
     ),
     Route(
         "predict_file", "POST", FILE,
-        "Score a CSV file",
-        "a CSV file (`text/csv`) gets itself with the answers in further columns, row by row as"
-        " they are made; with `Accept: application/x-ndjson` as JSON lines",
+        "Score a file",
+        "a table (CSV, xlsx, Parquet; also in gzip or zip) comes back as CSV with the answers in"
+        " further columns, row by row as they are made; with `Accept: application/x-ndjson` as JSON"
+        " lines",
         (), _BAD_FILE,
     ),
     Route(
         "preview_file", "POST", f"{FILE}/preview",
-        "Look at a CSV file before it is scored",
+        "Look at a file before it is scored",
         "how a file, or with `?cut=true` its beginning, would be read: encoding, marks, the field"
-        " of each column, the first rows",
+        " of each column, the first rows, and why some would be refused",
         ("Preview",), _BAD_FILE,
     ),
     Route(

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from segmentation.datasets.addresses import check_address, is_object, open_local, publish
 from segmentation.errors import DataError, MissingError, TrainingError
 from segmentation.study import Study
+from segmentation.tables.addresses import check_address, is_object, open_local, publish
 from segmentation.training.identity.predecessor import NOTHING_BEFORE, Predecessor, read_predecessor
 
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from segmentation.artifact import Package, open_session, read_package
 from segmentation.artifact.clusters import NamingReason
 from segmentation.artifact.lineage import Fate, Lineage
-from segmentation.datasets.addresses import open_local
 from segmentation.errors import PackageError, TrainingError
 from segmentation.estimators import Floats
 from segmentation.study import Study
+from segmentation.tables.addresses import open_local
 from segmentation.training.identity.cluster_naming import ClusterNames
 from segmentation.training.identity.lineage import match, rename, transitions
 

@@ -5,6 +5,7 @@ An object is copied to a temporary file first: one reader for both, and a digest
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,12 @@ def open_local(source: str | Path) -> Iterator[Path]:
         copy = Path(folder) / Path(str(source)).name
         _copy_object(str(source), copy)
         yield copy
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_readable(path: Path) -> None:

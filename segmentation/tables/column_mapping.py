@@ -1,6 +1,6 @@
 """Which field of a record each column of a file holds: found by its header, or as the caller says.
 
-Reading files is in ``reading``, reading cells in ``scoring``.
+What cells mean is in ``cell_readers``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from segmentation.errors import FileError, MappingError
+from segmentation.errors import MappingError
 from segmentation.schema import Schema
 
 _NONE_KNOWN = "No column of the file has a name that is known; is its header there?"
@@ -33,8 +33,11 @@ class ColumnMapping:
         If there is no such field.
     """
 
-    def __init__(self, schema: Schema, mapping: Mapping[str, str]) -> None:
-        sendable = [column.name for column in schema.sendable]
+    def __init__(
+        self, schema: Schema, mapping: Mapping[str, str], *, with_target: bool = False
+    ) -> None:
+        columns = schema.columns if with_target else schema.sendable
+        sendable = [column.name for column in columns]
         # By its column's own name where the unit is the same: such records need no renaming.
         self._exact = {
             name: spelling.column.name if spelling.divisor == 1 else name
@@ -54,23 +57,10 @@ class ColumnMapping:
         """Whether a header, without blanks around it, means something."""
         return name in self._wanted or _folded(name) in self._alike
 
-    def of(self, header: Sequence[str]) -> list[str | None]:
-        """Return the field of each column of a file, None for those that are not read.
-
-        Raises
-        ------
-        MappingError
-            If a wanted column is not there, or several are wanted as one field.
-        FileError
-            If several columns hold one field, or none holds any.
-        """
-        fields, problem = self.match(header)
-        if problem:
-            raise FileError(problem)
-        return fields
-
     def match(self, header: Sequence[str]) -> tuple[list[str | None], str | None]:
-        """Return the fields as `of` does, as far as they are clear, and the problem if not.
+        """Return the field of each column of a table, None for those that are not read.
+
+        As far as they are clear; and the problem, if several columns hold one field, or none does.
 
         Raises
         ------

@@ -1,0 +1,97 @@
+"""Opens a table, whatever it is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+from segmentation.errors import FileError
+from segmentation.tables.csv_rows import CsvRows
+from segmentation.tables.dates import DateOrder
+from segmentation.tables.parquet_rows import ParquetRows
+from segmentation.tables.rows import RowSource, Table
+from segmentation.tables.unpacking import FileKind, UnpackingLimits, unpack
+from segmentation.tables.workbooks import SheetRows
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What a caller says about a table that it does not prove itself.
+
+    Attributes
+    ----------
+    mapping : mapping of str to str
+        By header, the field that its column holds, by any spelling; empty for a column that is
+        not to be read.
+    encoding : str or None
+        Of CSV, by any name that Python knows.
+    sheet : str or None
+        Of a workbook.
+    dates : DateOrder or None
+        In which order dates have their parts.
+    limits : UnpackingLimits
+        How much may come out of a packed file.
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    sheet: str | None = None
+    dates: DateOrder | None = None
+    limits: UnpackingLimits = field(default_factory=UnpackingLimits)
+
+
+@contextmanager
+def open_table(
+    stream: IO[bytes],
+    is_known: Callable[[str], bool],
+    options: ReadingOptions,
+    *,
+    cut: bool = False,
+) -> Iterator[Table]:
+    """Give the table in a file until the block ends.
+
+    Parameters
+    ----------
+    stream : binary file
+        CSV, a workbook or Parquet, maybe packed by gzip or zip. To be read more than once; stays
+        open.
+    is_known : callable
+        Whether a name of the header, without blanks around it, means something.
+    options : ReadingOptions
+    cut : bool, optional
+        Whether the stream is only the beginning of a CSV file: what is not whole at its end is
+        left out.
+
+    Raises
+    ------
+    FileError
+        If it is no table that can be read.
+    """
+    with unpack(stream, options.limits) as (unpacked, kind):
+        try:
+            source = _open_rows(unpacked, kind, is_known, options, cut=cut)
+            table = Table(source, is_known)
+        except FileError as error:
+            if cut and str(error) == "The file is empty." and stream.seek(0, 2):
+                raise FileError("The header is longer than what was sent.") from None
+            raise
+        yield table
+
+
+def _open_rows(
+    stream: IO[bytes],
+    kind: FileKind,
+    is_known: Callable[[str], bool],
+    options: ReadingOptions,
+    *,
+    cut: bool,
+) -> RowSource:
+    if kind is FileKind.CSV:
+        return CsvRows(stream, is_known, options.encoding, cut=cut)
+    if cut:
+        raise FileError("Only of a CSV file can a part be looked at; send the whole file.")
+    if kind is FileKind.PARQUET:
+        return ParquetRows(stream, options.limits)
+    return SheetRows(stream, kind, is_known, options.sheet, options.limits)
