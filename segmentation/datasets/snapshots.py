@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from segmentation.aggregation import TYPES, Aggregation, aggregate_file
+from segmentation.datasets.record_tables import FROM_PATH
 from segmentation.datasets.transactions import (
     Validation,
     carried_report,
@@ -22,6 +23,7 @@ from segmentation.schema import Column, Record, Schema
 from segmentation.schema.column_values import parse_text
 from segmentation.study import OutlookModel, Study, Transactions
 from segmentation.tables.addresses import file_digest, open_local
+from segmentation.tables.open_table import ReadingOptions
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def read_history(
     study: Study,
     transactions: Transactions,
     categories: tuple[tuple[str, str], ...] = (),
+    options: ReadingOptions = FROM_PATH,
 ) -> History:
     """Read transactions, or what `write_history` made of them, as records of several dates.
 
@@ -87,6 +90,8 @@ def read_history(
         Says what a transaction is, and how a record is made.
     categories : tuple of (str, str)
         Keyword and category, in order.
+    options : ReadingOptions, optional
+        What the file does not prove itself.
 
     Returns
     -------
@@ -109,7 +114,7 @@ def read_history(
             return history
         with TemporaryDirectory(prefix="segmentation-") as folder:
             clean = Path(folder) / "clean.parquet"
-            validation = validate(path, transactions, clean)
+            validation = validate(path, transactions, clean, options)
             aggregation = make_aggregation(transactions, categories)
             dates = _list_dates(validation, study.outlook)
             snapshots = _make_snapshots(aggregation, clean, dates, study.schema.identifier)

@@ -116,6 +116,7 @@ def _read_flag(name: str) -> bool:
 
 def _read_options() -> ReadingOptions:
     """Read what the query says about the file that the file does not prove itself."""
+    from segmentation.tables.column_mapping import parse_mappings
     from segmentation.tables.dates import DateOrder
     from segmentation.tables.open_table import ReadingOptions
 
@@ -124,23 +125,11 @@ def _read_options() -> ReadingOptions:
         orders = ", ".join(DateOrder)
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{DATES} must be one of {orders}.")
     return ReadingOptions(
-        mapping=_read_mapping(request.args.getlist(MAP)),
+        mapping=parse_mappings(request.args.getlist(MAP)),
         encoding=request.args.get(ENCODING),
         sheet=request.args.get(SHEET),
         dates=DateOrder(order) if order else None,
     )
-
-
-def _read_mapping(mappings: Sequence[str]) -> dict[str, str]:
-    """Read ``header:field``; the field is what follows the last colon."""
-    fields: dict[str, str] = {}
-    for number, mapping in enumerate(mappings, start=1):
-        header, colon, field = mapping.rpartition(":")
-        if not colon or header.strip() in fields:
-            reason = "is of a column that has one already" if colon else "has no colon"
-            raise RequestError(HTTPStatus.BAD_REQUEST, f"Mapping {number} {reason}.")
-        fields[header.strip()] = field.strip()
-    return fields
 
 
 def _count(

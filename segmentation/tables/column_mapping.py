@@ -97,6 +97,24 @@ class ColumnMapping:
         return None
 
 
+def parse_mappings(mappings: Sequence[str]) -> dict[str, str]:
+    """Read mappings like ``header:field``; the field is what follows the last colon.
+
+    Raises
+    ------
+    MappingError
+        If one has no colon, or is of a column that has one already.
+    """
+    fields: dict[str, str] = {}
+    for number, mapping in enumerate(mappings, start=1):
+        header, colon, field = mapping.rpartition(":")
+        if not colon or header.strip() in fields:
+            reason = "is of a column that has one already" if colon else "has no colon"
+            raise MappingError(f"Mapping {number} {reason}.")
+        fields[header.strip()] = field.strip()
+    return fields
+
+
 def _folded(name: str) -> str:
     """Return a name without its case and the number of its blanks."""
     return " ".join(name.split()).casefold()

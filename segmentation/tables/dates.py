@@ -123,7 +123,7 @@ class DateEvidence:
             return asked_order or next(iter(self._orders))
         names = " or ".join(order for order in DateOrder if order in self._orders)
         raise UnprovedDatesError(
-            f"holds dates that are {names}, and no row proves which: say which it is"
+            f"holds dates that are {names}, and no row proves which: say which, by dates"
         )
 
 

@@ -165,7 +165,8 @@ class TypedTable:
                 try:
                     reader.decide()
                 except UnprovedDatesError as error:
-                    problems.append(f"The column of {column.column.name} {error}.")
+                    header = self.header[column.position].strip()
+                    problems.append(f"The column '{header}' {error}.")
         return problems
 
     def _marks(self) -> set[str]:

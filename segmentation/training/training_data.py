@@ -8,8 +8,10 @@ from pathlib import Path
 
 from segmentation.artifact.manifest import PackedAggregation
 from segmentation.datasets import History, RecordTable, read_categories, read_history, read_table
+from segmentation.datasets.record_tables import FROM_PATH
 from segmentation.errors import TrainingError
 from segmentation.study import Study, Transactions
+from segmentation.tables.open_table import ReadingOptions
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data"
 
@@ -36,7 +38,10 @@ class TrainingData:
 
 
 def read_source(
-    study: Study, path: str | None = None, categories: Path | None = None
+    study: Study,
+    path: str | None = None,
+    categories: Path | None = None,
+    options: ReadingOptions = FROM_PATH,
 ) -> tuple[Study, TrainingData]:
     """Read the records of a study; those of its synthetic sample without a path.
 
@@ -47,6 +52,8 @@ def read_source(
         A file; transactions and features may also be in S3.
     categories : Path, optional
         Product categories, where records come from transactions.
+    options : ReadingOptions, optional
+        What the file does not prove itself.
 
     Returns
     -------
@@ -65,17 +72,21 @@ def read_source(
     if study.transactions is None:
         if categories is not None:
             raise TrainingError(f"--categories: the study {study.name} has no transactions")
-        table = read_table(Path(path or sample), study.schema)
+        table = read_table(path or sample, study.schema, options)
         return study, TrainingData(table, _is_sample(table.sha256, sample))
-    return _read_transactions(study, study.transactions, path, categories)
+    return _read_transactions(study, study.transactions, path, categories, options)
 
 
 def _read_transactions(
-    study: Study, transactions: Transactions, path: str | None, categories: Path | None
+    study: Study,
+    transactions: Transactions,
+    path: str | None,
+    categories: Path | None,
+    options: ReadingOptions,
 ) -> tuple[Study, TrainingData]:
     study, transactions, keywords = _with_categories(study, transactions, categories)
     sample = SAMPLES / f"{study.name}.csv"
-    history = read_history(path or sample, study, transactions, keywords)
+    history = read_history(path or sample, study, transactions, keywords, options)
     latest = history.snapshots[0]
     aggregation = PackedAggregation(
         transactions=transactions.schema,
