@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from segmentation.schema import Column
@@ -238,14 +238,14 @@ class TimeReader(CellReader):
         return values
 
     def _read_one(self, text: str) -> str | None:
-        time = None if is_missing_word(text) else read_time(text, self._order)
-        return None if time is None else time.isoformat()
+        moment = None if is_missing_word(text) else read_time(text, self._order)
+        return None if moment is None else moment.isoformat()
 
     def _read_typed(self, cell: Cell, position: int, faults: list[Fault]) -> Any:
         if isinstance(cell, datetime):
             return cell.replace(tzinfo=None).isoformat()
         if isinstance(cell, date):
-            return cell.isoformat()
+            return datetime.combine(cell, time.min).isoformat()
         if cell is None:
             return None
         faults.append(Fault(position, TYPE, describe_form(write_cell(cell))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
@@ -147,10 +148,8 @@ def read_time(text: str, order: DateOrder | None) -> datetime | None:
     """
     text = text.strip()
     if len(text) in _ISO_LENGTHS and text[4] == "-":
-        try:
+        with suppress(ValueError):
             return datetime.fromisoformat(text)
-        except ValueError:
-            return None
     match = _NUMERIC.fullmatch(text)
     if match is None:
         return _read_fixed(text)

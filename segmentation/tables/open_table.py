@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
 from segmentation.errors import FileError
 from segmentation.tables.csv_rows import CsvRows
 from segmentation.tables.dates import DateOrder
-from segmentation.tables.parquet_rows import ParquetRows
+from segmentation.tables.parquet_rows import ParquetRows, on_disk
 from segmentation.tables.rows import RowSource, Table
 from segmentation.tables.unpacking import FileKind, UnpackingLimits, unpack
 from segmentation.tables.workbooks import SheetRows
@@ -69,29 +69,21 @@ def open_table(
     FileError
         If it is no table that can be read.
     """
-    with unpack(stream, options.limits) as (unpacked, kind):
+    with ExitStack() as stack:
+        unpacked, kind = stack.enter_context(unpack(stream, options.limits))
+        if cut and kind is not FileKind.CSV:
+            raise FileError("Only of a CSV file can a part be looked at; send the whole file.")
         try:
-            source = _open_rows(unpacked, kind, is_known, options, cut=cut)
+            source: RowSource
+            if kind is FileKind.PARQUET:
+                source = ParquetRows(stack.enter_context(on_disk(unpacked)), options.limits)
+            elif kind is FileKind.CSV:
+                source = CsvRows(unpacked, is_known, options.encoding, cut=cut)
+            else:
+                source = SheetRows(unpacked, kind, is_known, options.sheet, options.limits)
             table = Table(source, is_known)
         except FileError as error:
             if cut and str(error) == "The file is empty." and stream.seek(0, 2):
                 raise FileError("The header is longer than what was sent.") from None
             raise
         yield table
-
-
-def _open_rows(
-    stream: IO[bytes],
-    kind: FileKind,
-    is_known: Callable[[str], bool],
-    options: ReadingOptions,
-    *,
-    cut: bool,
-) -> RowSource:
-    if kind is FileKind.CSV:
-        return CsvRows(stream, is_known, options.encoding, cut=cut)
-    if cut:
-        raise FileError("Only of a CSV file can a part be looked at; send the whole file.")
-    if kind is FileKind.PARQUET:
-        return ParquetRows(stream, options.limits)
-    return SheetRows(stream, kind, is_known, options.sheet, options.limits)

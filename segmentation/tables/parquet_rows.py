@@ -33,8 +33,7 @@ class ParquetRows:
 
     Parameters
     ----------
-    stream : binary file
-        Stays open.
+    path : str
     limits : UnpackingLimits
         A few bytes may stand for millions of equal cells.
 
@@ -46,14 +45,14 @@ class ParquetRows:
         If DuckDB is not installed.
     """
 
-    def __init__(self, stream: IO[bytes], limits: UnpackingLimits) -> None:
-        self._file = _on_disk(stream)
+    def __init__(self, path: str, limits: UnpackingLimits) -> None:
+        self._path = path
         self.layout = Layout(kind=FileKind.PARQUET)
         with self._connected() as connection:
             described = connection.execute("DESCRIBE source").fetchall()
             (n_rows,) = connection.execute(
                 "SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata($path)",
-                {"path": self._file.name},
+                {"path": path},
             ).fetchall()[0]
         kinds = {name: str(kind) for name, kind, *_ in described}
         nested = [name for name, kind in kinds.items() if not _is_simple(kind)]
@@ -84,7 +83,7 @@ class ParquetRows:
             import duckdb
         except ModuleNotFoundError:
             raise UnavailableError.without("Parquet files", "transactions") from None
-        path = self._file.name.replace("'", "''")
+        path = self._path.replace("'", "''")
         try:
             with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT}) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
@@ -94,16 +93,18 @@ class ParquetRows:
             raise FileError("The file is not a whole Parquet file.") from None
 
 
-def _on_disk(stream: IO[bytes]) -> IO[bytes]:
-    """Return a file with a name that holds what a stream does."""
+@contextmanager
+def on_disk(stream: IO[bytes]) -> Iterator[str]:
+    """Give the path of a file that holds what a stream does until the block ends."""
     name = getattr(stream, "name", None)
     if isinstance(name, str) and Path(name).is_file():
-        return stream
-    copy = NamedTemporaryFile(suffix=".parquet")  # noqa: SIM115  # closed when nobody reads it
-    stream.seek(0)
-    shutil.copyfileobj(stream, copy)
-    copy.flush()
-    return copy
+        yield name
+        return
+    with NamedTemporaryFile(suffix=".parquet") as copy:
+        stream.seek(0)
+        shutil.copyfileobj(stream, copy)
+        copy.flush()
+        yield copy.name
 
 
 def _is_simple(kind: str) -> bool:

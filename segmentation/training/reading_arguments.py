@@ -14,8 +14,10 @@ from segmentation.tables.open_table import ReadingOptions
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of reading a table to a parser."""
     add = parser.add_argument
-    add("--map", action="append", default=[], metavar="HEADER:FIELD",
-        help="the field of a column whose header doesn't say it; without FIELD: not read")  # fmt: skip
+    add(
+        "--map", action="append", default=[], metavar="HEADER:FIELD",
+        help="the field of a column whose header doesn't say it; without FIELD: not read",
+    )  # fmt: skip
     add("--dates", choices=list(DateOrder), metavar="ORDER",
         help=f"of the parts of dates, where no row proves it: {', '.join(DateOrder)}")  # fmt: skip
     add("--encoding", metavar="NAME",

@@ -6,7 +6,10 @@
   const MOST_PROBLEMS = 200; // the download has all
   const BROKEN = "The answer broke off. Try again.";
   const SHORT = 100; // characters of a cell
-  const MARKS = { ",": "commas", ";": "semicolons", "\t": "tabs" };
+  const MANY_REFUSED = 0.03; // share of refused rows above which shares may mislead
+  const TEXT = /\.(csv|tsv|txt)$/i; // of other files a part can't be looked at
+  const FORMATS = { xlsx: "an Excel workbook", xls: "an old Excel workbook", parquet: "Parquet" };
+  const MARKS = { ",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars" };
   const DECIMALS = { ",": " and decimal commas", ".": " and decimal points", "": "" };
 
   let spec = null;
@@ -95,7 +98,7 @@
 
   function chooser() {
     const input = make("input", [], {
-      type: "file", id: "file-input", class: "unseen", accept: ".csv,.tsv,.txt,text/csv",
+      type: "file", id: "file-input", class: "unseen", accept: ".csv,.tsv,.txt,.xlsx,.xls,.parquet,.gz,.zip,text/csv",
     });
     input.addEventListener("change", () => {
       if (input.files.length) chosen(input.files[0]);
@@ -143,27 +146,50 @@
   /* The preview: what is read as what, and what is missing */
 
   async function preview() {
-    const cut = file.size > BEGINNING;
+    const cut = file.size > BEGINNING && TEXT.test(file.name);
     const where = address("/preview", cut ? { cut: "true" } : {});
     const answer = await ask(where, cut ? file.slice(0, BEGINNING) : file, "application/json");
     return answer.json();
   }
 
   function about(found) {
-    const { encoding, separator, decimal_mark: mark, n_rows: rows } = found;
+    const { n_rows: rows } = found;
     const size = rows === null ? megabytes(file.size) : count(rows, "row");
     by("read").textContent =
-      `${size}, read as ${encoding} with ${MARKS[separator]} between cells${DECIMALS[mark]}. ` +
-      "What a column holds can be corrected below.";
+      `${size}, read as ${form(found)}.${passedOver(found)} What a column holds can be corrected below.`;
     const fields = new Set(found.columns.map((one) => one.field));
     const decided = spec.weights[0].fields.some((one) => fields.has(one.name));
     const problem = found.problem || (decided ? "" :
       "No column holds an answer that makes the segments: rows will be refused, or answered with a first guess.");
-    by("problem").replaceChildren(...(problem ? [notice(found.problem ? "error" : "warning", problem)] : []));
+    by("problem").replaceChildren(
+      ...(problem ? [notice(found.problem ? "error" : "warning", problem)] : []),
+      ...tried(found.tried),
+    );
     missing(found.missing);
     const start = button("Score the file", score, "strong");
     start.disabled = Boolean(found.problem);
     by("start").replaceChildren(start);
+  }
+
+  function form({ format, encoding, separator, sheet, decimal_mark: mark }) {
+    if (format === "csv") return `${encoding} with ${MARKS[separator]} between cells${DECIMALS[mark]}`;
+    return `${FORMATS[format]}${sheet ? `, sheet ${short(sheet)}` : ""}`;
+  }
+
+  /* Rows that are no customers, and were not taken for some. */
+  function passedOver({ n_above: above, n_repeated: repeated }) {
+    const parts = [];
+    if (above) parts.push(`${count(above, "row")} above the header`);
+    if (repeated) parts.push(`${count(repeated, "row")} that repeat the header`);
+    return parts.length ? ` Passed over: ${parts.join(", ")}.` : "";
+  }
+
+  function tried({ n_rows: n, n_refused: refused, reasons }) {
+    if (!refused) return [];
+    const listed = reasons.map((reason) =>
+      make("li", `${reason.field === null ? "The row" : short(reason.field)} ${reason.message} (${count(reason.n_rows, "row")})`));
+    const text = `${refused} of the first ${count(n, "row")} would be refused:`;
+    return [notice("warning", make("strong", text), make("ul", listed))];
   }
 
   function missing(names) {
@@ -300,6 +326,7 @@
   }
 
   function take(line, done) {
+    if (line.summary) return; // the page has counted for itself
     done.csv.push(line.csv);
     if (!line.rows) {
       done.first = line;
@@ -436,7 +463,14 @@
     const region = make("div", table("Rows that were refused", ["Line", "Field", "Reason"], listed(rows)), {
       class: "scrolling tall", tabindex: "0", role: "region", "aria-label": "Rows that were refused",
     });
-    by("refused").replaceChildren(make("h3", `${count(done.refused, "row")} refused`), region, ...beyond);
+    const share = done.refused / done.n;
+    const loud = share > MANY_REFUSED
+      ? [notice("warning", make("strong", `${percent(share)} of the rows were refused. `),
+        "Shares above are of the scored rows only, and the refused ones may be other customers.")]
+      : [];
+    by("refused").replaceChildren(
+      ...loud, make("h3", `${count(done.refused, "row")} refused`), region, ...beyond,
+    );
   }
 
   async function fill(done) {
