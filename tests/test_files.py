@@ -27,7 +27,7 @@ from segmentation.schema import Record
 from segmentation.service.app import create_app
 from segmentation.service.settings import Settings
 from segmentation.tables.csv_rows import LONGEST_ROW
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 from segmentation.tables.rows import MOST_COLUMNS
 from tests.support.records import COMPLETE
 from tests.support.servers import Server, serving
@@ -63,7 +63,7 @@ def table_of(rows: Sequence[Sequence[object]], separator: str = ",") -> bytes:
 
 def scored(model: Model, content: bytes, wanted: dict[str, str] | None = None) -> list[Any]:
     """Return the scored rows of a file."""
-    options = ReadingOptions(mapping=wanted or {})
+    options = TableOptions(mapping=wanted or {})
     with open_record_file(io.BytesIO(content), model.manifest.record, options) as file:
         return [row for rows in score(model, file) for row in rows]
 

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from segmentation.batch.file_scoring import ScoredRow, score_chunk
 from segmentation.batch.record_file import FileCard, describe
 from segmentation.runtime import Model
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 from segmentation.tables.rows import write_cell
 from segmentation.tables.typed_table import TypedTable, open_typed_table
 
@@ -56,7 +56,7 @@ class Preview(FileCard):
 def preview(
     stream: IO[bytes],
     model: Model,
-    options: ReadingOptions | None = None,
+    options: TableOptions | None = None,
     *,
     cut: bool = False,
 ) -> Preview:

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from segmentation.errors import FileError
 from segmentation.schema import Schema
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedChunk, TypedTable, open_typed_table
 
 # Rows that are answered without letting others in: with the 256 that a model likes best, one in
@@ -99,7 +99,7 @@ class RecordFile:
 
 @contextmanager
 def open_record_file(
-    stream: IO[bytes], schema: Schema, options: ReadingOptions | None = None
+    stream: IO[bytes], schema: Schema, options: TableOptions | None = None
 ) -> Iterator[RecordFile]:
     """Give a file of records until the block ends.
 
@@ -109,7 +109,7 @@ def open_record_file(
         To be read more than once; stays open.
     schema : Schema
         What a record is.
-    options : ReadingOptions, optional
+    options : TableOptions, optional
 
     Raises
     ------

@@ -14,15 +14,13 @@ from typing import Any
 from segmentation.errors import DataError, FileError, InvalidRecordsError, MappingError, Problem
 from segmentation.schema import Record, RecordValidator, Schema
 from segmentation.tables.addresses import open_local
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedTable, open_typed_table
 from segmentation.tables.unpacking import UnpackingLimits
 
 MOST_REASONS = 20
 # Whoever names a path has the machine: limits only end what would take all of it.
-FROM_PATH = ReadingOptions(
-    limits=UnpackingLimits(n_bytes=1 << 36, ratio=5_000, n_cells=100_000_000)
-)
+FROM_PATH = TableOptions(limits=UnpackingLimits(n_bytes=1 << 36, ratio=5_000, n_cells=100_000_000))
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class RecordTable:
 def read_table(
     source: str | Path,
     schema: Schema,
-    options: ReadingOptions = FROM_PATH,
+    options: TableOptions = FROM_PATH,
 ) -> RecordTable:
     """Read and check a table, as files to be scored are read.
 
@@ -65,7 +63,7 @@ def read_table(
     schema : Schema
         What a row must be. Every column that the model needs must be there; columns that it does
         not know are left out.
-    options : ReadingOptions, optional
+    options : TableOptions, optional
         Where headers don't say the fields, or the table does not prove its conventions.
 
     Returns

@@ -23,7 +23,7 @@ from segmentation.schema import Column, Record, Schema
 from segmentation.schema.column_values import parse_text
 from segmentation.study import OutlookModel, Study, Transactions
 from segmentation.tables.addresses import file_digest, open_local
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def read_history(
     study: Study,
     transactions: Transactions,
     categories: tuple[tuple[str, str], ...] = (),
-    options: ReadingOptions = FROM_PATH,
+    options: TableOptions = FROM_PATH,
 ) -> History:
     """Read transactions, or what `write_history` made of them, as records of several dates.
 
@@ -90,7 +90,7 @@ def read_history(
         Says what a transaction is, and how a record is made.
     categories : tuple of (str, str)
         Keyword and category, in order.
-    options : ReadingOptions, optional
+    options : TableOptions, optional
         What the file does not prove itself.
 
     Returns

@@ -15,7 +15,7 @@ from segmentation.schema import Column, Schema
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER
 from segmentation.study import Transactions
 from segmentation.tables.cell_readers import ROUNDED
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedChunk, TypedTable, open_typed_table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST_LINES = 5
 
 @contextmanager
 def open_columns(
-    source: str | Path, path: Path, transactions: Transactions, options: ReadingOptions
+    source: str | Path, path: Path, transactions: Transactions, options: TableOptions
 ) -> Iterator[TypedTable]:
     """Give a table of transactions, read by the study's columns, until the block ends.
 
@@ -38,7 +38,7 @@ def open_columns(
         A local copy of it.
     transactions : Transactions
         Says which columns have to be there.
-    options : ReadingOptions
+    options : TableOptions
 
     Raises
     ------

@@ -23,7 +23,7 @@ from segmentation.schema import Column
 from segmentation.schema.columns import LONGEST_TEXT
 from segmentation.study import TransactionRoles, Transactions
 from segmentation.tables.addresses import file_digest, open_local
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 
 if TYPE_CHECKING:
     import duckdb
@@ -112,7 +112,7 @@ def validate(
     source: str | Path,
     transactions: Transactions,
     output: Path,
-    options: ReadingOptions = FROM_PATH,
+    options: TableOptions = FROM_PATH,
 ) -> Validation:
     """Check transactions and write the good ones as Parquet under the columns' own names.
 
@@ -124,7 +124,7 @@ def validate(
         What a transaction is, and which column plays which role.
     output : Path
         Parquet; always the same bytes for the same rows, whatever their order.
-    options : ReadingOptions, optional
+    options : TableOptions, optional
 
     Returns
     -------
@@ -163,7 +163,7 @@ def _load(
     source: str | Path,
     path: Path,
     transactions: Transactions,
-    options: ReadingOptions,
+    options: TableOptions,
 ) -> None:
     """Make the table ``cells`` and the view ``typed``: NULL where a cell has no value.
 

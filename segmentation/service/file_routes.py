@@ -26,7 +26,7 @@ from segmentation.service.wsgi_environment import N_RECORDS, Environment
 
 if TYPE_CHECKING:
     from segmentation.batch import RecordFile, ScoredRow
-    from segmentation.tables.open_table import ReadingOptions
+    from segmentation.tables.open_table import TableOptions
 
 CSV = "text/csv"
 LINES = "application/x-ndjson"
@@ -114,17 +114,17 @@ def _read_flag(name: str) -> bool:
     return value == "true"
 
 
-def _read_options() -> ReadingOptions:
+def _read_options() -> TableOptions:
     """Read what the query says about the file that the file does not prove itself."""
     from segmentation.tables.column_mapping import parse_mappings
     from segmentation.tables.dates import DateOrder
-    from segmentation.tables.open_table import ReadingOptions
+    from segmentation.tables.open_table import TableOptions
 
     order = request.args.get(DATES)
     if order is not None and order not in list(DateOrder):
         orders = ", ".join(DateOrder)
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{DATES} must be one of {orders}.")
-    return ReadingOptions(
+    return TableOptions(
         mapping=parse_mappings(request.args.getlist(MAP)),
         encoding=request.args.get(ENCODING),
         sheet=request.args.get(SHEET),

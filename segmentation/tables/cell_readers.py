@@ -18,8 +18,6 @@ from segmentation.schema.columns import LARGEST_EXACT_INTEGER
 from segmentation.schema.missing_words import is_missing_word
 from segmentation.tables.dates import DateEvidence, DateOrder, describe_form, read_time
 from segmentation.tables.numbers import (
-    COMMA,
-    POINT,
     AmbiguousNumberError,
     MarkEvidence,
     NumberForm,
@@ -29,8 +27,6 @@ from segmentation.tables.rows import Cell, write_cell
 
 AMBIGUOUS, ROUNDED, TYPE = "ambiguous", "rounded", "type"
 
-_WITH_POINTS = re.compile(r"[0-9.+\-\n]*", re.ASCII)
-_WITH_COMMAS = re.compile(r"[0-9,+\-\n]*", re.ASCII)
 # A spreadsheet keeps 15 digits, and shows 12 or more of them as 2.251E+14 (ECMA-376, 18.17.2).
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 _MOST_DIGITS = 15
@@ -97,7 +93,7 @@ class NumberReader(CellReader):
 
     def look(self, cells: Sequence[Cell], lines: Sequence[int]) -> None:  # noqa: ARG002
         """Look for cells that prove a decimal mark."""
-        self._evidence.add(cell for cell in cells if type(cell) is str)
+        self._evidence.add([cell for cell in cells if type(cell) is str])
 
     def decide(self, table_marks: set[str], separator: str) -> None:
         """Decide how the column writes numbers; see `choose_form`."""
@@ -105,25 +101,11 @@ class NumberReader(CellReader):
 
     def read(self, cells: Sequence[Cell], faults: list[Fault]) -> list[Any]:
         """Return floats; text that is none stays text."""
-        numbers = self._read_plain(cells)
-        if numbers is not None:
-            return numbers
+        if all([type(cell) is str for cell in cells]):  # noqa: C419  # in half the time
+            numbers = self.form.read_all(cells)  # type: ignore[arg-type]
+            if numbers is not None:
+                return numbers
         return [self._read_cell(cell, position, faults) for position, cell in enumerate(cells)]
-
-    def _read_plain(self, cells: Sequence[Cell]) -> list[float | None] | None:
-        """Read cells of which all are plain numbers in the column's form, or return None."""
-        try:
-            text = "\n".join(cells)  # type: ignore[arg-type]  # TypeError: cells with types
-            if _WITH_POINTS.fullmatch(text):
-                if self.form.mark != POINT and POINT in text:
-                    return None
-                return [float(cell) if cell else None for cell in cells]  # type: ignore[arg-type]
-            if self.form.mark == COMMA and _WITH_COMMAS.fullmatch(text):
-                cells = text.replace(COMMA, POINT).split("\n")
-                return [float(cell) if cell else None for cell in cells]
-        except (TypeError, ValueError):
-            pass
-        return None
 
     def _read_cell(self, cell: Cell, position: int, faults: list[Fault]) -> Any:
         if type(cell) is float or type(cell) is int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segmentation.schema import Column
@@ -32,6 +32,18 @@ _WITH_POINT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _GROUPED_BY_COMMA = re.compile(
     r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3})(?:\.\d*)?"
 )
+# Many cells, each in a line of its own, without exponents; empty lines as well.
+_LINE = r"(?:[+-]?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)?(?:\.\d*)?)"
+_LINE_WITH_COMMA = r"(?:[+-]?(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+)?(?:,\d*)?)"
+_LINES = {
+    POINT: re.compile(rf"(?:{_LINE}\n)*{_LINE}", re.ASCII),
+    COMMA: re.compile(rf"(?:{_LINE_WITH_COMMA}\n)*{_LINE_WITH_COMMA}", re.ASCII),
+}
+_WITHOUT_GROUPS = {
+    POINT: re.compile(r"[0-9.+\-\n]*", re.ASCII),
+    COMMA: re.compile(r"[0-9,+\-\n]*", re.ASCII),
+}
+_TWO_POINTS = re.compile(r"\.\d+\.", re.ASCII)
 _SWAPPED = str.maketrans(".,", ",.")
 _MINUS_SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "-"})
 
@@ -81,6 +93,27 @@ class NumberForm:
             return number
         return _read_percent(column, number)
 
+    def read_all(self, texts: Sequence[str]) -> list[float | None] | None:
+        """Return the numbers of many cells, None for empty ones; or None if one is not plain.
+
+        It takes a tenth of reading them one by one.
+        """
+        lines = "\n".join(texts)
+        mark = self.mark or POINT
+        if not (_WITHOUT_GROUPS[mark].fullmatch(lines) or _LINES[mark].fullmatch(lines)):
+            return None
+        if (self.is_assumed and COMMA in lines) or (not self.mark and POINT in lines):
+            return None
+        grouped = COMMA if mark == POINT else POINT
+        if grouped in lines:
+            lines = lines.replace(grouped, "")
+        if mark == COMMA:
+            lines = lines.replace(COMMA, POINT)
+        try:
+            return [float(line) if line else None for line in lines.split("\n")]
+        except ValueError:  # two marks, or a sign alone
+            return None
+
     def _choose(self, digits: str) -> float | None:
         with_point, with_comma = _read_both(digits)
         if with_point is None or with_comma is None or with_point == with_comma:
@@ -102,9 +135,17 @@ class MarkEvidence:
     def __init__(self) -> None:
         self.marks: set[str] = set()
 
-    def add(self, texts: Iterable[str]) -> None:
+    def add(self, texts: Sequence[str]) -> None:
         """Look at more cells of the column."""
-        if len(self.marks) == 2:  # noqa: PLR2004  # nothing more can be proved
+        if self.marks == {POINT, COMMA}:
+            return
+        lines = "\n".join(texts)
+        if POINT in self.marks and COMMA not in lines and not _TWO_POINTS.search(lines):
+            return
+        # What is a number with a point cannot prove the comma, and the other way round.
+        if (COMMA in self.marks or _LINES[POINT].fullmatch(lines)) and (
+            POINT in self.marks or _LINES[COMMA].fullmatch(lines)
+        ):
             return
         for text in texts:
             if not text.isdigit() and (mark := prove_mark(text)):

@@ -17,7 +17,7 @@ from segmentation.tables.workbooks import SheetRows
 
 
 @dataclass(frozen=True)
-class ReadingOptions:
+class TableOptions:
     """What a caller says about a table that it does not prove itself.
 
     Attributes
@@ -46,7 +46,7 @@ class ReadingOptions:
 def open_table(
     stream: IO[bytes],
     is_known: Callable[[str], bool],
-    options: ReadingOptions,
+    options: TableOptions,
     *,
     cut: bool = False,
 ) -> Iterator[Table]:
@@ -59,7 +59,7 @@ def open_table(
         open.
     is_known : callable
         Whether a name of the header, without blanks around it, means something.
-    options : ReadingOptions
+    options : TableOptions
     cut : bool, optional
         Whether the stream is only the beginning of a CSV file: what is not whole at its end is
         left out.

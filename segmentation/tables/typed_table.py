@@ -23,7 +23,7 @@ from segmentation.tables.cell_readers import (
 )
 from segmentation.tables.column_mapping import ColumnMapping
 from segmentation.tables.dates import UnprovedDatesError
-from segmentation.tables.open_table import ReadingOptions, open_table
+from segmentation.tables.open_table import TableOptions, open_table
 from segmentation.tables.rows import Chunk, Table
 
 # Rows, and about as many characters, that are in memory at a time in the first pass.
@@ -79,7 +79,7 @@ class TypedTable:
     schema : Schema
     mapping : ColumnMapping
         Finds the fields in the header.
-    options : ReadingOptions
+    options : TableOptions
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class TypedTable:
     """
 
     def __init__(
-        self, table: Table, schema: Schema, mapping: ColumnMapping, options: ReadingOptions
+        self, table: Table, schema: Schema, mapping: ColumnMapping, options: TableOptions
     ) -> None:
         self._table = table
         self.header, self.layout = table.header, table.layout
@@ -188,7 +188,7 @@ class TypedTable:
 def open_typed_table(
     stream: IO[bytes],
     schema: Schema,
-    options: ReadingOptions | None = None,
+    options: TableOptions | None = None,
     *,
     with_target: bool = False,
     cut: bool = False,
@@ -200,7 +200,7 @@ def open_typed_table(
     stream : binary file
         See `open_table`.
     schema : Schema
-    options : ReadingOptions, optional
+    options : TableOptions, optional
     with_target : bool, optional
         Whether the target is a field as well, as in training data.
     cut : bool, optional
@@ -213,7 +213,7 @@ def open_typed_table(
     MappingError
         If what is mapped can't be had.
     """
-    options = options or ReadingOptions()
+    options = options or TableOptions()
     columns = ColumnMapping(schema, options.mapping, with_target=with_target)
     with open_table(stream, columns.is_known, options, cut=cut) as table:
         typed = TypedTable(table, schema, columns, options)

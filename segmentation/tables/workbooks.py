@@ -135,8 +135,8 @@ def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
     kept_back = b""
     with archive.open(member) as part:
         while piece := part.read(_PIECE):
-            whole, end, kept_back = (kept_back + piece).rpartition(b"</")
-            yield whole + end
+            tags, end, kept_back = (kept_back + piece).rpartition(b"</")
+            yield tags + end
         yield kept_back
 
 

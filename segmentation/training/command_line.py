@@ -20,9 +20,9 @@ from segmentation.training.identity.predecessor import Predecessor, continuable,
 from segmentation.training.mlflow_tracking import track
 from segmentation.training.package_output import check_output, delivered, read_replaced
 from segmentation.training.packing.pack import Run, pack
-from segmentation.training.reading_arguments import (
-    add_reading_arguments,
-    read_reading_arguments,
+from segmentation.training.table_arguments import (
+    add_table_arguments,
+    read_table_arguments,
 )
 from segmentation.training.training_data import TrainingData, has_sample, read_source
 
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         f"default: model.bin for {DEFAULT_STUDY}, models/NAME.bin for others")  # fmt: skip
     add("--before", metavar="FILE", help="package whose segments go on under their names, also "
         "s3://BUCKET/KEY; default: the one that is replaced")  # fmt: skip
-    add_reading_arguments(parser)
+    add_table_arguments(parser)
     add("--grid", choices=grids, default="quick",
         help="quick: seconds; full, for mobile: 1,080 candidates, 5 hours")  # fmt: skip
     add("--seed", type=_seed, default=42, metavar="N", help="default: %(default)s")
@@ -130,7 +130,7 @@ def _train(options: argparse.Namespace, study: Study) -> None:
         raise TrainingError(f"the study {study.name} has no grid {options.grid}")
     check_study(study)
     named = _named(options, study)
-    reading = read_reading_arguments(options)
+    reading = read_table_arguments(options)
     study, source = read_source(study, options.data, options.categories, reading)
     terminal_report.print_heading(study, source, options.grid)
     predecessor = _find_predecessor(options, study, source, output, named)

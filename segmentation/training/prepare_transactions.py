@@ -20,9 +20,9 @@ from segmentation.datasets.transactions import validate
 from segmentation.errors import SegmentationError
 from segmentation.studies import STUDIES
 from segmentation.study import Study
-from segmentation.training.reading_arguments import (
-    add_reading_arguments,
-    read_reading_arguments,
+from segmentation.training.table_arguments import (
+    add_table_arguments,
+    read_table_arguments,
 )
 from segmentation.training.training_data import read_source
 
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     make = steps.add_parser("features", help="customers as of several dates")
     make.add_argument("--categories", type=Path, metavar="FILE", help="CSV: keyword,category")
     for step in (check, make):
-        add_reading_arguments(step)
+        add_table_arguments(step)
         step.add_argument("source", metavar="IN", help="CSV or Parquet, a path or s3://bucket/key")
         step.add_argument("output", metavar="OUT", type=Path, help="Parquet")
     return parser
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _validate(options: argparse.Namespace, study: Study) -> None:
     if study.transactions is None:
         return
-    reading = read_reading_arguments(options)
+    reading = read_table_arguments(options)
     validation = validate(options.source, study.transactions, options.output, reading)
     if options.report:
         options.report.write_text(json.dumps(asdict(validation), indent=1) + "\n", encoding="utf-8")
@@ -86,7 +86,7 @@ def _validate(options: argparse.Namespace, study: Study) -> None:
 
 def _features(options: argparse.Namespace, study: Study) -> None:
     study, source = read_source(
-        study, options.source, options.categories, read_reading_arguments(options)
+        study, options.source, options.categories, read_table_arguments(options)
     )
     if source.history is None:
         return

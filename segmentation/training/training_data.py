@@ -11,7 +11,7 @@ from segmentation.datasets import History, RecordTable, read_categories, read_hi
 from segmentation.datasets.record_tables import FROM_PATH
 from segmentation.errors import TrainingError
 from segmentation.study import Study, Transactions
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data"
 
@@ -41,7 +41,7 @@ def read_source(
     study: Study,
     path: str | None = None,
     categories: Path | None = None,
-    options: ReadingOptions = FROM_PATH,
+    options: TableOptions = FROM_PATH,
 ) -> tuple[Study, TrainingData]:
     """Read the records of a study; those of its synthetic sample without a path.
 
@@ -52,7 +52,7 @@ def read_source(
         A file; transactions and features may also be in S3.
     categories : Path, optional
         Product categories, where records come from transactions.
-    options : ReadingOptions, optional
+    options : TableOptions, optional
         What the file does not prove itself.
 
     Returns
@@ -82,7 +82,7 @@ def _read_transactions(
     transactions: Transactions,
     path: str | None,
     categories: Path | None,
-    options: ReadingOptions,
+    options: TableOptions,
 ) -> tuple[Study, TrainingData]:
     study, transactions, keywords = _with_categories(study, transactions, categories)
     sample = SAMPLES / f"{study.name}.csv"

@@ -183,8 +183,7 @@ def test_a_table_with_gaps_can_be_trained_on(tmp_path: Path) -> None:
             "missing column 'App Usage Time (min/day)'",
         ),
         (as_csv(SMALL, titles=without(CLASS)), "missing column 'User Behavior Class'"),
-        (renamed("Age", "Shoe Size"), "unknown column 'Shoe Size'"),
-        (renamed("Age", "Gender"), "column 'Gender' stands there 2 times"),
+        (renamed("Age", "Gender"), "2 columns are read as gender; "),
         (
             changed(3, "App Usage Time (min/day)", "many"),
             "row 3 (line 4), column 'App Usage Time (min/day)': must be a number from 0 to 1440",
@@ -194,7 +193,7 @@ def test_a_table_with_gaps_can_be_trained_on(tmp_path: Path) -> None:
             "row 3 (line 4), column 'Screen On Time (hours/day)': must be a number from 0 to 24",
         ),
         (
-            changed(3, "Battery Drain (mAh/day)", "nan"),
+            changed(3, "Battery Drain (mAh/day)", "inf"),
             "row 3 (line 4), column 'Battery Drain (mAh/day)': must be a number",
         ),
         (
@@ -234,7 +233,7 @@ def test_a_table_with_gaps_can_be_trained_on(tmp_path: Path) -> None:
             "column 'Screen On Time (hours/day)' has no answers to learn from",
         ),
         (as_csv([]), "has a header but no rows"),
-        (as_csv(SMALL) + '"61', "line 62: unexpected end of data"),
+        (as_csv(SMALL) + '"61', "The row that begins in line 62 is not CSV: "),
         ("", "is empty"),
         (" \n\n", "is empty"),
     ],
@@ -264,13 +263,11 @@ def test_one_reason_takes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_table_without_a_header_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What stands in the first line is called unknown, and what should stand there missing."""
+    """No name in it is known then."""
     path = tmp_path / "bad.csv"
     path.write_text(as_csv(SMALL).partition("\n")[2], encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 1
-    found = capsys.readouterr().err
-    assert "unknown column" in found
-    assert "missing column 'User Behavior Class'" in found
+    assert "No column of the file has a name that is known" in capsys.readouterr().err
 
 
 def test_many_reasons_are_cut_at_twenty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,11 +300,11 @@ def test_lines_are_counted_where_cells_hold_line_breaks(
         (lambda path: path.parent, "there is no such file"),
         (lambda path: path.mkdir(), "is a directory, not a file"),
         (lambda path: path.touch(), "is empty"),
-        (lambda path: path.write_bytes(b"User ID,Age\n1,\xff\n"), "line 2 is not UTF-8 text"),
-        (lambda path: path.write_text(as_csv(SMALL), encoding="utf-16"), "is not UTF-8 text"),
+        (lambda path: path.write_bytes(b"User ID,Age\n1,\x81\n"), "line 2 is in none of them"),
+        (lambda path: path.write_bytes(b"%PDF-1.7"), "is a PDF document"),
         (lambda path: path.symlink_to(path), "cannot be read"),
     ],
-    ids=["none", "directory", "empty", "Latin-1", "UTF-16", "loop"],
+    ids=["none", "directory", "empty", "no encoding", "PDF", "loop"],
 )
 def test_a_file_that_is_no_table_is_refused(
     make: Callable[[Path], object],

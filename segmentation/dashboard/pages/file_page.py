@@ -168,8 +168,8 @@ def _choice(manifest: Manifest, longest: int) -> Component:
             html.Div(id="file-drop", className="drop"),
             html.P(
                 [
-                    "An Excel workbook, CSV or Parquet with a header, also packed by zip or gzip, at "
-                    f"most {longest / 1e6:.3g} MB. To begin with: ",
+                    "An Excel workbook, CSV or Parquet with a header, also packed by zip or gzip, "
+                    f"at most {longest / 1e6:.3g} MB. To begin with: ",
                     html.A("a template", href=address, download="template.csv"),
                     ", or ",
                     html.A(

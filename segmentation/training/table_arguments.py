@@ -8,10 +8,10 @@ from dataclasses import replace
 from segmentation.datasets.record_tables import FROM_PATH
 from segmentation.tables.column_mapping import parse_mappings
 from segmentation.tables.dates import DateOrder
-from segmentation.tables.open_table import ReadingOptions
+from segmentation.tables.open_table import TableOptions
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of reading a table to a parser."""
     add = parser.add_argument
     add(
@@ -25,7 +25,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sheet", metavar="NAME", help="of a workbook, where several may be meant")
 
 
-def read_reading_arguments(options: argparse.Namespace) -> ReadingOptions:
+def read_table_arguments(options: argparse.Namespace) -> TableOptions:
     """Return what was said, with the limits for files that have a path.
 
     Raises
