@@ -128,10 +128,10 @@ def test_every_route_of_the_table_is_served_and_documented(server: Server) -> No
 def test_the_proxy_lets_files_through_where_they_are_scored() -> None:
     """Its rule for long bodies is for the route of the table."""
     configuration = (ROOT / "proxy/nginx.conf").read_text(encoding="utf-8")
-    (rule,) = re.findall(r"location ~ (\S+/predict/file\$)", configuration)
-    for path in ("/predict/file", "/studies/retail/predict/file"):
+    (rule,) = re.findall(r"location ~ (\S+/predict/file\S+)", configuration)
+    for path in ("/predict/file", "/studies/retail/predict/file", "/predict/file/preview"):
         assert re.search(rule, path)
-    assert not re.search(rule, "/predict/file/preview")
+    assert not re.search(rule, "/predict/file/template")
     assert "location = /metrics" in configuration
 
 

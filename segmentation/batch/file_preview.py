@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain, islice
 from typing import IO
 
 from typing_extensions import TypedDict
@@ -11,7 +12,6 @@ from segmentation.batch.file_scoring import ScoredRow, score_chunk
 from segmentation.batch.record_file import FileCard, describe
 from segmentation.runtime import Model
 from segmentation.tables.open_table import TableOptions
-from segmentation.tables.rows import write_cell
 from segmentation.tables.typed_table import TypedTable, open_typed_table
 
 # Rows that a preview shows, and that it answers to find out how many would be refused.
@@ -93,8 +93,8 @@ def preview(
 def _first_rows(table: TypedTable) -> list[PreviewRow]:
     for chunk in table.raw_chunks(SHOWN_ROWS, _CHARACTERS):
         return [
-            {"line": line, "cells": [write_cell(cell) for cell in chunk.row(position)]}
-            for position, line in enumerate(chunk.lines)
+            {"line": line, "cells": cells}
+            for line, cells in zip(chunk.lines, chunk.rows(), strict=True)
         ]
     return []
 
@@ -102,8 +102,8 @@ def _first_rows(table: TypedTable) -> list[PreviewRow]:
 def _try_rows(model: Model, table: TypedTable) -> Trial:
     rows: list[ScoredRow] = []
     if table.problem is None:
-        chunk = next(table.chunks(TRIED_ROWS, _CHARACTERS), None)
-        rows = score_chunk(model, table, chunk, 0) if chunk else []
+        for chunk in islice(table.chunks(TRIED_ROWS, _CHARACTERS), 1):
+            rows += chain.from_iterable(score_chunk(model, table, chunk, 0))
     refused = [row for row in rows if row.problems]
     reasons = Counter(
         (None if problem.field is None else str(problem.field), problem.message)

@@ -17,10 +17,8 @@ from segmentation.schema import Schema
 from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedChunk, TypedTable, open_typed_table
 
-# Rows that are answered without letting others in: with the 256 that a model likes best, one in
-# twenty of the single records that are asked for meanwhile takes 10 ms (docs/decisions/0015).
-_TOGETHER = 16
-# Characters of the rows that are in memory at a time, about.
+# Rows that are read at a time, which takes some 3 ms, and about as many characters.
+_TOGETHER = 128
 _ROOM = 1 << 20
 
 

@@ -140,16 +140,28 @@ class MarkEvidence:
         if self.marks == {POINT, COMMA}:
             return
         lines = "\n".join(texts)
-        if POINT in self.marks and COMMA not in lines and not _TWO_POINTS.search(lines):
-            return
         # What is a number with a point cannot prove the comma, and the other way round.
-        if (COMMA in self.marks or _LINES[POINT].fullmatch(lines)) and (
-            POINT in self.marks or _LINES[COMMA].fullmatch(lines)
-        ):
-            return
-        for text in texts:
-            if not text.isdigit() and (mark := prove_mark(text)):
+        open_marks = {
+            mark
+            for mark, against in ((POINT, COMMA), (COMMA, POINT))
+            if mark not in self.marks and not _is_all(against, lines)
+        }
+        for text in texts if open_marks else ():
+            mark = "" if text.isdigit() else prove_mark(text)
+            if mark:
                 self.marks.add(mark)
+                open_marks.discard(mark)
+            if not open_marks:
+                return
+
+
+def _is_all(mark: str, lines: str) -> bool:
+    """Whether all lines are numbers whose decimals have some mark."""
+    if POINT not in lines and COMMA not in lines:
+        return True
+    if mark == POINT and COMMA not in lines and _WITHOUT_GROUPS[POINT].fullmatch(lines):
+        return not _TWO_POINTS.search(lines)
+    return bool(_LINES[mark].fullmatch(lines))
 
 
 def choose_form(column_marks: set[str], table_marks: set[str], separator: str) -> NumberForm:

@@ -83,11 +83,12 @@ class Chunk:
     columns: list[Sequence[Cell]]
     uneven: Mapping[int, Sequence[Cell]] = field(default_factory=dict)
 
-    def row(self, position: int) -> list[Cell]:
-        """Return the cells of a row as they stand in the file."""
-        if position in self.uneven:
-            return list(self.uneven[position])
-        return [cells[position] for cells in self.columns]
+    def rows(self) -> list[list[str]]:
+        """Return the cells of each row as text, as they stand in the file."""
+        rows = [list(map(write_cell, cells)) for cells in zip(*self.columns, strict=True)]
+        for position, cells in self.uneven.items():
+            rows[position] = list(map(write_cell, cells))
+        return rows
 
 
 class Table:
@@ -147,7 +148,7 @@ class Table:
         size = 0
         for row in self.rows():
             batch.append(row)
-            size += sum([len(cell) if type(cell) is str else 8 for cell in row.cells])
+            size += _count_characters(row.cells)
             if len(batch) == n_rows or size > most_characters:
                 yield make_chunk(batch, len(self.header))
                 batch, size = [], 0
@@ -159,6 +160,13 @@ class Table:
         if type(first) is not str or first.strip() != self._stripped[0]:
             return False
         return [write_cell(cell).strip() for cell in cells] == self._stripped
+
+
+def _count_characters(cells: Sequence[Cell]) -> int:
+    try:
+        return sum(map(len, cells))  # type: ignore[arg-type]  # TypeError: cells with types
+    except TypeError:
+        return sum(len(cell) for cell in cells if type(cell) is str)
 
 
 def make_chunk(rows: Sequence[Row], width: int) -> Chunk:
