@@ -20,7 +20,8 @@ from werkzeug.test import TestResponse
 
 from segmentation.batch import RecordFile, preview, score, write
 from segmentation.batch.csv_table import LONGEST_ROW, MOST_COLUMNS
-from segmentation.batch.csv_writing import COLUMNS, added_columns, neutral
+from segmentation.batch.answer_columns import COLUMNS, added_columns
+from segmentation.batch.csv_writing import neutral
 from segmentation.batch.json_lines import LONGEST_CELL
 from segmentation.errors import InvalidRecordsError
 from segmentation.runtime import Model

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from segmentation.artifact import Manifest, Package, read_package
 from segmentation.errors import InvalidRecordsError, NotReadyError, PackageError
 from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
 from segmentation.runtime.explainer import Explainer
-from segmentation.runtime.known_tables import list_transactions, recognise
+from segmentation.runtime.known_tables import KnownTables
 from segmentation.runtime.reasons import Reasons
 from segmentation.runtime.record_warnings import WarningFinder
 from segmentation.runtime.scorer import Scorer
@@ -55,7 +55,7 @@ class Model:
         self._validator = RecordValidator(
             schema,
             fields_at=list_address(self.manifest.study),
-            recognise=partial(recognise, tables=list_transactions(self.manifest)),
+            recognise=KnownTables(self.manifest).recognise,
         )
         self._number_names = [column.name for column in schema.numbers]  # the features first
         self._n_features = len(schema.features)

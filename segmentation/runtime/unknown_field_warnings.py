@@ -18,9 +18,9 @@ MISSING_FIELD = "missing_field"
 TARGET_FIELD = "target_field"
 
 
-def list_address(study: str) -> str:
-    """Return the path at which the service lists all fields of a study."""
-    return f"/studies/{study}/schema"
+def list_address(study: str | None) -> str:
+    """Return the path at which the service lists all fields of a study, or the default one's."""
+    return f"/studies/{study}/schema" if study else "/schema"
 
 
 def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
@@ -44,19 +44,23 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
     return warnings
 
 
-def warn_of_missing(unknown: UnknownFields, study: str) -> RecordWarning:
+def warn_of_missing(unknown: UnknownFields, study: str | None, advice: str = "") -> RecordWarning:
     """Return the warning about columns that are missing while unknown fields are there.
 
     Parameters
     ----------
     unknown : UnknownFields
         Of a record, or of the header of a file.
-    study : str
+    study : str or None
+        Whose list of fields is referred to.
+    advice : str, optional
+        A sentence that says to what else they belong.
     """
     message = (
         f"{_lacks(unknown.missing)}; not known: {unknown.phrase};"
         f" all fields are listed at {list_address(study)}"
     )
+    message = f"{message}. {advice}" if advice else message
     return {"field": None, "code": MISSING_FIELD, "message": message}
 
 

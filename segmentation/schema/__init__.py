@@ -1,8 +1,8 @@
 """What a record is: the only statement of names, kinds, units, ranges, categories and aliases.
 
 ``columns`` states it, ``column_values`` says what one value is, ``record_validation`` checks
-records against it, ``headers`` finds the columns that names mean, ``unknown_fields`` says which names
-mean nothing, and ``json_schema`` writes it all down as JSON Schema.
+records against it, ``headers`` finds the columns that names mean, ``unknown_fields`` says which
+names mean nothing, and ``json_schema`` writes it all down as JSON Schema.
 Nothing here knows a particular study, reads a table or speaks HTTP.
 """
 

@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
+from functools import cached_property
 
 from segmentation.schema.columns import LONGEST_TEXT, Schema, Spelling
 
@@ -62,10 +63,15 @@ class HeaderLookup:
         forms, usual_forms = _by_form(stated), _by_form(schema.spellings)
         self._ranks: tuple[Mapping[str, Spelling], ...] = (stated, forms, usual_forms | forms)
         self._per = {fold_header(name) for name in schema.spellings if _has_sign(name)}
-        self._by_pair: defaultdict[str, list[str]] = defaultdict(list)
+
+    @cached_property
+    def _by_pair(self) -> Mapping[str, list[str]]:
+        """The known forms by the pairs of letters in them."""
+        by_pair: defaultdict[str, list[str]] = defaultdict(list)
         for form in self._ranks[-1]:
             for pair in _pairs(form):
-                self._by_pair[pair].append(form)
+                by_pair[pair].append(form)
+        return by_pair
 
     @property
     def n_ranks(self) -> int:

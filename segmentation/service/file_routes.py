@@ -57,7 +57,8 @@ def _add_scoring(
         mapping = _read_mapping(request.args.getlist(MAP))
         with ExitStack() as stack:
             body = stack.enter_context(open_file(request.environ, TYPES, settings.max_file_bytes))
-            file = batch.RecordFile(body, model.manifest.record, mapping)
+            tables = models.known_tables(model.manifest)
+            file = batch.RecordFile(body, model.manifest.record, mapping, known_tables=tables)
             request.environ[N_RECORDS] = file.n_rows
             scored = _count(batch.score(model, file), model.name, counters, request.environ)
             lines = request.accept_mimetypes.best_match((CSV, LINES), CSV) == LINES
@@ -76,10 +77,11 @@ def _add_helpers(files: Blueprint, models: ServedModels) -> None:
     def preview_file(study: str | None = None) -> Response:
         from segmentation import batch
 
-        schema = models.find(study).get().manifest.record
+        manifest = models.find(study).get().manifest
         mapping, cut = _read_mapping(request.args.getlist(MAP)), _read_flag(CUT)
         with open_file(request.environ, TYPES, PREVIEW_BYTES) as body:
-            preview = batch.preview(body, schema, mapping, cut=cut)
+            tables = models.known_tables(manifest)
+            preview = batch.preview(body, manifest.record, mapping, cut=cut, known_tables=tables)
         return Response(orjson.dumps(preview), content_type=JSON)
 
     def file_template(study: str | None = None) -> Response:
@@ -135,6 +137,7 @@ def _make_headers(file: RecordFile, content_type: str) -> dict[str, str]:
         "Content-Disposition": 'attachment; filename="segments.csv"',
         "X-File-Encoding": file.encoding,
         "X-Ignored-Columns": _encode_names(file.ignored),
+        "X-Missing-Columns": _encode_names([column.name for column in file.missing]),
     }
 
 
