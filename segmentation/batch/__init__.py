@@ -1,10 +1,9 @@
 """Files of records: a CSV file in, the same rows with their answers out, however long it is.
 
-``csv_table`` finds rows, ``column_mapping`` the fields in their header, ``decimal_marks`` the numbers
-in their cells; ``record_file`` puts that together, ``file_scoring`` answers the rows,
-``csv_writing`` and ``json_lines`` put
-them together again. ``template`` is a file to begin with. No HTTP: the API and the pages share what
-is here.
+``csv_table`` finds rows, ``column_mapping`` the fields in their header, ``decimal_marks`` the
+numbers in their cells; ``record_file`` puts that together, ``file_scoring`` answers the rows,
+``csv_writing`` and ``json_lines`` put them together again. ``template`` is a file to begin with. No
+HTTP: the API and the pages share what is here.
 """
 
 from segmentation.batch.csv_writing import write

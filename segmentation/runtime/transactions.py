@@ -214,7 +214,9 @@ class TransactionFeatures:
         """Return what the record holds beside its transactions, with the features of these."""
         features_sent = purchases.features
         sent_names = {
-            self._column(name): name for name, value in features_sent.items() if value is not None
+            self._column(name): name
+            for name, value in features_sent.items()
+            if value is not None and not (type(value) is str and not value.strip())
         }
         own = {name: value for name, value in features.items() if value is not None}
         if self._identifier in sent_names:

@@ -70,14 +70,14 @@ def _lacks(missing: Sequence[Column]) -> str:
     return f"lacks {names}, which {defining} the segments"
 
 
-def _about(whole: str, field: UnknownField, study: str) -> RecordWarning:
-    """Return the warning about one field, which `whole` doesn't have."""
+def _about(owner: str, field: UnknownField, study: str) -> RecordWarning:
+    """Return the warning about one field, which `owner` doesn't have."""
     if field.name is None:
         message = "has a field with no name, or a very long one, which was not read"
         return {"field": None, "code": UNKNOWN_FIELD, "message": message}
     hint = f"; did you mean {field.nearest}?" if field.nearest else "."
     message = (
-        f"is not a field of {whole} and was not read{hint}"
+        f"is not a field of {owner} and was not read{hint}"
         f" All fields are listed at {list_address(study)}"
     )
     return {"field": field.name, "code": UNKNOWN_FIELD, "message": message}

@@ -117,12 +117,12 @@ class HeaderLookup:
         form = fold_header(name[:LONGEST_TEXT])
         if len(form) <= _SHORTEST:
             return None
-        shared = Counter(known for pair in _pairs(form) for known in self._by_pair.get(pair, ()))
-        candidates = [known for known, _ in shared.most_common(_COMPARED)]
+        by_pair = self._by_pair
+        shared = Counter(candidate for pair in _pairs(form) for candidate in by_pair.get(pair, ()))
         ratios = {
-            known: SequenceMatcher(None, form, known, autojunk=False).ratio()
-            for known in candidates
-            if _digits(known) == _digits(form)
+            candidate: SequenceMatcher(None, form, candidate, autojunk=False).ratio()
+            for candidate, _ in shared.most_common(_COMPARED)
+            if _digits(candidate) == _digits(form)
         }
         nearest = max(ratios, key=ratios.__getitem__, default="")
         if not nearest or ratios[nearest] < _NEAR:
