@@ -66,8 +66,9 @@ def warn_of_missing(unknown: UnknownFields, study: str | None, advice: str = "")
 
 def _lacks(missing: Sequence[Column]) -> str:
     names = join_parts([column.name for column in missing])
-    defining = "define" if missing[0].defines else "are read to tell"
-    return f"lacks {names}, which {defining} the segments"
+    if missing[0].defines:
+        return f"lacks {names}, which define{'s' * (len(missing) == 1)} the segments"
+    return f"lacks {names}, from which the segments are told"
 
 
 def _about(owner: str, field: UnknownField, study: str) -> RecordWarning:
