@@ -5,6 +5,7 @@
   const EVERY = 100; // milliseconds between two looks at the counts
   const MOST_PROBLEMS = 200; // the download has all
   const BROKEN = "The answer broke off. Try again.";
+  const MOST_COLUMNS_NAMED = 10; // of those that are not read
   const SHORT = 100; // characters of a cell
   const MARKS = { ",": "commas", ";": "semicolons", "\t": "tabs" };
   const DECIMALS = { ",": " and decimal commas", ".": " and decimal points", "": "" };
@@ -86,7 +87,7 @@
     running = file = null;
     wanted = new Map();
     for (const id of ["fault", "problem", "columns", "missing", "start", "bar", "cancel", "download",
-      "figures", "shares", "refused"]) by(id).replaceChildren();
+      "figures", "shares", "warnings", "refused"]) by(id).replaceChildren();
     for (const id of ["preview", "progress", "results"]) show(id, false);
     say("");
     by("drop").classList.remove("used");
@@ -159,11 +160,27 @@
     const decided = spec.weights[0].fields.some((one) => fields.has(one.name));
     const problem = found.problem || (decided ? "" :
       "No column holds an answer that makes the segments: rows will be refused, or answered with a first guess.");
-    by("problem").replaceChildren(...(problem ? [notice(found.problem ? "error" : "warning", problem)] : []));
+    by("problem").replaceChildren(
+      ...(problem ? [notice(found.problem ? "error" : "warning", problem)] : []),
+      ...notUnderstood(found),
+    );
     missing(found.missing);
     const start = button("Score the file", score, "strong");
     start.disabled = Boolean(found.problem);
     by("start").replaceChildren(start);
+  }
+
+  /* What the API warns of for the file as a whole, in the page's words. */
+  function notUnderstood(card) {
+    if (!card.warnings.length) return [];
+    const labels = card.missing_defining.map((field) => spec.labels.get(field) ?? field);
+    const columns = card.columns.filter((column) => column.field === null).slice(0, MOST_COLUMNS_NAMED);
+    const names = columns.map(({ header, nearest }) => {
+      const name = short(header) || "(no name)";
+      return nearest ? `${name} (perhaps ${spec.labels.get(nearest) ?? nearest})` : name;
+    });
+    return [notice("warning", make("strong", "Perhaps not understood: "),
+      `no column is read as ${labels.join(", ")}, and these columns are not read: ${names.join(", ")}.`)];
   }
 
   function missing(names) {
@@ -401,6 +418,7 @@
     const name = file.name.replace(/\.[^.]*$/, "");
     by("results-title").textContent = `Results of ${short(file.name)}`;
     by("download").replaceChildren(download(done, `${name}-segments.csv`));
+    by("warnings").replaceChildren(...notUnderstood(done.first));
     refused(done);
     show("all", done.rows.length > 0);
     say(`Done. ${count(done.n - done.refused, "row")} scored, ${done.refused.toLocaleString("en")} refused.`);
