@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -71,6 +71,14 @@ def _value(column: Column, alias: Alias | None = None) -> JsonSchema:
     }
 
 
+def leave_out(schema: Schema, properties: Iterable[str]) -> JsonSchema:
+    """Return the schema of names without the known ones that are not among `properties`.
+
+    Unknown fields may hold anything; fields in another spelling may not.
+    """
+    return {"not": {"enum": sorted(schema.spellings.keys() - set(properties))}}
+
+
 def _object(schema: Schema, properties: dict[str, JsonSchema]) -> JsonSchema:
     telling = {column.name for column in schema.features}
     telling.update(name for rule in schema.derived for name in rule.largest_of)
@@ -79,6 +87,7 @@ def _object(schema: Schema, properties: dict[str, JsonSchema]) -> JsonSchema:
         "type": "object",
         "properties": properties,
         "additionalProperties": True,
+        "propertyNames": leave_out(schema, properties),
         # At least one answer that the model reads.
         "anyOf": [
             {"required": [name], "properties": {name: {"type": "number"}}} for name in features

@@ -23,7 +23,7 @@ from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
 from segmentation.schema import Schema
-from segmentation.schema.json_schema import BLANK, record_schemas
+from segmentation.schema.json_schema import BLANK, leave_out, record_schemas
 from segmentation.service.file_routes import COMMAS, CSV, CUT, LINES, MAP, PREVIEW_BYTES, TYPES
 from segmentation.service.problem_details import MEDIA_TYPE
 from segmentation.service.route_table import ROUTES, Route
@@ -168,11 +168,13 @@ def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Docu
         "description": "The time that recency is relative to; the model's own is"
         f" {reference}. No purchase may be later.",
     }
+    properties = features | own | {"transactions": transactions, "as_of": as_of}
     return {
         "type": "object",
-        "properties": features | own | {"transactions": transactions, "as_of": as_of},
+        "properties": properties,
         "required": ["transactions"],
         "additionalProperties": True,
+        "propertyNames": leave_out(manifest.record, properties),
     }
 
 

@@ -27,7 +27,10 @@ from segmentation.study.caveats import TableFact, compare_indirect_answers
 def _code(
     name: str, title: str, minimum: int, maximum: int, description: str, *also_called: str
 ) -> Column:
-    """Return a demographic answer: a code that nobody can change."""
+    """Return a demographic answer: a code that nobody can change.
+
+    Where its code is the panel's own, another table's column of a similar name has another one.
+    """
     return Column(
         name=name,
         title=title,
@@ -114,7 +117,6 @@ _DEMOGRAPHICS = (
         1,
         5,
         "Socioeconomic class, from 1 (highest) to 5.",
-        "Socio-Economic Class",
     ),
     _code(
         "food_habit",
@@ -122,8 +124,6 @@ _DEMOGRAPHICS = (
         0,
         3,
         "Eating habits: 1 vegetarian, 2 vegetarian with eggs, 3 not vegetarian; 0 not specified.",
-        "Eating Habit",
-        "Food Eating Habits",
     ),
     _code(
         "native_language",
@@ -131,16 +131,14 @@ _DEMOGRAPHICS = (
         0,
         99,
         "Native language, as the panel's code; 0 not specified.",
-        "Mother Tongue",
     ),
-    _code("sex", "SEX", 0, 2, "Sex of the homemaker: 1 male, 2 female; 0 not specified.", "Gender"),
+    _code("sex", "SEX", 0, 2, "Sex of the homemaker: 1 male, 2 female; 0 not specified."),
     _code(
         "age_group",
         "AGE",
         1,
         4,
         "Age group of the homemaker, from 1 (youngest) to 4 (oldest).",
-        "Age Class",
     ),
     _code(
         "education",
@@ -148,7 +146,6 @@ _DEMOGRAPHICS = (
         0,
         9,
         "Education of the homemaker, from 1 (least) to 9 (most); 0 not specified.",
-        "Education Level",
     ),
     _code(
         "household_size",
@@ -167,7 +164,6 @@ _DEMOGRAPHICS = (
         5,
         "Children in the household: 1 up to 6 years, 2 from 7 to 14, 3 both, 4 none;"
         " 5 not specified.",
-        "Presence of Children",
     ),
     _code(
         "television",
@@ -175,8 +171,6 @@ _DEMOGRAPHICS = (
         0,
         2,
         "Television: 1 available, 2 not available; 0 not specified.",
-        "TV",
-        "Television Availability",
     ),
     _code(
         "affluence_index",
