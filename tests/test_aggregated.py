@@ -288,7 +288,6 @@ def test_more_references_than_allowed_are_refused(client: FlaskClient) -> None:
         ("invoice_time", 20240601, "type"),
         ("description", "x" * 101, "length"),
         ("customer_id", [], "type"),
-        ("colour", "red", "unknown_field"),
     ],
 )
 def test_what_is_wrong_with_one_transaction_is_pointed_at(
@@ -325,9 +324,39 @@ def test_every_record_with_a_problem_is_named_in_order(client: FlaskClient) -> N
 
 @pytest.mark.parametrize("study", ["mobile", "household", "credit_card"])
 def test_other_studies_know_no_transactions(client: FlaskClient, study: str) -> None:
-    """They are an unknown field there."""
+    """They are an unknown field there, or a number."""
     response = client.post(f"/studies/{study}/predict", json=bought(MUG))
-    assert problem(response, 422)["errors"][0]["pointer"] == "/transactions"
+    (error,) = problem(response, 422)["errors"]
+    assert error["pointer"] == ("/transactions" if study == "household" else "")
+    assert error["code"] == ("type" if study == "household" else "unknown_field")
+
+
+def test_an_unknown_field_of_a_transaction_is_said(client: FlaskClient) -> None:
+    """Once for each name, however many transactions have it; the others are read."""
+    plain = ask(client, bought(MUG, MUG)).json
+    answer = ask(client, bought(MUG | {"colour": "red"}, MUG | {"colour": 4, "Qantity": 3})).json
+    about = [one for one in answer["warnings"] if one["code"] == "unknown_field"]
+    assert [one["field"] for one in about] == ["colour", "Qantity"]
+    assert "did you mean quantity?" in about[1]["message"]
+    assert answer["segment"] == plain["segment"]
+    assert [one for one in answer["warnings"] if one not in about] == plain["warnings"]
+
+
+def test_a_needed_field_that_is_missing_beside_an_unknown_one_names_it(
+    client: FlaskClient,
+) -> None:
+    """By its place, with what it is called where it was taken for unknown."""
+    line = {("Qantity" if name == "quantity" else name): value for name, value in MUG.items()}
+    (error,) = problem(ask(client, bought(MUG, line)), 422)["errors"]
+    assert (error["pointer"], error["code"]) == ("/transactions/1/quantity", "missing")
+    assert error["detail"] == "is needed; not known: Qantity (did you mean quantity?)"
+
+
+def test_lines_of_orders_sent_as_a_customer_are_recognised(client: FlaskClient) -> None:
+    """One problem, which says where they belong."""
+    (error,) = problem(ask(client, MUG), 422)["errors"]
+    assert error["pointer"] == ""
+    assert "These are columns of transactions of the study retail" in error["detail"]
 
 
 def test_values_of_transactions_are_never_repeated(client: FlaskClient) -> None:

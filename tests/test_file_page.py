@@ -259,6 +259,25 @@ def test_columns_that_are_not_known_can_be_mapped(server: Server, browser: Brows
         assert downloaded(page) == answered(server, "mobile", body, map="Anzahl:apps_installed")
 
 
+def test_columns_that_may_be_the_missing_ones_are_said(server: Server, browser: Browser) -> None:
+    """Before and after scoring, in the page's words; no longer once someone says what they are."""
+    body = b"Recencyy,frequency,monetary,average_transaction_value\n300,6,2400,400\n"
+    with opened(browser, f"{server.url}/pages/retail/file") as page:
+        choose(page, body)
+        said = page.locator("#file-problem .warning")
+        expect(said).to_contain_text("no column is read as Time since the last order")
+        expect(said).to_contain_text("Recencyy (perhaps Time since the last order)")
+        score(page)
+        expect(page.locator("#file-warnings .warning")).to_contain_text("Recencyy (perhaps ")
+        choose(page, body)
+        page.get_by_label("Read Recencyy as").select_option(
+            label="Time since the last order (days)"
+        )
+        expect(said).to_have_count(0)
+        score(page)
+        expect(page.locator("#file-warnings .warning")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("name", "body"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,9 +15,12 @@ from jsonschema import Draft202012Validator
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from segmentation.artifact import Manifest, read_package
+from segmentation.schema import HeaderLookup
+from segmentation.schema.json_schema import record_schemas
 from segmentation.service.app import create_app
 from tests.support.records import COMPLETE, HEADERS, LOWER_CASE
-from tests.support.shipped import SHIPPED, STUDIES
+from tests.support.shipped import PACKAGES, SHIPPED, STUDIES
 
 pytestmark = pytest.mark.long
 
@@ -48,18 +53,60 @@ def described(schema: BaseSchema, request: pytest.FixtureRequest) -> BaseSchema:
     return schema
 
 
+@cache
+def manifest_of(study: str) -> Manifest:
+    """Return the manifest of a shipped package."""
+    return read_package(PACKAGES[study]).manifest
+
+
+@cache
+def names_of(study: str, table: str) -> tuple[HeaderLookup, list[set[str]]]:
+    """Return what finds the names of records or transactions, and the names by way of spelling."""
+    manifest = manifest_of(study)
+    schema = manifest.aggregation.transactions if table == "transactions" else manifest.record
+    return HeaderLookup(schema), [set(way["properties"]) for way in record_schemas(schema).values()]
+
+
+def is_mixed(case: schemathesis.Case) -> bool:
+    """Whether an object has known names that no one documented object has.
+
+    The document can't say that one answer must not be given twice. So it describes one spelling
+    after the other, and takes names of another one for unknown fields, which may hold anything.
+    """
+    study = case.path.split("/")[2] if case.path.startswith("/studies/") else "mobile"
+    manifest = manifest_of(study)
+    records = case.body if isinstance(case.body, list) else [case.body]
+    features = {column.name for column in manifest.record.features}
+    if is_spelled_in_two_ways(study, "records", records, {*features, "customer_id"}):
+        return True
+    lists = [record.get("transactions") for record in records if isinstance(record, dict)]
+    lines = [line for lines in lists if isinstance(lines, list) for line in lines]
+    return bool(manifest.aggregation) and is_spelled_in_two_ways(study, "transactions", lines)
+
+
+def is_spelled_in_two_ways(
+    study: str, table: str, objects: list[Any], further: Set[str] = frozenset()
+) -> bool:
+    """Whether the known names of an object are not all in one way of spelling."""
+    lookup, ways = names_of(study, table)
+    known = ({n for n in one if lookup.find(n)} for one in objects if isinstance(one, dict))
+    return any(not any(names <= way for way in (*ways, further)) for names in known)
+
+
 @settings(max_examples=200)
 @SCHEMA.exclude(path_regex=f"{OF_STUDIES}|{FILES}").parametrize()
 def test_every_request_is_answered_as_documented(case: schemathesis.Case) -> None:
     """Valid ones are accepted, others refused, and all answers are of the documented shape."""
-    case.call_and_validate()
+    if not is_mixed(case):
+        case.call_and_validate()
 
 
 @settings(max_examples=40)
 @SCHEMA.include(path_regex=OF_STUDIES).exclude(path_regex=SPECIAL).parametrize()
 def test_every_request_to_a_study_is_answered_as_documented(case: schemathesis.Case) -> None:
     """The routes are the same; what differs is what a record of the study may hold."""
-    case.call_and_validate()
+    if not is_mixed(case):
+        case.call_and_validate()
 
 
 @settings(
@@ -71,7 +118,8 @@ def test_every_request_with_the_same_records_is_answered_as_documented(
     case: schemathesis.Case,
 ) -> None:
     """As those that were worked out; drawn ones only."""
-    case.call_and_validate()
+    if not is_mixed(case):
+        case.call_and_validate()
 
 
 @settings(max_examples=40)
@@ -80,7 +128,8 @@ def test_every_request_with_transactions_is_answered_as_documented(
     case: schemathesis.Case,
 ) -> None:
     """Also where a valid one may be refused."""
-    case.call_and_validate(excluded_checks=[positive_data_acceptance])
+    if not is_mixed(case):
+        case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
 
 @settings(max_examples=40)
@@ -103,13 +152,13 @@ def document(client: FlaskClient) -> dict[str, object]:
 def test_the_document_describes_every_spelling(
     document: dict[str, object], record: dict[str, object]
 ) -> None:
-    """A payload in any of them is valid by it, and one without usage answers isn't."""
+    """A payload in any of them is valid by it, with other fields too; without answers it isn't."""
     where = {"$ref": "#/paths/~1predict/post/requestBody/content/application~1json/schema"}
     validator = Draft202012Validator({**document, **where})
     assert validator.is_valid(record)
     assert validator.is_valid([record, record])
     assert not validator.is_valid({"age": 30})
-    assert not validator.is_valid(record | {"unknown": 1})
+    assert validator.is_valid(record | {"unknown": 1, "": None})
 
 
 def test_every_route_for_programs_is_documented(

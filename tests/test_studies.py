@@ -407,14 +407,14 @@ def test_where_a_key_is_set_unsigned_packages_of_all_studies_are_refused(tmp_pat
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_errors_never_repeat_a_value(client: FlaskClient, study: str, app: Flask) -> None:
-    """Of any field of any study: out of range, of another type, or unknown."""
+    """Of any field of any study: out of range or of another type; unknown ones do no harm."""
     schema = app.extensions["models"].find(study).get().manifest.record
     wrong: dict[str, object] = {"unknown": "Zaphod"}
     for column in schema.sendable:
         wrong[column.name] = -42.4242 if column.kind == "number" else ["Zaphod", 42.4242]
     content = problem(client.post(f"/studies/{study}/predict", json=wrong), 422)
     told = json.dumps([content["errors"], content["detail"]])
-    assert len(content["errors"]) == len(wrong)
+    assert len(content["errors"]) == len(wrong) - 1
     assert "Zaphod" not in told
     assert "42.42" not in told
 

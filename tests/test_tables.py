@@ -63,7 +63,8 @@ def read(content: bytes, **options: Any) -> dict[str, list[Any]]:
 
 def read_column(name: str, cells: Sequence[str], separator: str = ";") -> list[tuple[Any, str]]:
     """Return the value of each cell of a column and the code of its fault, if it has one."""
-    content = write_csv([[name, "Shop"], *([cell, "x"] for cell in cells)], separator)
+    header = [name, "Shop", "Rate" if name == "Visits" else "Visits"]
+    content = write_csv([header, *([cell, "x", "1"] for cell in cells)], separator)
     with open_typed_table(io.BytesIO(content.encode()), SCHEMA) as table:
         return [pair for chunk in table.chunks() for pair in _pairs(chunk, table)]
 
@@ -370,7 +371,8 @@ def test_identifiers_stay_themselves(cells: list[str], pairs: list[tuple[Any, st
 
 def test_a_workbook_cannot_keep_more_than_fifteen_digits_of_an_identifier() -> None:
     """So a longer one is refused, and a shorter one is whole."""
-    content = make_workbook({"A": [["Customer"], [1234567890123456.0], [17.0]]})
+    rows = [["Customer", "Visits"], [1234567890123456.0, 1], [17.0, 1]]
+    content = make_workbook({"A": rows})
     with open_typed_table(io.BytesIO(content), SCHEMA) as table:
         chunk = next(table.chunks())
     assert list(chunk.faults) == [0]

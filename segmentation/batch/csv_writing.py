@@ -10,23 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
+from segmentation.batch.answer_columns import COLUMNS, added_columns
 from segmentation.batch.file_scoring import ScoredRow
 from segmentation.batch.record_file import RecordFile
 from segmentation.runtime.reasons import runner_up
 from segmentation.runtime.record_warnings import RecordWarning
 
-COLUMNS = (
-    "segment",
-    "segment_name",
-    "confidence",
-    "runner_up",
-    "plausible",
-    "unsure",
-    "basis",
-    "warnings",
-    "reasons",
-    "problem",
-)
 _NO_ANSWER = [""] * (len(COLUMNS) - 1)
 # The last four are the full-width forms, which spreadsheets take for the others.
 _STARTERS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # cell[:1] of none is in no set
@@ -87,16 +76,6 @@ def write(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iterator[b
     yield writer.header().encode()
     for rows in scored:
         yield writer.rows(rows).encode()
-
-
-def added_columns(header: Sequence[str]) -> list[str]:
-    """Return the names of the columns that are added, all with a number if one is taken."""
-    folded_headers = {name.strip().casefold() for name in header}
-    number, names = 1, list(COLUMNS)
-    while not folded_headers.isdisjoint(names):
-        number += 1
-        names = [f"{name}_{number}" for name in COLUMNS]
-    return names
 
 
 def neutral(cell: str) -> str:

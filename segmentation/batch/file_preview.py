@@ -9,8 +9,9 @@ from typing import IO
 from typing_extensions import TypedDict
 
 from segmentation.batch.file_scoring import ScoredRow, score_chunk
-from segmentation.batch.record_file import FileCard, describe
+from segmentation.batch.record_file import FileCard, RecordFile, add_known_tables
 from segmentation.runtime import Model
+from segmentation.runtime.known_tables import KnownTables
 from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedTable, open_typed_table
 
@@ -57,6 +58,7 @@ def preview(
     stream: IO[bytes],
     model: Model,
     options: TableOptions | None = None,
+    known_tables: KnownTables | None = None,
     *,
     cut: bool = False,
 ) -> Preview:
@@ -64,7 +66,7 @@ def preview(
 
     Parameters
     ----------
-    stream, options
+    stream, options, known_tables
         As for `open_record_file`.
     model : Model
     cut : bool, optional
@@ -79,14 +81,17 @@ def preview(
         If what is mapped can't be had.
     """
     schema = model.manifest.record
+    options = add_known_tables(options, known_tables)
     with open_typed_table(stream, schema, options, cut=cut) as table:
+        file = RecordFile(table, schema, known_tables.study if known_tables else None)
         read_names = {column.column.name for column in table.columns}
         return {
-            **describe(table, schema, None if cut else table.n_rows),
+            **file.card,
+            "n_rows": None if cut else table.n_rows,
             "problem": table.problem,
             "missing": [column.name for column in schema.sendable if column.name not in read_names],
             "rows": _first_rows(table),
-            "tried": _try_rows(model, table),
+            "tried": _try_rows(model, file),
         }
 
 
@@ -99,11 +104,11 @@ def _first_rows(table: TypedTable) -> list[PreviewRow]:
     return []
 
 
-def _try_rows(model: Model, table: TypedTable) -> Trial:
+def _try_rows(model: Model, file: RecordFile) -> Trial:
     rows: list[ScoredRow] = []
-    if table.problem is None:
-        for chunk in islice(table.chunks(TRIED_ROWS, _CHARACTERS), 1):
-            rows += chain.from_iterable(score_chunk(model, table, chunk, 0))
+    if file.table.problem is None:
+        for chunk in islice(file.table.chunks(TRIED_ROWS, _CHARACTERS), 1):
+            rows += chain.from_iterable(score_chunk(model, file, chunk, 0))
     refused = [row for row in rows if row.problems]
     reasons = Counter(
         (None if problem.field is None else str(problem.field), problem.message)

@@ -64,17 +64,18 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
     """
     n_before = 0
     for chunk in file.chunks():
-        for rows in score_chunk(model, file.table, chunk, n_before):
+        for rows in score_chunk(model, file, chunk, n_before):
             yield rows
             time.sleep(_PAUSE)
         n_before += len(chunk.rows.lines)
 
 
 def score_chunk(
-    model: Model, table: TypedTable, chunk: TypedChunk, n_before: int
+    model: Model, file: RecordFile, chunk: TypedChunk, n_before: int
 ) -> Iterator[list[ScoredRow]]:
     """Answer the rows of a chunk, before which there are `n_before` others, a few at a time."""
     problems: _Problems = defaultdict(list)
+    table = file.table
     records = _records(table, chunk, problems)
     headers = {column.field: table.header[column.position] for column in table.columns}
     rows = chunk.rows.rows()
@@ -82,6 +83,8 @@ def score_chunk(
         positions = range(start, min(start + _TOGETHER, len(rows)))
         batch = {position: records[position] for position in positions if position in records}
         answers = _answers(model, batch, problems)
+        for answer in answers.values() if file.warnings else ():
+            answer["warnings"] = [*file.warnings, *answer["warnings"]]
         yield [
             ScoredRow(
                 chunk.rows.lines[position],

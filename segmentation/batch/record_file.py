@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO
 
 from typing_extensions import TypedDict
 
+from segmentation.batch.answer_columns import find_answers
 from segmentation.errors import FileError
-from segmentation.schema import Schema
+from segmentation.runtime.known_tables import KnownTables
+from segmentation.runtime.record_warnings import RecordWarning
+from segmentation.runtime.unknown_field_warnings import warn_of_missing
+from segmentation.schema import Column, Schema
 from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedChunk, TypedTable, open_typed_table
 
@@ -23,11 +28,15 @@ _ROOM = 1 << 20
 
 
 class FileColumn(TypedDict):
-    """A column of a file: the field that it holds and in which unit; None if it isn't read."""
+    """A column of a file: the field that it holds and in which unit; None if it isn't read.
+
+    ``nearest`` is the field whose name is nearest to one that isn't known.
+    """
 
     header: str
     field: str | None
     unit: str | None
+    nearest: str | None
 
 
 class FileCard(TypedDict):
@@ -35,7 +44,8 @@ class FileCard(TypedDict):
 
     The decimal mark is empty if its numbers show none; rows are counted without blank ones, those
     above the header and those that repeat it, of which ``n_above`` and ``n_repeated`` say the
-    number.
+    number. ``missing_defining`` are the fields that make a row complete and are in no column;
+    ``warnings`` are about the file as a whole, and with every answer.
     """
 
     format: str
@@ -47,6 +57,8 @@ class FileCard(TypedDict):
     n_above: int
     n_repeated: int
     columns: list[FileColumn]
+    missing_defining: list[str]
+    warnings: list[RecordWarning]
 
 
 class RecordFile:
@@ -57,20 +69,30 @@ class RecordFile:
     table : TypedTable
     schema : Schema
         What a record is.
+    study : str, optional
+        Whose list of fields warnings refer to.
 
     Attributes
     ----------
     table : TypedTable
         What the file holds.
+    warnings : list
+        About the file as a whole; they go with every answer.
     separator : str
         What stands between the cells of the answer.
     is_plain : bool
         Whether the file came as UTF-8 without a byte order mark.
     """
 
-    def __init__(self, table: TypedTable, schema: Schema) -> None:
+    def __init__(self, table: TypedTable, schema: Schema, study: str | None = None) -> None:
         self.table = table
         self._schema = schema
+        answers = find_answers(table.matched.names)
+        self._unknown = [name for name in table.matched.unknown if name not in answers]
+        unknown = table.mapping.describe_unknown(self._unknown, self.missing)
+        self.warnings: list[RecordWarning] = []
+        if unknown.missing and not table.matched.problem:
+            self.warnings.append(warn_of_missing(unknown, study, table.matched.advice))
         self.separator = table.layout.separator or ","
         self.is_plain = table.layout.is_plain
 
@@ -86,9 +108,36 @@ class RecordFile:
         return [name for name, field in pairs if field is None]
 
     @property
+    def missing(self) -> tuple[Column, ...]:
+        """The columns that make a row complete and are not in the file."""
+        return self.table.matched.missing
+
+    @property
     def card(self) -> FileCard:
         """How it was read."""
-        return describe(self.table, self._schema, self.table.n_rows)
+        layout = self.table.layout
+        return {
+            "format": layout.kind,
+            "encoding": layout.encoding,
+            "separator": layout.separator,
+            "sheet": layout.sheet,
+            "decimal_mark": self.table.decimal_mark,
+            "n_rows": self.table.n_rows,
+            "n_above": layout.n_above,
+            "n_repeated": layout.n_repeated,
+            "columns": list(map(self._describe_column, self.header, self.table.fields)),
+            "missing_defining": [column.name for column in self.missing],
+            "warnings": self.warnings,
+        }
+
+    def _describe_column(self, header: str, field: str | None) -> FileColumn:
+        if field is not None:
+            spelling = self._schema.spellings[field]
+            name, unit = spelling.column.name, spelling.unit
+            return {"header": header, "field": name, "unit": unit, "nearest": None}
+        name = header.strip()
+        nearest = self.table.mapping.nearest(name) if name in self._unknown else None
+        return {"header": header, "field": None, "unit": None, "nearest": nearest}
 
     def chunks(self) -> Iterator[TypedChunk]:
         """Yield the rows a few at a time, and fewer of long ones."""
@@ -97,7 +146,10 @@ class RecordFile:
 
 @contextmanager
 def open_record_file(
-    stream: IO[bytes], schema: Schema, options: TableOptions | None = None
+    stream: IO[bytes],
+    schema: Schema,
+    options: TableOptions | None = None,
+    known_tables: KnownTables | None = None,
 ) -> Iterator[RecordFile]:
     """Give a file of records until the block ends.
 
@@ -108,6 +160,8 @@ def open_record_file(
     schema : Schema
         What a record is.
     options : TableOptions, optional
+    known_tables : KnownTables, optional
+        Asked where no column is one that the model reads, or one is missing.
 
     Raises
     ------
@@ -116,33 +170,16 @@ def open_record_file(
     MappingError
         If what is mapped can't be had.
     """
-    with open_typed_table(stream, schema, options) as table:
+    with open_typed_table(stream, schema, add_known_tables(options, known_tables)) as table:
         if table.problem:
             raise FileError(table.problem)
-        yield RecordFile(table, schema)
+        yield RecordFile(table, schema, known_tables.study if known_tables else None)
 
 
-def describe(table: TypedTable, schema: Schema, n_rows: int | None) -> FileCard:
-    """Return how a table was read."""
-    layout = table.layout
-    return {
-        "format": layout.kind,
-        "encoding": layout.encoding,
-        "separator": layout.separator,
-        "sheet": layout.sheet,
-        "decimal_mark": table.decimal_mark,
-        "n_rows": n_rows,
-        "n_above": layout.n_above,
-        "n_repeated": layout.n_repeated,
-        "columns": [
-            _describe_column(schema, header, field)
-            for header, field in zip(table.header, table.fields, strict=True)
-        ],
-    }
-
-
-def _describe_column(schema: Schema, header: str, field: str | None) -> FileColumn:
-    if field is None:
-        return {"header": header, "field": None, "unit": None}
-    spelling = schema.spellings[field]
-    return {"header": header, "field": spelling.column.name, "unit": spelling.unit}
+def add_known_tables(
+    options: TableOptions | None, known_tables: KnownTables | None
+) -> TableOptions | None:
+    """Let the tables that are known say to which of them the columns of a file belong."""
+    if known_tables is None:
+        return options
+    return replace(options or TableOptions(), recognise=known_tables.recognise)

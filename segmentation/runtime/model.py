@@ -6,7 +6,8 @@ gather (``transactions``: transactions to features) → validate (``schema.recor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
@@ -19,11 +20,13 @@ from segmentation.artifact import Manifest, Package, read_package
 from segmentation.errors import InvalidRecordsError, NotReadyError, PackageError
 from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
 from segmentation.runtime.explainer import Explainer
+from segmentation.runtime.known_tables import KnownTables
 from segmentation.runtime.reasons import Reasons
 from segmentation.runtime.record_warnings import WarningFinder
 from segmentation.runtime.scorer import Scorer
 from segmentation.runtime.transactions import TransactionFeatures
-from segmentation.schema import Record, RecordValidator
+from segmentation.runtime.unknown_field_warnings import list_address, warn_of_unread
+from segmentation.schema import CheckedRecords, Record, RecordValidator, UnknownFields
 
 # What packing allows between ONNX and the pipeline, plus the rounding of answers.
 GOLDEN_TOLERANCE = 2e-5
@@ -48,7 +51,12 @@ class Model:
     def __init__(self, package: Package) -> None:
         self.manifest: Manifest = package.manifest
         schema = self.manifest.record
-        self._validator = RecordValidator(schema)
+        self._transactions = TransactionFeatures(self.manifest)
+        self._validator = RecordValidator(
+            schema,
+            fields_at=list_address(self.manifest.study),
+            recognise=KnownTables(self.manifest).recognise,
+        )
         self._number_names = [column.name for column in schema.numbers]  # the features first
         self._n_features = len(schema.features)
         self._identifier = schema.identifier.name if schema.identifier else ""
@@ -57,7 +65,6 @@ class Model:
         self._decisive = (
             itemgetter(*schema.decisive) if further else itemgetter(slice(first, first + 1))
         )
-        self._transactions = TransactionFeatures(self.manifest)
         try:
             self._scorer = Scorer(package)
         except Exception as error:  # noqa: BLE001  # ONNX Runtime's have no common base
@@ -118,9 +125,14 @@ class Model:
         """Read a JSON text that needs no second look; see `RecordValidator.read_plain`."""
         return self._validator.read_plain(body, most)
 
-    def check(self, records: Sequence[Any]) -> list[Record]:
+    def check(self, records: Sequence[Any]) -> CheckedRecords:
         """Return `records` in canonical form; see `RecordValidator.validate`."""
-        return self._validator.validate(self._transactions.gather(records))
+        gathered = self._transactions.gather(records)
+        checked = self._validator.validate(gathered.records)
+        for row, unknown in gathered.unknown.items():
+            beside = checked.unknown.get(row, UnknownFields())
+            checked.unknown[row] = replace(beside, in_transactions=unknown)
+        return checked
 
     def answer(
         self, records: list[Record], explained: Sequence[int] = ()
@@ -130,6 +142,7 @@ class Model:
         Parameters
         ----------
         records : list of dict
+            Where they are `CheckedRecords`, answers warn of what was not read.
         explained : sequence of int
             Positions of the records whose answers get an explanation, in order.
 
@@ -138,13 +151,24 @@ class Model:
         UnavailableError
             If an explanation takes libraries that are not installed.
         """
+        unknown = records.unknown if isinstance(records, CheckedRecords) else {}
         for start in range(0, len(records), CHUNK):
             chunk = records[start : start + CHUNK]
             answers = self._answered(chunk)
+            if unknown:
+                self._warn_of_unread(start, answers, unknown)
             inside = [row - start for row in explained if start <= row < start + CHUNK]
             if inside:
                 self._explain([chunk[row] for row in inside], [answers[row] for row in inside])
             yield answers
+
+    def _warn_of_unread(
+        self, start: int, answers: list[Answer], unknown: Mapping[int, UnknownFields]
+    ) -> None:
+        for row, answer in enumerate(answers, start):
+            if row in unknown:
+                unread = warn_of_unread(unknown[row], self.manifest.study)
+                answer["warnings"] = [*unread, *answer["warnings"]]
 
     def _explain(self, records: list[Record], answers: list[Answer]) -> None:
         numbers = [list(map(record.get, self._number_names)) for record in records]

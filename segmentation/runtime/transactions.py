@@ -15,7 +15,8 @@ from typing import Any
 from segmentation.aggregation import Aggregation, aggregate, as_text
 from segmentation.artifact import Manifest
 from segmentation.errors import InvalidRecordsError, Problem
-from segmentation.schema import Record, RecordValidator
+from segmentation.schema import CheckedRecords, HeaderLookup, Record, RecordValidator
+from segmentation.schema.unknown_fields import MOST_NAMED, UnknownField
 
 TRANSACTIONS, AS_OF = "transactions", "as_of"
 MOST_TRANSACTIONS = 10_000
@@ -30,7 +31,28 @@ class _Purchases:
     row: int
     features: Record
     reference: datetime
-    transactions: list[Record]
+    transactions: CheckedRecords
+
+    def unknown_fields(self) -> tuple[UnknownField, ...]:
+        """Return the first unknown fields of the transactions, each once."""
+        unknown = self.transactions.unknown.values()
+        named = dict.fromkeys(field for fields in unknown for field in fields.named)
+        return tuple(named)[:MOST_NAMED]
+
+
+@dataclass(frozen=True)
+class GatheredRecords:
+    """Records with features in place of transactions.
+
+    Attributes
+    ----------
+    records : list
+    unknown : dict of int to tuple of UnknownField
+        By position, what was not read in a record's transactions.
+    """
+
+    records: list[Any]
+    unknown: dict[int, tuple[UnknownField, ...]]
 
 
 class TransactionFeatures:
@@ -52,17 +74,18 @@ class TransactionFeatures:
         self._identifier = identifier.name if identifier else ""
         # Without both names, records can't be told apart in one query.
         self._customer = packed.customer if identifier else ""
-        self._spellings = manifest.record.spellings
+        self._lookup = HeaderLookup(manifest.record)
         self._time = packed.transactions.by_name[packed.time]
+        self._needed = tuple(column.name for column in packed.transactions.features)
         self._aggregation = Aggregation(
             sql=packed.sql,
             kinds={column.name: column.kind for column in packed.transactions.columns},
             time=packed.time,
-            needed=tuple(column.name for column in packed.transactions.features),
+            needed=self._needed,
             categories=tuple(packed.categories),
         )
 
-    def gather(self, records: Sequence[Any]) -> Sequence[Any]:
+    def gather(self, records: Sequence[Any]) -> GatheredRecords:
         """Return records with features in place of transactions.
 
         Raises
@@ -71,15 +94,17 @@ class TransactionFeatures:
             If transactions can't be aggregated.
         """
         if self._aggregation is None:
-            return records
+            return GatheredRecords(list(records), {})
         problems: list[Problem] = []
-        gathered = list(records)
+        gathered = GatheredRecords(list(records), {})
         for group in self._groups(records, problems):
             records_of_group = self._aggregated(group, self._aggregation, problems)
             for purchases, features in zip(
                 group, records_of_group, strict=False
             ):  # none found: problems
-                gathered[purchases.row] = self._joined(purchases, features, problems)
+                gathered.records[purchases.row] = self._joined(purchases, features, problems)
+                if unknown := purchases.unknown_fields():
+                    gathered.unknown[purchases.row] = unknown
         if problems:
             raise InvalidRecordsError(sorted(problems, key=lambda problem: problem.row))
         return gathered
@@ -115,11 +140,30 @@ class TransactionFeatures:
         reference = self._as_of(row, record)
         try:
             transactions = self._validator.validate(lines)
+            self._check_needed(transactions, self._needed)
         except InvalidRecordsError as error:
             nested = [_inside(row, problem.row, problem) for problem in error.problems]
             raise InvalidRecordsError(nested) from None
         features_sent = {k: v for k, v in record.items() if k not in (TRANSACTIONS, AS_OF)}
         return _Purchases(row, features_sent, reference, transactions)
+
+    @staticmethod
+    def _check_needed(transactions: CheckedRecords, needed: Sequence[str]) -> None:
+        """Refuse transactions that lack what is needed while unknown fields are there."""
+        messages = {
+            id(unknown): f"is needed; not known: {unknown.phrase}"
+            for unknown in transactions.unknown.values()
+            if unknown.named
+        }
+        problems = [
+            Problem(row, name, "missing", messages[id(unknown)])
+            for row, unknown in transactions.unknown.items()
+            if unknown.named
+            for name in needed
+            if transactions[row].get(name) is None
+        ]
+        if problems:
+            raise InvalidRecordsError(problems)
 
     def _aggregated(
         self, group: Sequence[_Purchases], aggregation: Aggregation, problems: list[Problem]
@@ -170,7 +214,9 @@ class TransactionFeatures:
         """Return what the record holds beside its transactions, with the features of these."""
         features_sent = purchases.features
         sent_names = {
-            self._column(name): name for name, value in features_sent.items() if value is not None
+            self._column(name): name
+            for name, value in features_sent.items()
+            if value is not None and not (type(value) is str and not value.strip())
         }
         own = {name: value for name, value in features.items() if value is not None}
         if self._identifier in sent_names:
@@ -185,7 +231,7 @@ class TransactionFeatures:
 
     def _column(self, name: str) -> str:
         """Return the column that a field spells; an unknown one is left to the validator."""
-        spelling = self._spellings.get(name)
+        spelling = self._lookup.find(name)
         return spelling.column.name if spelling else name
 
     def _as_of(self, row: int, record: Mapping[str, Any]) -> datetime:

@@ -1,7 +1,8 @@
 """What a record is: the only statement of names, kinds, units, ranges, categories and aliases.
 
-``columns`` states it, ``values`` says what one value is, ``records`` checks records against it,
-``headers`` finds its columns in a table's header and ``documents`` writes it down as JSON Schema.
+``columns`` states it, ``column_values`` says what one value is, ``record_validation`` checks
+records against it, ``headers`` finds the columns that names mean, ``unknown_fields`` says which
+names mean nothing, and ``json_schema`` writes it all down as JSON Schema.
 Nothing here knows a particular study, reads a table or speaks HTTP.
 """
 
@@ -14,15 +15,20 @@ from segmentation.schema.columns import (
     Spelling,
     underscored,
 )
-from segmentation.schema.record_validation import RecordValidator
+from segmentation.schema.headers import HeaderLookup
+from segmentation.schema.record_validation import CheckedRecords, RecordValidator
+from segmentation.schema.unknown_fields import UnknownFields
 
 __all__ = [
     "Alias",
+    "CheckedRecords",
     "Column",
     "Derived",
+    "HeaderLookup",
     "Record",
     "RecordValidator",
     "Schema",
     "Spelling",
+    "UnknownFields",
     "underscored",
 ]

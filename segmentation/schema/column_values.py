@@ -15,13 +15,17 @@ from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT, Col
 # RFC 3339 without a zone: shops record local time. A date alone is its midnight.
 _TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
 
+_NOT_BLANK = r"\S"
+
 
 def value_type(column: Column) -> Any:
     """Return the annotated type of a column's values, as pydantic reads it.
 
     Strict: text that looks like a number, and true and false, are not numbers.
     """
-    text = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT)]
+    text = Annotated[
+        str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT, pattern=_NOT_BLANK)
+    ]
     if column.kind == "category":
         return text
     if column.kind == "identifier":
@@ -101,6 +105,29 @@ def parse_text(column: Column, text: str) -> Any:
     if column.kind == "identifier" and text.isascii() and text.isdigit() and text[0] != "0":
         return int(text) if int(text) <= LARGEST_EXACT_INTEGER else text
     return text
+
+
+def read_json_value(column: Column, value: Any) -> Any:
+    """Read a JSON value that no column has as the cell of a table that says the same.
+
+    Parameters
+    ----------
+    column : Column
+    value : object
+
+    Returns
+    -------
+    object
+        None for blank text; for a category its code as text, if it is a whole number; otherwise
+        the very value. Text is no number: one in JSON has a type, and text may be written in
+        ways of which only a whole column can show the meaning.
+    """
+    if type(value) is str:
+        return value if value.strip() else None
+    if column.kind == "category" and type(value) in (int, float):
+        exact = abs(value) <= LARGEST_EXACT_INTEGER and value == int(value)
+        return str(int(value)) if exact else value
+    return value
 
 
 def _decorated(text: str, number: float) -> bool:

@@ -5,7 +5,7 @@ Plain data that a model package carries along; checking records is in ``records`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -78,6 +78,9 @@ class Column:
         Whether segments are defined by this column: a model that reads it re-derives its label.
     fixed : bool
         Whether nobody can change it, as age or sex: it is never proposed as a change.
+    also_called : tuple of str
+        What other people's tables and programs call it, in the same unit; ``headers`` takes
+        them whatever their case, blanks and signs.
     """
 
     name: str
@@ -94,6 +97,12 @@ class Column:
     label: str = ""
     defines: bool = False
     fixed: bool = False
+    also_called: tuple[str, ...] = ()
+
+    @cached_property
+    def usual_names(self) -> tuple[str, ...]:
+        """What it is called besides its name and title: on pages, in sentences, by other people."""
+        return (*self.also_called, self.words, self.words.removeprefix("the "))
 
     @cached_property
     def words(self) -> str:
@@ -176,6 +185,14 @@ class Spelling:
     unit: str
     divisor: float = 1.0
 
+    @property
+    def field(self) -> str:
+        """The name that stands for the column in this unit: the column's own, or an alias."""
+        if self.divisor == 1:
+            return self.column.name
+        aliases = self.column.aliases
+        return next(alias.title for alias in aliases if alias.divisor == self.divisor)
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -200,6 +217,15 @@ class Schema:
                 if values:
                     record[rule.column] = max(values)
         return record
+
+    def lacking(self, names: Collection[str]) -> tuple[Column, ...]:
+        """Return the decisive columns that are not among `names` and do not follow from them."""
+        following = {rule.column for rule in self.derived if set(rule.largest_of) & set(names)}
+        return tuple(
+            column
+            for column in self.decisive_columns
+            if column.name not in names and column.name not in following
+        )
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:
@@ -264,7 +290,16 @@ class Schema:
 
     @cached_property
     def spellings(self) -> Mapping[str, Spelling]:
-        """Every accepted name: own names, titles and aliases, and the underscored form of each."""
+        """Every accepted name as it is written: those that are stated, then the usual ones."""
+        spellings = dict(self.stated_spellings)
+        for column in self.columns:
+            for name in column.usual_names:
+                spellings.setdefault(name, Spelling(column, column.unit))
+        return spellings
+
+    @cached_property
+    def stated_spellings(self) -> Mapping[str, Spelling]:
+        """Own names, titles and aliases, and the underscored form of each."""
         spellings: dict[str, Spelling] = {}
         for column in self.columns:
             for title in (column.name, column.title, underscored(column.title)):

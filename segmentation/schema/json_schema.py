@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from segmentation.schema.column_values import value_type
-from segmentation.schema.columns import Alias, Column, Schema, underscored
+from segmentation.schema.columns import LARGEST_EXACT_INTEGER, Alias, Column, Schema, underscored
 
 JsonSchema = dict[str, Any]
+
+BLANK: JsonSchema = {"type": "string", "pattern": r"^\s*$"}
+# A category that is sent as its code is the code as text.
+_CODE: JsonSchema = {
+    "type": "integer",
+    "minimum": -LARGEST_EXACT_INTEGER,
+    "maximum": LARGEST_EXACT_INTEGER,
+}
 
 
 def record_schemas(schema: Schema) -> dict[str, JsonSchema]:
     """Return the JSON Schema of a record in each of the ways in which senders spell it.
 
-    Spellings may be mixed; that is not written down, because a schema that says so can't say
-    that one answer must not be given twice.
+    Spellings may be mixed, and differ in case, blanks and signs; that is not written down, because
+    a schema that says so can't say that one answer must not be given twice. Other fields are
+    answered with a warning.
 
     Returns
     -------
@@ -48,17 +57,26 @@ def _aliased(column: Column) -> tuple[str, JsonSchema]:
 
 
 def _value(column: Column, alias: Alias | None = None) -> JsonSchema:
-    """Return the schema of one answer; null means that it is missing."""
+    """Return the schema of one answer; null and blank text mean that it is missing."""
     value = TypeAdapter(value_type(column)).json_schema()
     divisor, unit = (alias.divisor, alias.unit) if alias else (1.0, column.unit)
     for bound in ("minimum", "maximum"):
         if bound in value:
             value[bound] *= divisor
+    codes = [_CODE] if column.kind == "category" else []
     hint = f" Known: {', '.join(column.categories)}." if column.categories else ""
     return {
-        "anyOf": [*value.pop("anyOf", [value]), {"type": "null"}],
+        "anyOf": [*value.pop("anyOf", [value]), *codes, {"type": "null"}, BLANK],
         "description": f"{column.description}{hint}{f' In {unit}.' if unit else ''}",
     }
+
+
+def leave_out(schema: Schema, properties: Iterable[str]) -> JsonSchema:
+    """Return the schema of names without the known ones that are not among `properties`.
+
+    Unknown fields may hold anything; fields in another spelling may not.
+    """
+    return {"not": {"enum": sorted(schema.spellings.keys() - set(properties))}}
 
 
 def _object(schema: Schema, properties: dict[str, JsonSchema]) -> JsonSchema:
@@ -68,7 +86,8 @@ def _object(schema: Schema, properties: dict[str, JsonSchema]) -> JsonSchema:
     return {
         "type": "object",
         "properties": properties,
-        "additionalProperties": False,
+        "additionalProperties": True,
+        "propertyNames": leave_out(schema, properties),
         # At least one answer that the model reads.
         "anyOf": [
             {"required": [name], "properties": {name: {"type": "number"}}} for name in features

@@ -6,18 +6,23 @@ CSV comes before; building arrays comes after.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from segmentation.errors import InvalidRecordsError, Problem
-from segmentation.schema.column_values import record_model
-from segmentation.schema.columns import LONGEST_TEXT, Column, Record, Schema, Spelling
+from segmentation.schema.column_values import read_json_value, record_model
+from segmentation.schema.columns import Column, Record, Schema, Spelling
+from segmentation.schema.headers import HeaderLookup
+from segmentation.schema.unknown_fields import Hints, UnknownFields
 
 # Senders use a handful of key orders; a hostile one must not make this grow.
 _MOST_LAYOUTS = 256
+# Characters of the keys of an order that is remembered.
+_LONGEST_LAYOUT = 4_096
 # Records that are checked at a time.
 _CHUNK = 1024
 
@@ -32,6 +37,32 @@ _CODES = {
 }
 
 
+class CheckedRecords(list[Record]):
+    """Canonical records, as many as were sent and in their order.
+
+    Attributes
+    ----------
+    unknown : dict of int to UnknownFields
+        By position, what a record held beside the fields that are known.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Record] = (),
+        unknown: Mapping[int, UnknownFields] | None = None,
+    ) -> None:
+        super().__init__(records)
+        self.unknown: dict[int, UnknownFields] = dict(unknown or {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How records with some names, in some order, are read: where each name belongs."""
+
+    spellings: tuple[Spelling | None, ...]
+    unknown: UnknownFields | None
+
+
 class RecordValidator:
     """Turns records as sent into canonical ones, or says everything that is wrong with them.
 
@@ -41,16 +72,26 @@ class RecordValidator:
         What a record is.
     with_target : bool, default=False
         Whether records hold the target as well, as training data do.
+    fields_at : str, optional
+        Where all fields are listed, for people.
+    recognise : callable, optional
+        Says to what else the names of a record belong that has no answer.
     """
 
-    def __init__(self, schema: Schema, *, with_target: bool = False) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        with_target: bool = False,
+        fields_at: str = "",
+        recognise: Callable[[Sequence[str]], str] | None = None,
+    ) -> None:
         columns = schema.columns if with_target else schema.sendable
+        self._schema = schema
         self._columns = {column.name: column for column in columns}
-        self._spellings = {
-            name: spelling
-            for name, spelling in schema.spellings.items()
-            if spelling.column.name in self._columns
-        }
+        self._lookup = HeaderLookup(schema)
+        self._listed = f"; all fields are listed at {fields_at}" if fields_at else ""
+        self._recognise = recognise
         self._features = tuple(column.name for column in schema.features)
         self._derive = schema.derive if schema.derived else None
         model = record_model(columns)
@@ -58,6 +99,7 @@ class RecordValidator:
         self._many: TypeAdapter[list[Record]] = TypeAdapter(list[model])  # type: ignore[valid-type]
         self._texts = tuple(column.name for column in columns if not column.numeric)
         self._canonical: set[tuple[str, ...]] = set()
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
 
     def read_plain(self, body: bytes, most: int) -> list[Record] | None:
         """Decode and check a JSON object or array in one pass, if nothing about it is unusual.
@@ -104,8 +146,10 @@ class RecordValidator:
             n_strings += sum([type(record.get(name)) is str for record in records])
         return body.count(b'"') != 2 * n_strings
 
-    def validate(self, records: Sequence[Any]) -> list[Record]:
+    def validate(self, records: Sequence[Any]) -> CheckedRecords:
         """Check `records` and return them under the columns' own names and units.
+
+        Fields that are not known are left out and noted; blanks are missing answers.
 
         Parameters
         ----------
@@ -114,7 +158,7 @@ class RecordValidator:
 
         Returns
         -------
-        list of dict
+        CheckedRecords
             As many, in the same order. Missing answers are absent or None.
 
         Raises
@@ -123,44 +167,87 @@ class RecordValidator:
             With every problem of every record, by the sender's own field names.
         """
         problems: list[Problem] = []
-        renamed = [
-            record if type(record) is dict and tuple(record) in self._canonical
-            else self._rename(row, record, problems)
-            for row, record in enumerate(records)
-        ]  # fmt: skip
-        for start in range(0, len(renamed), _CHUNK):
-            problems += self._check(start, renamed[start : start + _CHUNK], records)
-        if self._derive and not problems:
-            # A copy: records that need no renaming are the sender's own.
-            renamed = [self._derive(dict(record)) for record in renamed]
+        checked, hints = CheckedRecords(), Hints(self._lookup)
+        for row, record in enumerate(records):
+            if type(record) is dict and tuple(record) in self._canonical:
+                checked.append(record)
+            else:
+                checked.append(self._read_names(row, record, checked.unknown, problems, hints))
+        for start in range(0, len(checked), _CHUNK):
+            problems += self._check(start, checked, records)
         if not problems:
+            self._complete(checked)
             problems = [
-                Problem(
-                    row, None, "no_answers", f"needs at least one of: {', '.join(self._features)}"
-                )
-                for row, record in enumerate(renamed)
+                self._unanswerable(row, records[row], checked.unknown.get(row))
+                for row, record in enumerate(checked)
                 if self._unanswered(record)
             ]
         if problems:
             raise InvalidRecordsError(sorted(problems, key=lambda problem: problem.row))
-        return renamed
+        return checked
 
-    def _check(self, start: int, chunk: list[Any], records: Sequence[Any]) -> list[Problem]:
-        """Return what pydantic finds wrong with a chunk, which begins at row `start`.
+    def _complete(self, checked: CheckedRecords) -> None:
+        """Derive what follows from what was sent, and note what is missing beside the unknown."""
+        if self._derive:
+            for row, record in enumerate(checked):
+                # A copy: records that need no renaming are the sender's own.
+                checked[row] = self._derive(dict(record))
+        for row, unknown in checked.unknown.items():
+            if unknown.named:
+                missing = [
+                    column
+                    for column in self._schema.decisive_columns
+                    if column.name not in checked[row]
+                ]
+                checked.unknown[row] = replace(unknown, missing=tuple(missing))
+
+    def _check(self, start: int, checked: CheckedRecords, records: Sequence[Any]) -> list[Problem]:
+        """Return what pydantic finds wrong with the chunk that begins at row `start`.
 
         What it makes of the chunk is dropped: all values are strict, so it is equal, and a second
         copy of 10,000 records takes 10 MB.
         """
+        details = self._faults(checked[start : start + _CHUNK])
+        if self._reread(start, checked, details):
+            details = self._faults(checked[start : start + _CHUNK])
+        names: dict[int, dict[str, tuple[str, Spelling]]] = {}
+        problems = []
+        for detail in details:
+            position, *path = detail["loc"]
+            row = start + int(position)
+            if not path:
+                problems.append(Problem(row, None, "type", "must be an object"))
+                continue
+            if row not in names:
+                names[row] = self._answered_names(records[row])
+            problems.append(_problem(row, detail["type"], *names[row][str(path[0])]))
+        # pydantic reports one problem for each member of a union; the first one says enough.
+        return list(
+            {(problem.row, problem.field): problem for problem in reversed(problems)}.values()
+        )
+
+    def _faults(self, chunk: list[Record]) -> list[ErrorDetails]:
         try:
             self._many.validate_python(chunk)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False, include_input=False)
-            problems = [self._problem(start, detail, records) for detail in details]
-            # pydantic reports one problem for each member of a union; the first one says enough.
-            return list(
-                {(problem.row, problem.field): problem for problem in reversed(problems)}.values()
-            )
+            return error.errors(include_url=False, include_context=False, include_input=False)
         return []
+
+    def _reread(self, start: int, checked: CheckedRecords, details: Iterable[ErrorDetails]) -> bool:
+        """Read refused values as a cell of a table would be, and return whether any changed."""
+        changed = False
+        for detail in details:
+            position, *path = detail["loc"]
+            if not path:
+                continue
+            row, name = start + int(position), str(path[0])
+            value = checked[row][name]
+            reread = read_json_value(self._columns[name], value)
+            if reread is not value:
+                # A copy: records that need no renaming are the sender's own.
+                checked[row] = checked[row] | {name: reread}
+                changed = True
+        return changed
 
     def _unanswered(self, record: Record) -> bool:
         for name in self._features:
@@ -168,54 +255,99 @@ class RecordValidator:
                 return False
         return bool(self._features)
 
-    def _rename(self, row: int, record: Any, problems: list[Problem]) -> Any:
-        """Return `record` by column names and in column units, noting names that don't fit."""
+    def _unanswerable(self, row: int, record: Record, unknown: UnknownFields | None) -> Problem:
+        """Say what a record without any answer that the model reads needs."""
+        needed = f"needs at least one of: {', '.join(self._features)}"
+        if unknown is None or not unknown.named:
+            return Problem(row, None, "no_answers", needed)
+        all_unknown = len(record) == len(unknown.named) + unknown.n_more
+        code = "unknown_field" if all_unknown else "no_answers"
+        advice = self._recognise(tuple(record)) if self._recognise else ""
+        message = f"{needed}; not known: {unknown.phrase}{self._listed}"
+        return Problem(row, None, code, f"{message}. {advice}" if advice else message)
+
+    def _read_names(
+        self,
+        row: int,
+        record: Any,
+        unknown: dict[int, UnknownFields],
+        problems: list[Problem],
+        hints: Hints,
+    ) -> Any:
+        """Return `record` by column names and in column units, noting what doesn't fit."""
         if type(record) is not dict:
             return record
+        names = tuple(record)
         if record.keys() <= self._columns.keys():
             if len(self._canonical) < _MOST_LAYOUTS:
-                self._canonical.add(tuple(record))
+                self._canonical.add(names)
             return record
-        renamed: Record = {}
-        first_names: dict[str, str] = {}
+        layout = self._layouts.get(names) or self._lay_out(names, hints)
+        if layout.unknown:
+            unknown[row] = layout.unknown
+        return _renamed(row, record, layout.spellings, problems)
+
+    def _lay_out(self, names: tuple[str, ...], hints: Hints) -> _Layout:
+        """Find where names belong, and remember it for the next record that has the same."""
+        meanings = [self._lookup.find(name) for name in names]
+        spellings = tuple(
+            spelling if spelling and spelling.column.name in self._columns else None
+            for spelling in meanings
+        )
+        pairs = list(zip(names, meanings, strict=True))
+        unknown_names = [name for name, spelling in pairs if spelling is None]
+        target = next(
+            (name for name, spelling in pairs if spelling and spelling not in spellings), None
+        )
+        unknown = hints.describe(unknown_names, target) if unknown_names or target else None
+        layout = _Layout(spellings, unknown)
+        short = sum(map(len, names)) <= _LONGEST_LAYOUT
+        if short and len(self._layouts) < _MOST_LAYOUTS and not hints.exhausted:
+            self._layouts[names] = layout
+        return layout
+
+    def _answered_names(self, record: Record) -> dict[str, tuple[str, Spelling]]:
+        """Return the name and spelling under which each column was answered, by column."""
+        names: dict[str, tuple[str, Spelling]] = {}
+        answered: set[str] = set()
         for name, value in record.items():
-            spelling = self._spellings.get(name)
-            if spelling is None:
-                problems.append(self._unknown(row, name))
+            spelling = self._lookup.find(name)
+            if spelling is None or spelling.column.name in answered:
                 continue
             column = spelling.column
-            converted = _converted(value, spelling)
-            if renamed.get(column.name) is None:
-                renamed[column.name] = converted
-                first_names[column.name] = name
-            elif not _agree(renamed[column.name], converted, column):
-                message = f"does not agree with the same answer given as {first_names[column.name]}"
-                problems.append(Problem(row, name, "disagreement", message))
-        return renamed
+            names.setdefault(column.name, (name, spelling))
+            # The first name with a value is the one that _renamed took.
+            if read_json_value(column, value) is not None:
+                names[column.name] = (name, spelling)
+                answered.add(column.name)
+        return names
 
-    def _unknown(self, row: int, name: str) -> Problem:
-        if len(name) > LONGEST_TEXT:
-            return Problem(row, None, "unknown_field", "has a field name that is not known")
-        return Problem(row, name, "unknown_field", "is not a field of this study")
 
-    def _problem(self, start: int, detail: ErrorDetails, records: Sequence[Any]) -> Problem:
-        position, *path = detail["loc"]
-        row = start + int(position)
-        if not path:
-            return Problem(row, None, "type", "must be an object")
-        column = self._columns[str(path[0])]
-        record = records[row]
-        # The first name with a value is the one that _rename took.
-        names = [name for name in record if self._spelled(name, column)]
-        name = next((name for name in names if record[name] is not None), names[0])
-        spelling = self._spellings[name]
-        expectation = column.expectation(spelling.divisor, spelling.unit)
-        code = "type" if column.kind == "identifier" else _CODES.get(detail["type"], "range")
-        return Problem(row, name, code, expectation)
+def _renamed(
+    row: int, record: Record, spellings: Sequence[Spelling | None], problems: list[Problem]
+) -> Record:
+    """Return a record's answers by column, noting those that are given twice and differ."""
+    renamed: Record = {}
+    first_names: dict[str, str] = {}
+    for (name, value), spelling in zip(record.items(), spellings, strict=True):
+        if spelling is None:
+            continue
+        column = spelling.column
+        converted = _converted(read_json_value(column, value), spelling)
+        if renamed.get(column.name) is None:
+            renamed[column.name] = converted
+            first_names[column.name] = name
+        elif not _agree(renamed[column.name], converted, column):
+            message = f"does not agree with the same answer given as {first_names[column.name]}"
+            problems.append(Problem(row, name, "disagreement", message))
+    return renamed
 
-    def _spelled(self, name: str, column: Column) -> bool:
-        spelling: Spelling | None = self._spellings.get(name)
-        return spelling is not None and spelling.column is column
+
+def _problem(row: int, fault: str, name: str, spelling: Spelling) -> Problem:
+    """Return what is wrong with an answer, by pydantic's word for the fault."""
+    column = spelling.column
+    code = "type" if column.kind == "identifier" else _CODES.get(fault, "range")
+    return Problem(row, name, code, column.expectation(spelling.divisor, spelling.unit))
 
 
 def _number(value: Any) -> float | None:

@@ -67,7 +67,10 @@ def _add_scoring(
         options = _read_options()
         with ExitStack() as stack:
             body = stack.enter_context(open_file(request.environ, TYPES, settings.max_file_bytes))
-            file = stack.enter_context(batch.open_record_file(body, model.manifest.record, options))
+            tables = models.known_tables(model.manifest)
+            file = stack.enter_context(
+                batch.open_record_file(body, model.manifest.record, options, tables)
+            )
             request.environ[N_RECORDS] = file.table.n_rows
             scored = _count(batch.score(model, file), model.name, counters, request.environ)
             lines = request.accept_mimetypes.best_match((CSV, LINES), CSV) == LINES
@@ -90,7 +93,8 @@ def _add_helpers(files: Blueprint, models: ServedModels, settings: Settings) -> 
         options, cut = _read_options(), _read_flag(CUT)
         longest = min(PREVIEW_BYTES, settings.max_file_bytes) if cut else settings.max_file_bytes
         with open_file(request.environ, TYPES, longest) as body:
-            preview = batch.preview(body, model, options, cut=cut)
+            tables = models.known_tables(model.manifest)
+            preview = batch.preview(body, model, options, tables, cut=cut)
         return Response(orjson.dumps(preview), content_type=JSON)
 
     def file_template(study: str | None = None) -> Response:
@@ -152,6 +156,7 @@ def _make_headers(file: RecordFile, content_type: str) -> dict[str, str]:
         "Content-Disposition": 'attachment; filename="segments.csv"',
         "X-File-Encoding": file.table.layout.encoding,
         "X-Ignored-Columns": _encode_names(file.ignored),
+        "X-Missing-Columns": _encode_names([column.name for column in file.missing]),
     }
 
 

@@ -23,7 +23,7 @@ from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
 from segmentation.schema import Schema
-from segmentation.schema.json_schema import record_schemas
+from segmentation.schema.json_schema import BLANK, leave_out, record_schemas
 from segmentation.service.file_routes import (
     COMMAS,
     CSV,
@@ -169,6 +169,8 @@ def _record_schemas(manifest: Manifest, prefix: str) -> Document:
     """Return what a record of a study may look like, by component name."""
     schemas: Document = dict(record_schemas(manifest.record))
     if manifest.aggregation:
+        for schema in schemas.values():
+            schema["properties"] = schema["properties"] | {"transactions": False}
         schemas["RecordByTransactions"] = _by_transactions(
             manifest, manifest.aggregation.transactions, manifest.aggregation.reference
         )
@@ -185,6 +187,9 @@ def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Docu
         transaction["properties"][name] = transaction["properties"][name]["anyOf"][0]
     identifier = manifest.record.identifier
     own = {identifier.name: {"type": ["string", "integer", "null"]}} if identifier else {}
+    # They follow from the transactions.
+    empty = {"anyOf": [{"type": "null"}, BLANK]}
+    features: Document = {column.name: empty for column in manifest.record.features}
     transactions = {
         "type": "array",
         "minItems": 1,
@@ -196,11 +201,13 @@ def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Docu
         "description": "The time that recency is relative to; the model's own is"
         f" {reference}. No purchase may be later.",
     }
+    properties = features | own | {"transactions": transactions, "as_of": as_of}
     return {
         "type": "object",
-        "properties": own | {"transactions": transactions, "as_of": as_of},
+        "properties": properties,
         "required": ["transactions"],
-        "additionalProperties": False,
+        "additionalProperties": True,
+        "propertyNames": leave_out(manifest.record, properties),
     }
 
 
@@ -240,7 +247,8 @@ def _detail_predict(operation: Document, context: _Context) -> None:
     operation["description"] = (
         "An array is answered in its order, or not at all."
         f" At most {settings.max_records} records and {settings.max_body_bytes} bytes. A record"
-        " with `explain` true is answered with an explanation."
+        " with `explain` true is answered with an explanation. Fields that are not known are left"
+        " out, each with a warning that names the nearest known one."
     )
     operation["requestBody"] = _body(context)
 
@@ -261,7 +269,8 @@ def _detail_file(operation: Document, context: _Context) -> None:
         " can't be answered has its problem there instead. CSV, a workbook (xlsx, xls) or Parquet,"
         " also packed by gzip or zip: its bytes say which. What a convention leaves open is proved"
         " by the cells of a column, or the row is refused: decimal commas, thousands. Columns that"
-        f" are not known are passed on. At most {context.settings.max_file_bytes} bytes."
+        " are not known are passed on; where one that defines the segments is missing beside them,"
+        f" every answer warns of it. At most {context.settings.max_file_bytes} bytes."
         f"{features if manifest.aggregation else ''} With `Accept: {LINES}` the answer is JSON"
         " lines: first a `FirstLine`, then `RowsLine`s, whose `csv` texts together are the CSV"
         " file, at last a `LastLine`."
@@ -280,6 +289,11 @@ def _detail_file(operation: Document, context: _Context) -> None:
             },
             "X-Ignored-Columns": {
                 "description": "Columns that were not read: percent-encoded, comma between.",
+                "schema": {"type": "string"},
+            },
+            "X-Missing-Columns": {
+                "description": "Fields that make a row complete and are in no column, written as"
+                " those that were not read.",
                 "schema": {"type": "string"},
             },
         },

@@ -14,6 +14,7 @@ from segmentation.errors import NotReadyError, PackageError, UnknownStudyError
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.answers import ModelName
 from segmentation.runtime.cards import StudyCard
+from segmentation.runtime.known_tables import KnownTables
 from segmentation.service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -147,6 +148,7 @@ class ServedModels:
         on_load: Callable[[ModelName], None],
     ) -> None:
         self.default = default
+        self._known_tables: dict[str, KnownTables] = {}
         self._models = {
             study: ServedModel(study, path, public_key, on_load) for study, path in packages.items()
         }
@@ -155,6 +157,18 @@ class ServedModels:
         """Yield them, the default study's first."""
         yield self._models[self.default]
         yield from (served for name, served in self._models.items() if name != self.default)
+
+    def known_tables(self, manifest: Manifest) -> KnownTables:
+        """Return the tables that are known where records of a served model are read.
+
+        The other models are loaded where columns must be recognised, and not before.
+        """
+
+        def list_further() -> list[Manifest]:
+            further = [served.manifest() for served in self if served.study != manifest.study]
+            return [manifest for manifest in further if manifest]
+
+        return self._known_tables.setdefault(manifest.study, KnownTables(manifest, list_further))
 
     def find(self, study: str | None = None) -> ServedModel:
         """Return the served model of a study, or of the default one.

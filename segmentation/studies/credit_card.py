@@ -23,7 +23,7 @@ from segmentation.study import (
 from segmentation.study.caveats import TableFact, compare_fewer_clusters
 
 
-def _amount(title: str, label: str, description: str) -> Column:
+def _amount(title: str, label: str, description: str, *also_called: str) -> Column:
     """Return an amount of money; the original doesn't state the currency."""
     return Column(
         name=title.lower(),
@@ -37,10 +37,18 @@ def _amount(title: str, label: str, description: str) -> Column:
         maximum=100_000_000,
         resolution=0.01,
         defines=True,
+        also_called=also_called,
     )
 
 
-def _share(title: str, label: str, description: str, unit: str, maximum: float = 1) -> Column:
+def _share(
+    title: str,
+    label: str,
+    description: str,
+    unit: str,
+    *also_called: str,
+    maximum: float = 1,
+) -> Column:
     """Return a share, of months or of statements."""
     return Column(
         name=title.lower(),
@@ -53,10 +61,13 @@ def _share(title: str, label: str, description: str, unit: str, maximum: float =
         minimum=0,
         maximum=maximum,
         defines=True,
+        also_called=also_called,
     )
 
 
-def _count(title: str, label: str, description: str, unit: str, maximum: int) -> Column:
+def _count(
+    title: str, label: str, description: str, unit: str, maximum: int, *also_called: str
+) -> Column:
     """Return a whole number."""
     return Column(
         name=title.lower(),
@@ -70,6 +81,7 @@ def _count(title: str, label: str, description: str, unit: str, maximum: int) ->
         maximum=maximum,
         resolution=1,
         defines=True,
+        also_called=also_called,
     )
 
 
@@ -81,51 +93,84 @@ SCHEMA = Schema(
             kind="identifier",
             role="identifier",
             description="Your own key for the card holder; it is returned with the answer.",
+            also_called=("ID", "Customer ID", "Customer", "Client ID", "Account ID", "Card Holder"),
         ),
         _amount(
             "BALANCE",
             "the balance owed",
             "Balance of the account: what the holder owes on the card.",
+            "Account Balance",
         ),
         _share(
             "BALANCE_FREQUENCY",
             "the share of months with a new balance",
             "How often the balance is updated, from 0 (never) to 1 (always).",
             "share of months",
+            "Balance Freq",
         ),
         _amount(
             "PURCHASES",
             "the amount of all purchases",
             "Amount of all purchases: at one go and in instalments.",
+            "Total Purchases",
+            "Purchase Amount",
+            "Purchases Amount",
         ),
         _amount(
             "ONEOFF_PURCHASES",
             "the amount paid at one go",
             "Amount of the purchases that were paid at one go.",
+            "One-Off Purchase",
+            "One-Off Purchases Amount",
         ),
         _amount(
             "INSTALLMENTS_PURCHASES",
             "the amount paid in instalments",
             "Amount of the purchases that are paid in instalments.",
+            "Installment Purchases",
+            "Installment Purchase",
+            "Installments Purchase",
+            "Instalment Purchases",
+            "Instalments Purchases",
+            "Purchases Installments",
+            "Purchases Instalments",
         ),
-        _amount("CASH_ADVANCE", "the amount of cash drawn", "Amount of cash drawn with the card."),
+        _amount(
+            "CASH_ADVANCE",
+            "the amount of cash drawn",
+            "Amount of cash drawn with the card.",
+            "Cash Advances",
+            "Cash Advance Amount",
+        ),
         _share(
             "PURCHASES_FREQUENCY",
             "the share of months with purchases",
             "How often the card is used for purchases, from 0 (never) to 1 (always).",
             "share of months",
+            "Purchase Frequency",
+            "Purchases Freq",
         ),
         _share(
             "ONEOFF_PURCHASES_FREQUENCY",
             "the share of months with purchases at one go",
             "How often purchases are paid at one go, from 0 (never) to 1 (always).",
             "share of months",
+            "One-Off Purchase Frequency",
+            "One-Off Frequency",
+            "One-Off Purchases Freq",
         ),
         _share(
             "PURCHASES_INSTALLMENTS_FREQUENCY",
             "the share of months with instalments",
             "How often purchases are paid in instalments, from 0 (never) to 1 (always).",
             "share of months",
+            "Purchases Installment Frequency",
+            "Purchases Instalments Frequency",
+            "Purchase Installments Frequency",
+            "Installment Purchases Frequency",
+            "Installments Purchases Frequency",
+            "Instalments Purchases Frequency",
+            "Installments Frequency",
         ),
         _share(
             "CASH_ADVANCE_FREQUENCY",
@@ -133,6 +178,8 @@ SCHEMA = Schema(
             "How often cash is drawn, from 0 (never) to 1 (always); the original exceeds 1 for a"
             " few holders, and so may a record.",
             "share of months",
+            "Cash Advances Frequency",
+            "Cash Advance Freq",
             maximum=10,
         ),
         _count(
@@ -141,20 +188,53 @@ SCHEMA = Schema(
             "Number of times cash was drawn.",
             "advances",
             100_000,
+            "Cash Advances Trx",
+            "Cash Advance Transactions",
+            "Cash Advance Count",
+            "Number of Cash Advance Transactions",
         ),
         _count(
-            "PURCHASES_TRX", "the number of purchases", "Number of purchases.", "purchases", 100_000
+            "PURCHASES_TRX",
+            "the number of purchases",
+            "Number of purchases.",
+            "purchases",
+            100_000,
+            "Purchase Trx",
+            "Purchases Transactions",
+            "Purchase Transactions",
+            "Purchases Count",
+            "Purchase Count",
+            "Number of Purchase Transactions",
         ),
-        _amount("CREDIT_LIMIT", "the credit limit", "Limit of the card."),
-        _amount("PAYMENTS", "the amount paid back", "Amount that the holder paid."),
         _amount(
-            "MINIMUM_PAYMENTS", "the least amount due", "Least amount that the holder had to pay."
+            "CREDIT_LIMIT",
+            "the credit limit",
+            "Limit of the card.",
+            "Card Limit",
+            "Limit",
+        ),
+        _amount(
+            "PAYMENTS",
+            "the amount paid back",
+            "Amount that the holder paid.",
+            "Payment",
+            "Total Payments",
+        ),
+        _amount(
+            "MINIMUM_PAYMENTS",
+            "the least amount due",
+            "Least amount that the holder had to pay.",
+            "Minimum Payment",
+            "Min Payment",
+            "Min Payments",
         ),
         _share(
             "PRC_FULL_PAYMENT",
             "the share of statements paid in full",
             "How often the holder paid all that was due, from 0 (never) to 1 (always).",
             "share of statements",
+            "Prc Full Payments",
+            "Full Payment Share",
         ),
         _count(
             "TENURE",
@@ -162,6 +242,8 @@ SCHEMA = Schema(
             "Months for which the holder has had the card.",
             "months",
             1_200,
+            "Tenure (months)",
+            "Tenure in Months",
         ),
     )
 )

@@ -24,8 +24,13 @@ from segmentation.study import (
 from segmentation.study.caveats import TableFact, compare_indirect_answers
 
 
-def _code(name: str, title: str, minimum: int, maximum: int, description: str) -> Column:
-    """Return a demographic answer: a code that nobody can change."""
+def _code(
+    name: str, title: str, minimum: int, maximum: int, description: str, *also_called: str
+) -> Column:
+    """Return a demographic answer: a code that nobody can change.
+
+    Where its code is the panel's own, another table's column of a similar name has another one.
+    """
     return Column(
         name=name,
         title=title,
@@ -36,11 +41,17 @@ def _code(name: str, title: str, minimum: int, maximum: int, description: str) -
         maximum=maximum,
         resolution=1,
         fixed=True,
+        also_called=also_called,
     )
 
 
 def _count(
-    name: str, title: str, description: str, unit: str, aliases: tuple[Alias, ...] = ()
+    name: str,
+    title: str,
+    description: str,
+    unit: str,
+    *also_called: str,
+    aliases: tuple[Alias, ...] = (),
 ) -> Column:
     """Return a count of purchases, which defines the segments."""
     return Column(
@@ -56,11 +67,17 @@ def _count(
         aliases=aliases,
         label=f"the number of {unit}",
         defines=True,
+        also_called=also_called,
     )
 
 
 def _share(
-    name: str, title: str, description: str, *, label: str = "", defines: bool = False
+    name: str,
+    title: str,
+    description: str,
+    *also_called: str,
+    label: str = "",
+    defines: bool = False,
 ) -> Column:
     """Return a share of the volume, which either defines the segments or is context."""
     return Column(
@@ -74,6 +91,7 @@ def _share(
         maximum=1,
         label=label,
         defines=defines,
+        also_called=also_called,
     )
 
 
@@ -93,7 +111,13 @@ def _ratio(name: str, title: str, description: str, unit: str) -> Column:
 
 
 _DEMOGRAPHICS = (
-    _code("socioeconomic_class", "SEC", 1, 5, "Socioeconomic class, from 1 (highest) to 5."),
+    _code(
+        "socioeconomic_class",
+        "SEC",
+        1,
+        5,
+        "Socioeconomic class, from 1 (highest) to 5.",
+    ),
     _code(
         "food_habit",
         "FEH",
@@ -101,9 +125,21 @@ _DEMOGRAPHICS = (
         3,
         "Eating habits: 1 vegetarian, 2 vegetarian with eggs, 3 not vegetarian; 0 not specified.",
     ),
-    _code("native_language", "MT", 0, 99, "Native language, as the panel's code; 0 not specified."),
+    _code(
+        "native_language",
+        "MT",
+        0,
+        99,
+        "Native language, as the panel's code; 0 not specified.",
+    ),
     _code("sex", "SEX", 0, 2, "Sex of the homemaker: 1 male, 2 female; 0 not specified."),
-    _code("age_group", "AGE", 1, 4, "Age group of the homemaker, from 1 (youngest) to 4 (oldest)."),
+    _code(
+        "age_group",
+        "AGE",
+        1,
+        4,
+        "Age group of the homemaker, from 1 (youngest) to 4 (oldest).",
+    ),
     _code(
         "education",
         "EDU",
@@ -111,7 +147,16 @@ _DEMOGRAPHICS = (
         9,
         "Education of the homemaker, from 1 (least) to 9 (most); 0 not specified.",
     ),
-    _code("household_size", "HS", 0, 50, "Members of the household; 0 not specified."),
+    _code(
+        "household_size",
+        "HS",
+        0,
+        50,
+        "Members of the household; 0 not specified.",
+        "HH Size",
+        "Family Size",
+        "Size of Household",
+    ),
     _code(
         "children",
         "CHILD",
@@ -120,23 +165,42 @@ _DEMOGRAPHICS = (
         "Children in the household: 1 up to 6 years, 2 from 7 to 14, 3 both, 4 none;"
         " 5 not specified.",
     ),
-    _code("television", "CS", 0, 2, "Television: 1 available, 2 not available; 0 not specified."),
+    _code(
+        "television",
+        "CS",
+        0,
+        2,
+        "Television: 1 available, 2 not available; 0 not specified.",
+    ),
     _code(
         "affluence_index",
         "Affluence Index",
         0,
         100,
         "Weighted value of the durables in the household; 0 for none or not specified.",
+        "Affluence",
+        "Aff Index",
     ),
 )
 
 _PURCHASES = (
-    _count("brands", "No. of Brands", "Number of brands that the household bought.", "brands"),
+    _count(
+        "brands",
+        "No. of Brands",
+        "Number of brands that the household bought.",
+        "brands",
+        "Num Brands",
+        "N Brands",
+        "Brand Count",
+    ),
     _count(
         "brand_runs",
         "Brand Runs",
         "Number of runs of consecutive purchases of one brand: few runs are loyalty.",
         "brand runs",
+        "No. of Brand Runs",
+        "Num Brand Runs",
+        "Brand Run",
     ),
     Column(
         name="total_volume",
@@ -148,6 +212,7 @@ _PURCHASES = (
         minimum=0,
         maximum=10_000_000,
         resolution=1,
+        also_called=("Volume", "Tot Volume"),
     ),
     _count(
         "transactions",
@@ -155,7 +220,14 @@ _PURCHASES = (
         "Number of purchases; brands bought in one month are counted separately.",
         "purchases",
         # The original's header has two spaces, which people and programs make one.
-        (Alias("No. of Trans", unit="purchases", divisor=1),),
+        "Num Trans",
+        "N Trans",
+        "Trans",
+        "No. of Transactions",
+        "Num Transactions",
+        "Number of Transactions",
+        "Transaction Count",
+        aliases=(Alias("No. of Trans", unit="purchases", divisor=1),),
     ),
     Column(
         name="value",
@@ -169,6 +241,7 @@ _PURCHASES = (
         maximum=10_000_000,
         resolution=0.01,
         defines=True,
+        also_called=("Total Value", "Purchase Value", "Total Spend"),
     ),
     _ratio(
         "transactions_per_brand_run",
@@ -195,11 +268,15 @@ _PURCHASES = (
         # The original's header ends in a space, which data frames keep.
         aliases=(Alias("Avg. Price ", unit="units of money per 100 of volume", divisor=1),),
         defines=True,
+        also_called=("Mean Price", "Price Average"),
     ),
     _share(
         "no_promotion_share",
         "Pur Vol No Promo - %",
         "Share of the volume that was bought without a promotion.",
+        "No Promo Share",
+        "No Promo",
+        "Vol No Promo",
         label="the share bought without promotion",
         defines=True,
     ),
@@ -207,6 +284,9 @@ _PURCHASES = (
         "promotion_6_share",
         "Pur Vol Promo 6 %",
         "Share of the volume that was bought on promotions of code 6.",
+        "Promo 6 Share",
+        "Promo 6",
+        "Vol Promo 6",
         label="the share bought on promotion 6",
         defines=True,
     ),
@@ -214,6 +294,9 @@ _PURCHASES = (
         "other_promotion_share",
         "Pur Vol Other Promo %",
         "Share of the volume that was bought on any other promotion.",
+        "Other Promo Share",
+        "Other Promo",
+        "Vol Other Promo",
         label="the share bought on other promotions",
         defines=True,
     ),
@@ -221,6 +304,10 @@ _PURCHASES = (
         "largest_brand_share",
         "maxBrCd",
         "Largest of the shares of the brands that have a column; taken from them if left out.",
+        "Max Brand",
+        "Max Brand Share",
+        "Max Brand Code",
+        "Brand Loyalty",
         label="the favourite brand's share",
         defines=True,
     ),
@@ -264,6 +351,7 @@ SCHEMA = Schema(
             kind="identifier",
             role="identifier",
             description="Your own key for the household; it is returned with the answer.",
+            also_called=("ID", "Member No.", "Household ID", "HH ID", "Customer ID"),
         ),
         *_DEMOGRAPHICS,
         *_PURCHASES,

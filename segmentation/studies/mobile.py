@@ -22,6 +22,7 @@ SCHEMA = Schema(
             kind="identifier",
             role="identifier",
             description="Your own key for the record; it is returned with the answer.",
+            also_called=("ID", "Respondent ID", "Customer ID"),
         ),
         Column(
             name="device_model",
@@ -29,6 +30,7 @@ SCHEMA = Schema(
             kind="category",
             role="context",
             description="Make and model of the phone.",
+            also_called=("Device", "Phone", "Phone Model", "Smartphone"),
             categories=(
                 "Google Pixel 5",
                 "OnePlus 9",
@@ -44,6 +46,7 @@ SCHEMA = Schema(
             role="context",
             description="Operating system of the phone.",
             categories=("Android", "iOS"),
+            also_called=("OS", "Platform", "Mobile OS"),
         ),
         Column(
             name="app_usage_min_per_day",
@@ -57,6 +60,19 @@ SCHEMA = Schema(
             resolution=1,
             label="app usage time",
             defines=True,
+            also_called=(
+                "App Usage",
+                "App Usage (min/day)",
+                "App Usage Min",
+                "App Usage Minutes",
+                "App Usage Time (min)",
+                "App Usage Time (minutes)",
+                "App Usage Time (minutes/day)",
+                "App Usage Minutes per Day",
+                "App Usage Time (min per day)",
+                "App Usage Time (minutes per day)",
+                "Daily App Usage Minutes",
+            ),
         ),
         Column(
             name="screen_on_hours_per_day",
@@ -71,6 +87,19 @@ SCHEMA = Schema(
             aliases=(Alias("Screen On Time (min/day)", unit="minutes per day", divisor=60),),
             label="screen-on time",
             defines=True,
+            # Not "Screen Time": some write it in hours, some in minutes.
+            also_called=(
+                "Screen On Hours",
+                "Screen Hours",
+                "Screen On Time (h)",
+                "Screen On Time (h/day)",
+                "Screen On Time (hours)",
+                "Screen On Time (hrs/day)",
+                "Screen On Time (hours per day)",
+                "Screen Time (hours)",
+                "Screen Time (hours/day)",
+                "Screen Time Hours per Day",
+            ),
         ),
         Column(
             name="battery_drain_mah_per_day",
@@ -84,6 +113,13 @@ SCHEMA = Schema(
             resolution=1,
             label="battery drain",
             defines=True,
+            also_called=(
+                "Battery Drain (mAh)",
+                "Battery Drain (mAh per day)",
+                "Battery Usage (mAh)",
+                "Battery Usage (mAh/day)",
+                "Battery mAh",
+            ),
         ),
         Column(
             name="apps_installed",
@@ -97,6 +133,18 @@ SCHEMA = Schema(
             resolution=1,
             label="the number of apps",
             defines=True,
+            also_called=(
+                "Apps",
+                "App Count",
+                "Apps Count",
+                "Installed Apps",
+                "N Apps",
+                "Num Apps",
+                "Num Apps Installed",
+                "No. of Apps",
+                "No. of Apps Installed",
+                "Number of Installed Apps",
+            ),
         ),
         Column(
             name="data_usage_mb_per_day",
@@ -110,6 +158,14 @@ SCHEMA = Schema(
             resolution=1,
             label="data usage",
             defines=True,
+            also_called=(
+                "Data Usage (MB)",
+                "Data Usage (MB per day)",
+                "Data MB",
+                "Mobile Data (MB)",
+                "Mobile Data Usage (MB)",
+                "Mobile Data Usage (MB/day)",
+            ),
         ),
         Column(
             name="age",
@@ -121,6 +177,7 @@ SCHEMA = Schema(
             minimum=0,
             maximum=120,
             resolution=1,
+            also_called=("Age (years)", "Age in Years"),
         ),
         Column(
             name="gender",
@@ -129,6 +186,7 @@ SCHEMA = Schema(
             role="context",
             description="Gender as the person states it.",
             categories=("Female", "Male"),
+            also_called=("Sex",),
         ),
         Column(
             name="user_behavior_class",
@@ -136,6 +194,7 @@ SCHEMA = Schema(
             kind="integer",
             role="target",
             description="Class of behaviour, from light (1) to extreme (5) use.",
+            also_called=("User Behaviour Class", "Behavior Class", "Behaviour Class", "Class"),
             minimum=1,
             maximum=5,
         ),

@@ -47,6 +47,19 @@ OTHER = "other"
 # Part of the name of a column, in records, in SQL and in JSON.
 _CATEGORY = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
+CUSTOMER_NAMES = (
+    "Customer",
+    "Customer No.",
+    "Customer Number",
+    "Customer Code",
+    "Customer Key",
+    "Cust ID",
+    "Client",
+    "Client ID",
+    "User ID",
+)
+"""Usual names of the customer's key, in tables of customers and of transactions."""
+
 TRANSACTION = Schema(
     columns=(
         Column(
@@ -56,6 +69,20 @@ TRANSACTION = Schema(
             role="feature",
             description="The order it belongs to; those that begin with C are cancellations.",
             aliases=(Alias("Invoice", unit="", divisor=1),),
+            also_called=(
+                "Invoice ID",
+                "Invoice Number",
+                "Order",
+                "Order ID",
+                "Order No.",
+                "Order Number",
+                "Transaction ID",
+                "Transaction No.",
+                "Receipt",
+                "Receipt No.",
+                "Bill No.",
+                "Basket ID",
+            ),
         ),
         Column(
             name="stock_code",
@@ -63,6 +90,15 @@ TRANSACTION = Schema(
             kind="identifier",
             role="context",
             description="The shop's code of the product.",
+            also_called=(
+                "SKU",
+                "Product Code",
+                "Product ID",
+                "Product SKU",
+                "Item Code",
+                "Item ID",
+                "Article Number",
+            ),
         ),
         Column(
             name="description",
@@ -70,6 +106,15 @@ TRANSACTION = Schema(
             kind="category",
             role="context",
             description="Name of the product; keywords in it tell its category.",
+            also_called=(
+                "Product",
+                "Product Name",
+                "Product Description",
+                "Product Title",
+                "Item",
+                "Item Name",
+                "Item Description",
+            ),
         ),
         Column(
             name="quantity",
@@ -81,6 +126,14 @@ TRANSACTION = Schema(
             minimum=1,
             maximum=1_000_000,
             resolution=1,
+            also_called=(
+                "Qty",
+                "Units",
+                "Units Sold",
+                "Pieces",
+                "Quantity Ordered",
+                "Item Quantity",
+            ),
         ),
         Column(
             name="invoice_time",
@@ -88,6 +141,19 @@ TRANSACTION = Schema(
             kind="time",
             role="feature",
             description="When the order was placed, in the shop's local time.",
+            also_called=(
+                "Invoice Timestamp",
+                "Order Date",
+                "Order Time",
+                "Order Timestamp",
+                "Purchase Date",
+                "Transaction Date",
+                "Transaction Time",
+                "Date",
+                "DateTime",
+                "Timestamp",
+                "Created At",
+            ),
         ),
         Column(
             name="unit_price",
@@ -100,6 +166,13 @@ TRANSACTION = Schema(
             maximum=1_000_000,
             resolution=0.001,
             aliases=(Alias("Price", unit="units of money", divisor=1),),
+            also_called=(
+                "Price Each",
+                "Price per Unit",
+                "Price per Item",
+                "Item Price",
+                "Unit Amount",
+            ),
         ),
         Column(
             name="customer_id",
@@ -108,6 +181,7 @@ TRANSACTION = Schema(
             role="identifier",
             description="Who bought it.",
             aliases=(Alias("Customer ID", unit="", divisor=1),),
+            also_called=CUSTOMER_NAMES,
         ),
         Column(
             name="country",
@@ -115,6 +189,7 @@ TRANSACTION = Schema(
             kind="category",
             role="context",
             description="Where the customer lives.",
+            also_called=("Customer Country", "Country Name"),
         ),
     )
 )
@@ -142,6 +217,16 @@ _DEFINING = (
         resolution=1,
         label="the time since the last order",
         defines=True,
+        also_called=(
+            "Recency",
+            "Recency in Days",
+            "Days since Last Order",
+            "Days since Last Purchase",
+            "Days since Last Transaction",
+            "Days since Purchase",
+            "Last Order Days",
+            "Last Purchase Days",
+        ),
     ),
     Column(
         name="frequency",
@@ -155,6 +240,22 @@ _DEFINING = (
         resolution=1,
         label="the number of orders",
         defines=True,
+        also_called=(
+            "Orders",
+            "Order Count",
+            "Orders Count",
+            "Total Orders",
+            "N Orders",
+            "Num Orders",
+            "No. of Orders",
+            "Invoice Count",
+            "Number of Invoices",
+            "Number of Purchases",
+            "Number of Transactions",
+            "Purchase Count",
+            "Transaction Count",
+            "No. of Transactions",
+        ),
     ),
     Column(
         name="monetary",
@@ -168,6 +269,22 @@ _DEFINING = (
         resolution=0.01,
         label="the amount spent",
         defines=True,
+        also_called=(
+            "Monetary",
+            "Amount",
+            "Money Spent",
+            "Revenue",
+            "Spend",
+            "Spending",
+            "Total Amount",
+            "Total Price",
+            "Total Revenue",
+            "Total Sales",
+            "Total Spend",
+            "Total Spending",
+            "Total Spent",
+            "Turnover",
+        ),
     ),
     Column(
         name="average_transaction_value",
@@ -181,6 +298,19 @@ _DEFINING = (
         resolution=0.01,
         label="the average order value",
         defines=True,
+        also_called=(
+            "AOV",
+            "ATV",
+            "Avg Order Value",
+            "Avg Transaction Value",
+            "Average Basket",
+            "Average Basket Value",
+            "Average Order Amount",
+            "Avg Basket",
+            "Avg Basket Value",
+            "Mean Order Value",
+            "Mean Transaction Value",
+        ),
     ),
 )
 
@@ -280,6 +410,7 @@ def schema(categories: tuple[str, ...]) -> Schema:
         kind="identifier",
         role="identifier",
         description="Your own key for the customer; it is returned with the answer.",
+        also_called=("ID", *CUSTOMER_NAMES),
     )
     country = Column(
         name="country",
@@ -287,6 +418,7 @@ def schema(categories: tuple[str, ...]) -> Schema:
         kind="category",
         role="context",
         description="Where the customer lives, by the latest order.",
+        also_called=("Customer Country", "Country Name"),
     )
     return Schema((customer, *_DEFINING, *map(_share, (*categories, OTHER)), country))
 
@@ -299,6 +431,7 @@ def _share(category: str) -> Column:
         kind="number",
         role="feature",
         description=f"Part of the amount that was spent on products of the category {category}.",
+        also_called=(f"{title} Share",),
         minimum=0,
         maximum=1,
     )

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from segmentation.errors import TrainingError
 from segmentation.estimators import SegmentClassifier
+from segmentation.schema.headers import find_clashes
 from segmentation.study.definition import Study, Transactions
 
 # A command line, a path and a file carry it.
@@ -59,6 +60,7 @@ def _about_columns(study: Study) -> Iterator[str]:
         for title in {column.title, *(alias.title for alias in column.aliases)}
     ]
     yield from _twice("header", titles)
+    yield from find_clashes(schema)
     if not schema.features:
         yield "no column is a feature"
     for column in schema.features:
@@ -112,6 +114,7 @@ def _about_transactions(study: Study) -> Iterator[str]:
     for name in study.transactions.schema.by_name:
         if not _COLUMN.fullmatch(name) or name in _RESERVED:
             yield f"a column of transactions can't be called {name}"
+    yield from (f"transactions: {clash}" for clash in find_clashes(study.transactions.schema))
     if study.transactions.cancellation_prefix and study.transactions.roles.order is None:
         yield "cancellations are told by their order, but no column has the role order"
     yield from _about_roles(study.transactions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
@@ -31,6 +31,8 @@ class TableOptions:
         Of a workbook.
     dates : DateOrder or None
         In which order dates have their parts.
+    recognise : callable or None
+        Returns a sentence about the table to which names of columns belong, or nothing.
     limits : UnpackingLimits
         How much may come out of a packed file.
     """
@@ -39,6 +41,7 @@ class TableOptions:
     encoding: str | None = None
     sheet: str | None = None
     dates: DateOrder | None = None
+    recognise: Callable[[Sequence[str]], str] | None = None
     limits: UnpackingLimits = field(default_factory=UnpackingLimits)
 
 

@@ -85,6 +85,10 @@ class TypedTable:
     ----------
     header : list of str
         As it stands there.
+    mapping : ColumnMapping
+        What finds the fields.
+    matched : MatchedHeader
+        What it has found.
     fields : list of str or None
         The field that each column holds; None where it is not read.
     columns : list of TypedColumn
@@ -110,7 +114,8 @@ class TypedTable:
     ) -> None:
         self._table = table
         self.header, self.layout = table.header, table.layout
-        self.fields, mapping_problem = mapping.match(table.header)
+        self.mapping, self.matched = mapping, mapping.match(table.header)
+        self.fields = self.matched.fields
         self.columns = [
             TypedColumn(position, field, schema.spellings[field].column)
             for position, field in enumerate(self.fields)
@@ -118,7 +123,7 @@ class TypedTable:
         ]
         self._readers = [make_reader(column.column, options.dates) for column in self.columns]
         self.n_rows = self._look()
-        self.problem = " ".join([*filter(None, [mapping_problem]), *self._decide()]) or None
+        self.problem = " ".join([*filter(None, [self.matched.problem]), *self._decide()]) or None
 
     @property
     def decimal_mark(self) -> str:
@@ -214,7 +219,7 @@ def open_typed_table(
         If what is mapped can't be had.
     """
     options = options or TableOptions()
-    columns = ColumnMapping(schema, options.mapping, with_target=with_target)
+    columns = ColumnMapping(schema, options.mapping, options.recognise, with_target=with_target)
     with open_table(stream, columns.is_known, options, cut=cut) as table:
         typed = TypedTable(table, schema, columns, options)
         if not typed.n_rows and not cut:

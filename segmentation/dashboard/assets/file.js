@@ -5,6 +5,7 @@
   const EVERY = 100; // milliseconds between two looks at the counts
   const MOST_PROBLEMS = 200; // the download has all
   const BROKEN = "The answer broke off. Try again.";
+  const MOST_COLUMNS_NAMED = 10; // of those that are not read
   const SHORT = 100; // characters of a cell
   const MANY_REFUSED = 0.03; // share of refused rows above which shares may mislead
   const TEXT = /\.(csv|tsv|txt)$/i; // of other files a part can't be looked at
@@ -89,7 +90,7 @@
     running = file = null;
     wanted = new Map();
     for (const id of ["fault", "problem", "columns", "missing", "start", "bar", "cancel", "download",
-      "figures", "shares", "refused"]) by(id).replaceChildren();
+      "figures", "shares", "warnings", "refused"]) by(id).replaceChildren();
     for (const id of ["preview", "progress", "results"]) show(id, false);
     say("");
     by("drop").classList.remove("used");
@@ -164,6 +165,7 @@
     by("problem").replaceChildren(
       ...(problem ? [notice(found.problem ? "error" : "warning", problem)] : []),
       ...tried(found.tried),
+      ...notUnderstood(found),
     );
     missing(found.missing);
     const start = button("Score the file", score, "strong");
@@ -190,6 +192,19 @@
       make("li", `${reason.field === null ? "The row" : short(reason.field)} ${reason.message} (${count(reason.n_rows, "row")})`));
     const text = `${refused} of the first ${count(n, "row")} would be refused:`;
     return [notice("warning", make("strong", text), make("ul", listed))];
+  }
+
+  /* What the API warns of for the file as a whole, in the page's words. */
+  function notUnderstood(card) {
+    if (!card.warnings.length) return [];
+    const labels = card.missing_defining.map((field) => spec.labels.get(field) ?? field);
+    const columns = card.columns.filter((column) => column.field === null).slice(0, MOST_COLUMNS_NAMED);
+    const names = columns.map(({ header, nearest }) => {
+      const name = short(header) || "(no name)";
+      return nearest ? `${name} (perhaps ${spec.labels.get(nearest) ?? nearest})` : name;
+    });
+    return [notice("warning", make("strong", "Perhaps not understood: "),
+      `no column is read as ${labels.join(", ")}, and these columns are not read: ${names.join(", ")}.`)];
   }
 
   function missing(names) {
@@ -428,6 +443,7 @@
     const name = file.name.replace(/\.[^.]*$/, "");
     by("results-title").textContent = `Results of ${short(file.name)}`;
     by("download").replaceChildren(download(done, `${name}-segments.csv`));
+    by("warnings").replaceChildren(...notUnderstood(done.first));
     refused(done);
     show("all", done.rows.length > 0);
     say(`Done. ${count(done.n - done.refused, "row")} scored, ${done.refused.toLocaleString("en")} refused.`);

@@ -246,6 +246,7 @@ def _results(manifest: Manifest) -> Component:
             html.Div(id="file-figures", className="tally"),
             html.Div(id="file-shares", className="shares", **aria(hidden="true")),
             html.Div(sizes, id="file-sizes"),
+            html.Div(id="file-warnings"),
             html.Div(id="file-refused"),
             html.Div(
                 [
