@@ -66,8 +66,9 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
         problems: _Problems = defaultdict(list)
         records = _records(file, rows, problems)
         answers = _answers(model, records, problems)
-        for answer in answers.values():
-            answer["warnings"] = [*file.warnings, *answer["warnings"]]
+        if file.warnings:
+            for answer in answers.values():
+                answer["warnings"] = [*file.warnings, *answer["warnings"]]
         headers = {field: file.header[place] for place, field, _ in file.columns}
         yield [
             ScoredRow(
