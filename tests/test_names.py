@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.shipped import ROOT
 
-FOLDERS = ("segmentation", "deploy", "scripts", "benchmarks", "data")
+FOLDERS = ("segmentation", "deploy", "scripts", "benchmarks", "data", "tests")
 # Words that stand for whatever was spoken of before.
 VAGUE = {
     *("one", "other", "others", "another", "found", "told", "said", "says", "given", "wanted"),
