@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dash import html
 
-from segmentation.dashboard.panels.answer_panel import why
+from segmentation.dashboard.panels.answer_panel import render_reasons
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.explanation import Explanation, Lead, WeighedReason
 from segmentation.runtime.explanation_wording import word_change, word_reasons
@@ -39,7 +39,7 @@ def with_label(manifest: Manifest, field: str, label: str) -> Manifest:
 
 def paragraphs(manifest: Manifest, explanation: Explanation) -> list[str]:
     """Return the two sentences that the page shows: why, and what would change it."""
-    parts = why(manifest, explanation)
+    parts = render_reasons(manifest, explanation)
     return [str(part.children) for part in parts if isinstance(part, html.P)]
 
 

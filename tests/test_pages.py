@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 
 from segmentation.dashboard.panels.confusion_tables import show_confusions
-from segmentation.dashboard.panels.segment_map import map_panel
+from segmentation.dashboard.panels.segment_map import render_map_panel
 from segmentation.runtime import Manifest, Model
 from segmentation.wording.metrics import MEASURE_NAMES
 from tests.support.browsing import opened
@@ -125,7 +125,7 @@ def test_the_maps_image_is_shapes_alone(models: dict[str, Model]) -> None:
     manifest = models["retail"].manifest
     hostile = '"/><script>alert(1)</script>'
     segments = [segment.model_copy(update={"name": hostile}) for segment in manifest.segments]
-    (panel,) = map_panel(manifest.model_copy(update={"segments": segments}))
+    (panel,) = render_map_panel(manifest.model_copy(update={"segments": segments}))
     (source,) = (item.src for item in panel._traverse() if isinstance(item, html.Img))
     content = unquote(source.removeprefix("data:image/svg+xml,"))
     image = ElementTree.fromstring(content)  # noqa: S314  # our own
@@ -141,7 +141,7 @@ def test_a_package_from_before_maps_shows_none(models: dict[str, Model]) -> None
     del content["clusters"]["map"]
     content["confusions"] = []
     old = Manifest.model_validate(content)
-    assert map_panel(old) == []
+    assert render_map_panel(old) == []
     assert show_confusions(old) == []
 
 
