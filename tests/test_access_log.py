@@ -30,16 +30,16 @@ def logged(server: Server, request_id: str) -> dict[str, Any]:
 
 
 WAYS = pytest.mark.parametrize(
-    ("way", "content_type"),
+    ("route", "content_type"),
     [("short", "application/json"), ("flask", "application/json; charset=utf-8")],
 )
 """What is plain is answered before Flask sees it, everything else by Flask's route."""
 
 
 @WAYS
-def test_warnings_are_counted_by_code(server: Server, way: str, content_type: str) -> None:
+def test_warnings_are_counted_by_code(server: Server, route: str, content_type: str) -> None:
     """Over all records of a request."""
-    request_id = f"warned-{way}"
+    request_id = f"warned-{route}"
     server.post([OLD, UNKNOWN], Content_Type=content_type, X_Request_ID=request_id)
     line = logged(server, request_id)
     assert line["answered"] == 2
@@ -47,9 +47,9 @@ def test_warnings_are_counted_by_code(server: Server, way: str, content_type: st
 
 
 @WAYS
-def test_unsure_answers_are_counted(server: Server, way: str, content_type: str) -> None:
+def test_unsure_answers_are_counted(server: Server, route: str, content_type: str) -> None:
     """Of any study."""
-    request_id = f"unsure-{way}"
+    request_id = f"unsure-{route}"
     server.post(
         [INDIRECT, INDIRECT],
         path="/studies/household/predict",
@@ -94,23 +94,23 @@ def test_a_file_is_counted_to_its_end(server: Server) -> None:
 
 def value(line: dict[str, Any], path: str) -> Any:
     """Return what a path like ``$.warnings.indirect`` leads to in a line, or None."""
-    found: Any = line
+    result: Any = line
     for name in path.removeprefix("$.").split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
+        result = result.get(name) if isinstance(result, dict) else None
+    return result
 
 
 def matches(line: dict[str, Any], pattern: str) -> bool:
     """Return whether a line has what CloudWatch's pattern asks for, of the kinds that we use."""
-    asked = re.fullmatch(r"\{ (.+) \}", pattern)
-    assert asked
-    for condition in asked[1].split(" && "):
-        path, operator, wanted = condition.split()
+    match = re.fullmatch(r"\{ (.+) \}", pattern)
+    assert match
+    for condition in match[1].split(" && "):
+        path, operator, expected = condition.split()
         held = value(line, path)
         if operator == ">":
-            if held is None or not held > float(wanted):
+            if held is None or not held > float(expected):
                 return False
-        elif str(held) != wanted.strip('"'):
+        elif str(held) != expected.strip('"'):
             return False
     return True
 
@@ -119,9 +119,9 @@ def measured(line: dict[str, Any]) -> dict[str, float]:
     """Return the metrics that both stacks make of a line."""
     metrics = {}
     for stack in STACKS.values():
-        for made in stack.of_type("Logs::MetricFilter").values():
-            (metric,) = made["MetricTransformations"]
-            if matches(line, made["FilterPattern"]):
+        for created in stack.of_type("Logs::MetricFilter").values():
+            (metric,) = created["MetricTransformations"]
+            if matches(line, created["FilterPattern"]):
                 worth = metric["MetricValue"]
                 metrics[metric["MetricName"]] = (
                     value(line, worth) if worth.startswith("$") else float(worth)

@@ -45,8 +45,8 @@ def test_joblib_loads_the_pipeline_in_any_folder(tmp_path: Path) -> None:
     """With the project's environment, from wherever a notebook or script happens to be run."""
     program = f"import joblib; print(type(joblib.load({str(MODEL)!r})).__name__)"
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "Pipeline\n"
+    completed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert completed.stdout == "Pipeline\n"
 
 
 def test_the_file_is_a_zip_archive() -> None:
@@ -174,14 +174,14 @@ def test_an_archive_with_other_members_is_refused(tmp_path: Path, shipped: Packa
 def test_a_signed_package_is_accepted_with_its_key_only(tmp_path: Path, shipped: Package) -> None:
     """As PEM text and as a path to it."""
     private, public = key_pair(tmp_path, "ours")
-    _, other = key_pair(tmp_path, "other")
+    _, second = key_pair(tmp_path, "other")
     path = tmp_path / "model.bin"
     write_package(path, shipped, private)
     assert read_package(path, public) == shipped
     (tmp_path / "public.pem").write_text(public)
     assert read_package(path, str(tmp_path / "public.pem")) == shipped
     assert read_package(path) == shipped
-    assert reason(path, other).endswith("is not signed by the key in MODEL_PUBLIC_KEY")
+    assert reason(path, second).endswith("is not signed by the key in MODEL_PUBLIC_KEY")
 
 
 def test_an_unsigned_package_is_refused_where_a_key_is_given(tmp_path: Path) -> None:

@@ -131,17 +131,20 @@ def test_a_bad_argument_ends_with_a_line(arguments: str) -> None:
 
 def test_the_page_has_a_pessimistic_and_an_optimistic_plan() -> None:
     """In this order."""
-    assert [re.findall(r"= (\d+) of 1 vCPU", shown) for _, shown in PLANS] == [["66"], ["24"]]
+    assert [re.findall(r"= (\d+) of 1 vCPU", displayed) for _, displayed in PLANS] == [
+        ["66"],
+        ["24"],
+    ]
 
 
-@pytest.mark.parametrize(("command", "shown"), PLANS, ids=["pessimistic", "optimistic"])
-def test_the_page_shows_what_is_printed(command: str, shown: str) -> None:
+@pytest.mark.parametrize(("command", "displayed_text"), PLANS, ids=["pessimistic", "optimistic"])
+def test_the_page_shows_what_is_printed(command: str, displayed_text: str) -> None:
     """Each command is run as it stands there."""
     ended = subprocess.run(
         [sys.executable, *shlex.split(command)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert ended.stdout == shown
+    assert ended.stdout == displayed_text
 
 
 def test_arrivals_come_at_the_rate() -> None:
@@ -188,13 +191,13 @@ def test_a_stalled_server_is_counted_for_everyone_who_was_due() -> None:
 def test_the_generator_reads_the_services_answers(server: Server) -> None:
     """With a length, and in chunks, as files are answered; refusals are counted."""
     body = (ROOT / "data" / "mobile.csv").read_bytes()
-    for asked, n_failed in (
+    for request, n_failed in (
         (Workload("/predict", [json.dumps(COMPLETE).encode()]), 0),
         (Workload("/predict/file", [body], "text/csv"), 0),
         (Workload("/predict", [b"{}"]), 5),
     ):
         with connected(server.port, 2) as connections:
-            outcome = send(asked, connections, math.inf, 5)
+            outcome = send(request, connections, math.inf, 5)
         assert (len(outcome.answers), outcome.failed) == (5, n_failed)
 
 

@@ -72,7 +72,7 @@ def test_a_fact_about_a_table_is_said_of_no_other() -> None:
 @pytest.mark.parametrize("study", STUDIES)
 def test_no_method_caveat_speaks_of_the_original(study: str) -> None:
     """Nor has one a figure of it."""
-    sentences = [one for one in ALL_STUDIES[study].caveats if isinstance(one, str)]
+    sentences = [caveat for caveat in ALL_STUDIES[study].caveats if isinstance(caveat, str)]
     assert sentences
     for sentence in sentences:
         assert "original" not in sentence
@@ -107,7 +107,7 @@ def test_silhouettes_in_caveats_are_those_of_the_packed_curve(study: str) -> Non
 def test_the_sample_bears_out_what_is_said_of_its_plus_tier() -> None:
     """Most cash advances and the highest balance."""
     segments = {
-        one.id: one.numbers for one in read_package(PACKAGES["credit_card"]).manifest.segments
+        item.id: item.numbers for item in read_package(PACKAGES["credit_card"]).manifest.segments
     }
     for name in ("cash_advance", "balance"):
         means = {segment: numbers[name].mean for segment, numbers in segments.items()}

@@ -150,7 +150,7 @@ class Docker:
         options = ["--rm", "--name", name, "--publish", f"127.0.0.1:{port}:{port}"]
         options += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
         options += ["--security-opt", "no-new-privileges"]
-        variables = [f"--env={one}" for one in (f"PORT={port}", *environment)]
+        variables = [f"--env={item}" for item in (f"PORT={port}", *environment)]
         return ["docker", "run", *options, *variables, TAGS[target]]
 
     def inside(self, container: Container, command: Sequence[str]) -> list[str]:
@@ -265,39 +265,43 @@ def _run(
 
 
 def _run_or_fail(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-    done = _run(command, environment)
-    if done.returncode:
-        pytest.fail(f"{' '.join(command[:3])}…: exit status {done.returncode}\n{_end(done)}")
-    return done.stdout
+    completed = _run(command, environment)
+    if completed.returncode:
+        pytest.fail(
+            f"{' '.join(command[:3])}…: exit status {completed.returncode}\n{_end(completed)}"
+        )
+    return completed.stdout
 
 
-def _end(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stdout + done.stderr)[-3000:] or f"exit status {done.returncode}"
+def _end(completed_value: subprocess.CompletedProcess[str]) -> str:
+    return (completed_value.stdout + completed_value.stderr)[
+        -3000:
+    ] or f"exit status {completed_value.returncode}"
 
 
 def _instruction(name: str) -> str:
     """Return what the Dockerfile says after the last `name`, its lines joined."""
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-    found: list[str] = re.findall(rf"^{name}\s+(.*)$", text, re.MULTILINE)
-    return found[-1]
+    result: list[str] = re.findall(rf"^{name}\s+(.*)$", text, re.MULTILINE)
+    return result[-1]
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Docker | StandIn]:
     """Return what builds and runs images here; they are built."""
-    found: Docker | StandIn
+    result: Docker | StandIn
     if shutil.which("docker") and _run(["docker", "info"]).returncode == 0:
-        found = Docker()
+        result = Docker()
     elif not STAND_IN.is_file():
         pytest.skip("no Docker engine answers, and there is no stand-in for it")
     elif os.geteuid() != 0:
         pytest.skip("no Docker engine answers, and its stand-in needs root")
     else:
-        found = StandIn()
+        result = StandIn()
     for target in TAGS:
-        found.build(target)
-    yield found
-    found.close()
+        result.build(target)
+    yield result
+    result.close()
 
 
 @pytest.fixture(scope="session")
@@ -342,8 +346,8 @@ def service(start: Start) -> Container:
 def facts(engine: Docker | StandIn, service: Container) -> dict[str, Any]:
     """Return what can be seen from within, by the image's own user."""
     output = _run_or_fail(engine.inside(service, ["python", "-c", PROBE]))
-    found: dict[str, Any] = json.loads(output)
-    return found
+    content: dict[str, Any] = json.loads(output)
+    return content
 
 
 @pytest.fixture(scope="session")
@@ -357,15 +361,15 @@ def serve(start: Start) -> Container:
 @pytest.fixture(params=["full", "serve"])
 def either(request: pytest.FixtureRequest) -> Container:
     """Return a ready container of either image."""
-    found: Container = request.getfixturevalue({"full": "service"}.get(request.param, "serve"))
-    return found
+    result: Container = request.getfixturevalue({"full": "service"}.get(request.param, "serve"))
+    return result
 
 
 @pytest.mark.parametrize("study", PACKAGES)
 def test_answers_as_the_model_here_does(either: Container, study: str) -> None:
     """The image serves the checked-out models: every answer is what that model answers here."""
     model = Model.load(PACKAGES[study])
-    records = [one.record for one in model.manifest.golden]
+    records = [item.record for item in model.manifest.golden]
     status, content = either.call(f"/studies/{study}/predict", records)
     assert status == 200
     assert content["model"] == model.name
@@ -392,7 +396,9 @@ def test_the_full_image_explains(service: Container, study: str) -> None:
     status, content = service.call(f"/studies/{study}/explain", record)
     assert status == 200
     explanation = content["explanation"]
-    total = explanation["base"] + sum(one["contribution"] for one in explanation["contributions"])
+    total = explanation["base"] + sum(
+        contribution["contribution"] for contribution in explanation["contributions"]
+    )
     assert total == pytest.approx(explanation["output"], abs=2e-5)
 
 
@@ -578,7 +584,7 @@ def test_stops_when_told_to(start: Start) -> None:
 def test_logs_nothing_but_json(service: Container) -> None:
     """Every line that the image writes is a JSON object, also what libraries have to say."""
     service.call("/livez")
-    whole, _, _ = service.log.read_text().rpartition("\n")
-    lines = whole.splitlines()
+    complete, _, _ = service.log.read_text().rpartition("\n")
+    lines = complete.splitlines()
     assert lines
     assert all(isinstance(json.loads(line), dict) for line in lines)

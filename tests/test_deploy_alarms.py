@@ -20,16 +20,16 @@ def every_alarm() -> Iterator[tuple[Stack, str, dict[str, Any]]]:
 
 def test_alarms_tell_the_topic_that_is_named() -> None:
     """When they begin and when they end; without a topic they only show."""
-    told = {
-        (name, stack.given.get("AlarmTopicArn")): (
+    text = {
+        (name, stack.parameters.get("AlarmTopicArn")): (
             alarm.get("AlarmActions"),
             alarm.get("OKActions"),
         )
         for stack, name, alarm in every_alarm()
     }
-    for (_, topic), actions in told.items():
+    for (_, topic), actions in text.items():
         assert actions == (([topic], [topic]) if topic else (None, None))
-    assert {name for name, topic in told if topic is None} == {
+    assert {name for name, topic in text if topic is None} == {
         "ErrorsAlarm", "LoadBalancerErrorsAlarm", "LatencyAlarm", "UnhealthyAlarm",
         "NoHealthyTaskAlarm", "NotReadyAlarm",
     }  # fmt: skip
@@ -52,7 +52,7 @@ def test_an_alarm_sounds_when_nothing_is_healthy() -> None:
             "LessThanThreshold",
             1,
         )
-        without = Stack(stack.template, dict(stack.given) | {"ImageTag": ""})
+        without = Stack(stack.template, dict(stack.parameters) | {"ImageTag": ""})
         assert name not in without.resources
 
 
@@ -77,7 +77,7 @@ def queries(stack: Stack) -> Iterator[list[dict[str, Any]]]:
 
 def test_whatever_looks_at_a_target_group_looks_at_both() -> None:
     """Revisions take turns; the group without tasks has no data, which must not hide the other."""
-    both = ["att:TargetGroup.TargetGroupFullName", "att:AlternateTargetGroup.TargetGroupFullName"]
+    pair = ["att:TargetGroup.TargetGroupFullName", "att:AlternateTargetGroup.TargetGroupFullName"]
     looked = 0
     for metrics in (metrics for stack in REVISIONS for metrics in queries(stack)):
         groups = [
@@ -86,7 +86,7 @@ def test_whatever_looks_at_a_target_group_looks_at_both() -> None:
             for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
             if dimension["Name"] == "TargetGroup"
         ]
-        assert groups in ([], both)
+        assert groups in ([], pair)
         if groups:
             looked += 1
             (expression,) = (query["Expression"] for query in metrics if "Expression" in query)
@@ -109,7 +109,7 @@ def test_scaling_does_not_name_a_target_group_that_may_have_no_traffic() -> None
 def widgets(stack: Stack) -> dict[str, dict[str, Any]]:
     """Return the dashboard's widgets by their titles."""
     body = json.loads(stack["Dashboard"]["DashboardBody"])
-    return {one["properties"]["title"]: one["properties"] for one in body["widgets"]}
+    return {widget["properties"]["title"]: widget["properties"] for widget in body["widgets"]}
 
 
 def test_the_dashboard_shows_what_the_service_does_and_how_it_is() -> None:
@@ -121,7 +121,10 @@ def test_the_dashboard_shows_what_the_service_does_and_how_it_is() -> None:
             "Tasks", "CPU and memory, percent of the tasks'", "Alarms",
         ]  # fmt: skip
         body = json.loads(stack["Dashboard"]["DashboardBody"])
-        places = [(one["x"], one["y"], one["width"], one["height"]) for one in body["widgets"]]
+        places = [
+            (widget["x"], widget["y"], widget["width"], widget["height"])
+            for widget in body["widgets"]
+        ]
         assert sorted(places) == sorted((x, y, 8, 6) for x in (0, 8, 16) for y in (0, 6, 12))
 
 
@@ -129,9 +132,9 @@ def test_the_dashboard_shows_every_alarm_that_there_is() -> None:
     """That of healthy tasks only with a service."""
     template = read_template(TEMPLATES["ecs"])
     for stack in (*REVISIONS, Stack(template, PLAIN | {"ImageTag": ""})):
-        shown = set(widgets(stack)["Alarms"]["alarms"])
+        displayed = set(widgets(stack)["Alarms"]["alarms"])
         prefix = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:ref:"
-        assert shown == {prefix + name for name in stack.of_type("CloudWatch::Alarm")}
+        assert displayed == {prefix + name for name in stack.of_type("CloudWatch::Alarm")}
 
 
 def test_the_dashboard_shows_every_metric_that_is_made_of_the_log() -> None:
@@ -143,17 +146,17 @@ def test_the_dashboard_shows_every_metric_that_is_made_of_the_log() -> None:
         record_warnings.INDIRECT,
     }
     stack = STACKS["ecs, plain"]
-    made = {
+    created = {
         transformation["MetricName"]: transformation["MetricNamespace"]
-        for one in stack.of_type("Logs::MetricFilter").values()
-        for transformation in one["MetricTransformations"]
+        for item in stack.of_type("Logs::MetricFilter").values()
+        for transformation in item["MetricTransformations"]
     }
-    assert made == dict.fromkeys({"answered", "unsure", *codes}, "Segmentation/segmentation")
-    shown = set()
+    assert created == dict.fromkeys({"answered", "unsure", *codes}, "Segmentation/segmentation")
+    displayed = set()
     for properties in widgets(stack).values():
         namespace = None
         for metric in properties.get("metrics", []):
             namespace = metric[0] if metric[0] not in (".", "...") else namespace
             if namespace == "Segmentation/segmentation":
-                shown.add(metric[1])
-    assert shown == set(made)
+                displayed.add(metric[1])
+    assert displayed == set(created)

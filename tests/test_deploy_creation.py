@@ -45,22 +45,25 @@ def test_a_stack_has_its_service_and_goes_but_for_the_bucket(
         stack.outputs()
     assert account.client("iam").list_roles()["Roles"] == []
     assert account.client("ecr").describe_repositories()["repositories"] == []
-    kept = account.client("s3").list_buckets()["Buckets"]
-    assert len(kept) == (1 if template == "ecs.yaml" else 0)
+    buckets = account.client("s3").list_buckets()["Buckets"]
+    assert len(buckets) == (1 if template == "ecs.yaml" else 0)
 
 
 def test_with_a_certificate_everything_is_https(account: Account) -> None:
     """The way in by HTTPS is opened, HTTP only redirects, and the test listener has TLS, too."""
-    asked = account.client("acm").request_certificate(DomainName="score.example.com")
+    request = account.client("acm").request_certificate(DomainName="score.example.com")
     stack = create(
         account,
         "ecs.yaml",
         AllowedCidr="0.0.0.0/0",
-        CertificateArn=asked["CertificateArn"],
+        CertificateArn=request["CertificateArn"],
     )
     elb = account.client("elbv2")
     listeners = elb.describe_listeners(LoadBalancerArn=stack.ids()["LoadBalancer"])["Listeners"]
-    ways = {one["Port"]: (one["Protocol"], one["DefaultActions"][0]["Type"]) for one in listeners}
+    ways = {
+        listener["Port"]: (listener["Protocol"], listener["DefaultActions"][0]["Type"])
+        for listener in listeners
+    }
     assert ways == {
         80: ("HTTP", "redirect"),
         443: ("HTTPS", "forward"),

@@ -59,9 +59,9 @@ def _arguments(text: str) -> list[str]:
     return shlex.split(text[:end])
 
 
-def wrong(calls: list[list[str]]) -> list[str]:
+def list_complaints(calls: list[list[str]]) -> list[str]:
     """Return what the models of AWS's interfaces say against commands."""
-    return [said for said in map(complaint, calls) if said]
+    return [call for call in map(complaint, calls) if call]
 
 
 _KNOWN_LATER = {
@@ -75,9 +75,9 @@ _KNOWN_LATER = {
 
 def test_every_command_within_the_text_is_known() -> None:
     """What it requires may be left out there."""
-    calls = [shlex.split(one) for one in re.findall(r"`aws ([^`]+)`", TEXT)]
+    calls = [shlex.split(match) for match in re.findall(r"`aws ([^`]+)`", TEXT)]
     assert calls
-    assert [one for one in wrong(calls) if "are required" not in one] == []
+    assert [item for item in list_complaints(calls) if "are required" not in item] == []
 
 
 def test_every_aws_command_is_one_that_the_aws_cli_takes() -> None:
@@ -88,7 +88,7 @@ def test_every_aws_command_is_one_that_the_aws_cli_takes() -> None:
         if len(call) > 1 and call[0] != "configure"
     ]
     assert len(calls) > 40
-    assert wrong(calls) == []
+    assert list_complaints(calls) == []
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,16 @@ def test_every_aws_command_is_one_that_the_aws_cli_takes() -> None:
 )
 def test_a_wrong_aws_command_would_be_found(command: str) -> None:
     """The check checks: options, what is required, operations, subcommands, waiters, shapes."""
-    assert wrong([command.split()])
+    assert list_complaints([command.split()])
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n")[0][:40] for block in BLOCKS])
 def test_every_block_is_shell(block: str) -> None:
     """As bash reads it."""
-    done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    completed = subprocess.run(
+        ["bash", "-n"], input=block, capture_output=True, text=True, check=False
+    )
+    assert completed.stderr == ""
 
 
 def test_every_parameter_is_one_of_the_template() -> None:
@@ -139,7 +141,7 @@ def test_the_task_that_trains_is_one_that_ecs_takes(tmp_path: Path) -> None:
     subprocess.run(["bash", "-c", written[0]], cwd=tmp_path, env=variables, check=True)
     overrides = (tmp_path / "training.json").read_text()
     run = ["ecs", "run-task", "--task-definition", "x", "--overrides", overrides]
-    assert wrong([run]) == []
+    assert list_complaints([run]) == []
     command = " ".join(json.loads(overrides)["containerOverrides"][0]["command"])
     assert "python train.py" in command
     assert "s3://shop/data/" in command
@@ -148,21 +150,21 @@ def test_the_task_that_trains_is_one_that_ecs_takes(tmp_path: Path) -> None:
 def test_every_output_and_resource_is_one_of_the_template() -> None:
     """Those that commands ask for."""
     template = TEMPLATES["ecs.yaml"]
-    asked = re.findall(r"OutputKey=='(\w+)'|\(output (\w+)\)", TEXT)
-    assert asked
-    assert {"".join(pair) for pair in asked} <= set(template["Outputs"])
+    request = re.findall(r"OutputKey=='(\w+)'|\(output (\w+)\)", TEXT)
+    assert request
+    assert {"".join(pair) for pair in request} <= set(template["Outputs"])
     assert set(re.findall(r"--logical-resource-id (\w+)", TEXT)) <= set(template["Resources"])
 
 
 def test_every_option_of_the_program_is_one_that_it_has() -> None:
     """And every exit status that the text speaks of."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, PROGRAM, "--help"], capture_output=True, text=True, check=True
     )
-    options = set(re.findall(r"--[a-z-]+", done.stdout))
+    options = set(re.findall(r"--[a-z-]+", completed.stdout))
     used = {word for call in commands(PROGRAM) for word in call if word.startswith("--")}
     assert {"--tag", "--minimal", "--dry-run"} <= used <= options
-    statuses = set(re.findall(r"^  (\d+) ", done.stdout, re.MULTILINE))
+    statuses = set(re.findall(r"^  (\d+) ", completed.stdout, re.MULTILINE))
     table = TEXT.partition("| status |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| (\d+) \|", table, re.MULTILINE)) == statuses
 

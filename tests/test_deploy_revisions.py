@@ -59,8 +59,8 @@ def test_ecs_may_move_traffic_between_two_equal_target_groups() -> None:
         for rule in ("ProductionRule", "TestRule"):
             (action,) = stack[rule]["Actions"]
             weights = {
-                one["TargetGroupArn"]: one["Weight"]
-                for one in action["ForwardConfig"]["TargetGroups"]
+                group["TargetGroupArn"]: group["Weight"]
+                for group in action["ForwardConfig"]["TargetGroups"]
             }
             assert set(weights) == {"ref:TargetGroup", "ref:AlternateTargetGroup"}
             assert sorted(weights.values()) == [0, 100]
@@ -71,7 +71,7 @@ def test_every_listener_that_leads_to_tasks_hides_the_metrics() -> None:
     for stack in REVISIONS:
         rules = stack.of_type("ElasticLoadBalancingV2::ListenerRule")
         first: dict[str, dict[str, Any]] = {}
-        for rule in sorted(rules.values(), key=lambda one: -int(one["Priority"])):
+        for rule in sorted(rules.values(), key=lambda item: -int(item["Priority"])):
             first[rule["ListenerArn"]] = rule
         leading = {rule["ListenerArn"] for rule in rules.values() if "For" in str(rule["Actions"])}
         assert set(first) == leading

@@ -28,9 +28,9 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
 
 def section(heading: str) -> str:
     """Return the text below a heading."""
-    found = re.search(rf"\n### {re.escape(heading)}\n(.*?)(?=\n##)", TEXT, re.DOTALL)
-    assert found, heading
-    return found[1]
+    match = re.search(rf"\n### {re.escape(heading)}\n(.*?)(?=\n##)", TEXT, re.DOTALL)
+    assert match, heading
+    return match[1]
 
 
 def computed(formula: str) -> float:
@@ -67,7 +67,7 @@ def test_the_costs_are_what_their_formulas_come_to() -> None:
 
 def test_the_costs_are_of_the_sizes_that_the_templates_have() -> None:
     """Tasks with their cores and memory, and as many metrics as are paid for."""
-    cells = {what.split(",")[0]: formula for what, formula, *_ in rows("What it costs")}
+    cells = {subject.split(",")[0]: formula for subject, formula, *_ in rows("What it costs")}
     tasks, minimal = re.findall(r"`([^`]+)`", cells["tasks"])
     task = FULL["TaskDefinition"]
     assert f"{int(task['Cpu']) / 1024} * 0.04048" in tasks
@@ -85,26 +85,26 @@ def test_the_costs_are_of_the_sizes_that_the_templates_have() -> None:
     # Target tracking makes two alarms of each policy: of one metric, and of two target groups'.
     assert cells["metrics in alarms"].startswith(f"`({watched} + {2 * 1 + 2 * 2}) * 0.10`")
     assert metrics(MINIMAL.of_type("CloudWatch::Alarm")) == 1
-    made = len(FULL.of_type("Logs::MetricFilter"))
-    assert cells["metrics that are made of the log"].startswith(f"`{made} * 0.30`")
+    created = len(FULL.of_type("Logs::MetricFilter"))
+    assert cells["metrics that are made of the log"].startswith(f"`{created} * 0.30`")
 
 
 def test_the_time_of_a_deployment_is_the_sum_of_its_steps() -> None:
     """With the template's bake time and draining among them."""
     times = {
-        what.strip("*"): int(seconds.strip("*"))
-        for what, seconds, _ in rows("What happens in a deployment, and how long it takes")
+        subject.strip("*"): int(seconds.strip("*"))
+        for subject, seconds, _ in rows("What happens in a deployment, and how long it takes")
     }
-    *_, done = times
+    *_, completed = times
     until = list(times).index("the new revision serves")
     steps = list(times.values())
     assert steps[until] == sum(steps[:until])
-    assert times[done] == sum(steps[:-1]) - steps[until]
+    assert times[completed] == sum(steps[:-1]) - steps[until]
     assert times["bake"] == 60 * int(
         FULL["Service"]["DeploymentConfiguration"]["BakeTimeInMinutes"]
     )
     (group, _) = FULL.of_type("ElasticLoadBalancingV2::TargetGroup").values()
-    drain = {one["Key"]: one["Value"] for one in group["TargetGroupAttributes"]}
+    drain = {attribute["Key"]: attribute["Value"] for attribute in group["TargetGroupAttributes"]}
     stop = FULL["TaskDefinition"]["ContainerDefinitions"][0]["StopTimeout"]
     assert times["old tasks drain and stop"] == stop + int(
         drain["deregistration_delay.timeout_seconds"]
@@ -119,12 +119,12 @@ def test_every_alarm_is_explained() -> None:
 
 def written(tmp_path: Path) -> dict[str, list[dict[str, list[str]]]]:
     """Return what the shell writes for the task that trains."""
-    found = re.search(
+    match = re.search(
         r"^cat >training.json.*?^END$", section("Training there"), re.DOTALL | re.MULTILINE
     )
-    assert found
+    assert match
     variables = os.environ | {"ACCOUNT": "123456789012", "ROLE": "trains", "BUCKET": "shop"}
-    subprocess.run(["bash", "-c", found[0]], cwd=tmp_path, env=variables, check=True)
+    subprocess.run(["bash", "-c", match[0]], cwd=tmp_path, env=variables, check=True)
     overrides: dict[str, list[dict[str, list[str]]]] = json.loads(
         (tmp_path / "training.json").read_text()
     )
@@ -140,7 +140,7 @@ def test_the_task_that_trains_continues_the_model_that_is_served(tmp_path: Path)
     assert options["--data"].startswith("s3://shop/data/")
     assert options["--output"].startswith("s3://shop/models/")
     (policy,) = FULL["TrainingRole"]["Policies"]
-    allowed = {one["Action"]: one["Resource"] for one in policy["PolicyDocument"]["Statement"]}
+    allowed = {item["Action"]: item["Resource"] for item in policy["PolicyDocument"]["Statement"]}
     assert allowed["s3:GetObject"] == ["att:Bucket.Arn/data/*", "att:Bucket.Arn/models/*"]
     assert allowed["s3:PutObject"] == "att:Bucket.Arn/models/*"
 

@@ -40,20 +40,20 @@ def deployed() -> Iterator[Deployed]:
 
 def role(deployed: Deployed, name: str) -> list[dict[str, Any]]:
     """Return what a role of the stack is allowed."""
-    iam, found = deployed.account.client("iam"), deployed.ids()[name]
+    iam, result = deployed.account.client("iam"), deployed.ids()[name]
     statements: list[dict[str, Any]] = []
-    for policy in iam.list_role_policies(RoleName=found)["PolicyNames"]:
-        document = iam.get_role_policy(RoleName=found, PolicyName=policy)["PolicyDocument"]
+    for policy in iam.list_role_policies(RoleName=result)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=result, PolicyName=policy)["PolicyDocument"]
         # moto keeps a template's policy as Python's text, and AWS::NoValue in it as None.
         read = ast.literal_eval(document)
-        statements += [one for one in read["Statement"] if one]
+        statements += [item for item in read["Statement"] if item]
     return statements
 
 
 def test_only_the_listed_types_are_left_out(deployed: Deployed) -> None:
     """Whatever else the template has is there."""
-    wanted = {name: one["Type"] for name, one in deployed.meant().resources.items()}
-    missing = {kind for name, kind in wanted.items() if name not in deployed.ids()}
+    expected = {name: item["Type"] for name, item in deployed.meant().resources.items()}
+    missing = {kind for name, kind in expected.items() if name not in deployed.ids()}
     assert missing == set(LEFT_OUT)
 
 
@@ -74,10 +74,11 @@ def test_images_are_scanned_and_keep_their_tags(deployed: Deployed) -> None:
     policy = meant["LifecyclePolicy"]["LifecyclePolicyText"]
     ecr.put_lifecycle_policy(repositoryName=NAME, lifecyclePolicyText=policy)
     rules = json.loads(ecr.get_lifecycle_policy(repositoryName=NAME)["lifecyclePolicyText"])
-    kept = [
-        (one["selection"]["tagStatus"], one["selection"]["countNumber"]) for one in rules["rules"]
+    stored = [
+        (rule["selection"]["tagStatus"], rule["selection"]["countNumber"])
+        for rule in rules["rules"]
     ]
-    assert kept == [("untagged", 1), ("tagged", 20), ("tagged", 20), ("any", 100)]
+    assert stored == [("untagged", 1), ("tagged", 20), ("tagged", 20), ("any", 100)]
 
 
 def test_the_bucket_is_private_encrypted_and_versioned(deployed: Deployed) -> None:
@@ -101,8 +102,8 @@ def test_the_bucket_is_private_encrypted_and_versioned(deployed: Deployed) -> No
 
     policy = meant["BucketPolicy"]
     s3.put_bucket_policy(Bucket=policy["Bucket"], Policy=json.dumps(policy["PolicyDocument"]))
-    kept = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
-    (denied,) = (one for one in kept["Statement"] if one["Effect"] == "Deny")
+    content = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    (denied,) = (item for item in content["Statement"] if item["Effect"] == "Deny")
     assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert denied["Resource"] == [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
 
@@ -112,14 +113,14 @@ def test_security_groups_lead_from_outside_to_the_tasks(deployed: Deployed) -> N
     ids = deployed.ids()
     balancer, tasks = ids["LoadBalancerSecurityGroup"], ids["TaskSecurityGroup"]
     described = deployed.account.client("ec2").describe_security_groups(GroupIds=[balancer, tasks])
-    groups = {one["GroupId"]: one for one in described["SecurityGroups"]}
+    groups = {item["GroupId"]: item for item in described["SecurityGroups"]}
 
     def ways_in(group: str) -> list[tuple[int, list[str], list[str]]]:
         return [
             (
                 rule["FromPort"],
-                [one["CidrIp"] for one in rule["IpRanges"]],
-                [one["GroupId"] for one in rule["UserIdGroupPairs"]],
+                [item["CidrIp"] for item in rule["IpRanges"]],
+                [pair["GroupId"] for pair in rule["UserIdGroupPairs"]],
             )
             for rule in groups[group]["IpPermissions"]
         ]
@@ -134,18 +135,24 @@ def test_roles_are_as_narrow_as_the_template_says(deployed: Deployed) -> None:
     And replaced with one question, about verdicts of this stack.
     """
     ids = deployed.ids()
-    started = {str(one["Action"]): one["Resource"] for one in role(deployed, "ExecutionRole")}
+    started = {str(item["Action"]): item["Resource"] for item in role(deployed, "ExecutionRole")}
     assert started.pop("ecr:GetAuthorizationToken") == "*"
     assert {str(resource).rstrip(":*") for resource in started.values()} == {
         f"arn:aws:ecr:us-east-1:123456789012:repository/{NAME}",
         f"arn:aws:logs:us-east-1:123456789012:log-group:/ecs/{NAME}",
     }
     assert role(deployed, "TaskRole") == []
-    (asked,) = role(deployed, "DeploymentRole")
-    assert (asked["Action"], asked["Resource"].split(":")[2]) == ("lambda:InvokeFunction", "lambda")
+    (request,) = role(deployed, "DeploymentRole")
+    assert (request["Action"], request["Resource"].split(":")[2]) == (
+        "lambda:InvokeFunction",
+        "lambda",
+    )
     read, _log = role(deployed, "VerdictRole")
     assert read["Resource"].endswith(f":parameter/segmentation/{NAME}/verdict/*")
-    trained = {one["Action"]: one["Resource"] for one in role(deployed, "TrainingRole")}
+    trained = {
+        item_value["Action"]: item_value["Resource"]
+        for item_value in role(deployed, "TrainingRole")
+    }
     bucket = f"arn:aws:s3:::{ids['Bucket']}"
     assert trained == {
         "s3:GetObject": [f"{bucket}/data/*", f"{bucket}/models/*"],
@@ -163,12 +170,12 @@ def test_both_target_groups_ask_whether_the_model_is_ready(deployed: Deployed) -
         assert (group["TargetType"], group["Protocol"], group["Port"]) == ("ip", "HTTP", 9696)
         assert (group["HealthCheckPath"], group["Matcher"]["HttpCode"]) == ("/readyz", "200")
         assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] <= 30
-        wanted = meant["TargetGroup"]["TargetGroupAttributes"]
+        target_group_attributes = meant["TargetGroup"]["TargetGroupAttributes"]
         elb.modify_target_group_attributes(
-            TargetGroupArn=group["TargetGroupArn"], Attributes=wanted
+            TargetGroupArn=group["TargetGroupArn"], Attributes=target_group_attributes
         )
-        kept = elb.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])
-        values = {one["Key"]: one["Value"] for one in kept["Attributes"]}
+        stored = elb.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])
+        values = {attribute["Key"]: attribute["Value"] for attribute in stored["Attributes"]}
         assert values["deregistration_delay.timeout_seconds"] == "30"
 
 
@@ -190,8 +197,8 @@ def test_clients_and_the_smoke_test_reach_different_groups_and_no_metrics(
         assert by_priority["1"]["Actions"][0]["Type"] == "fixed-response"
         (action,) = by_priority["10"]["Actions"]
         led[listener["Port"]] = {
-            one["TargetGroupArn"]: int(one["Weight"])
-            for one in action["ForwardConfig"]["TargetGroups"]
+            group["TargetGroupArn"]: int(group["Weight"])
+            for group in action["ForwardConfig"]["TargetGroups"]
         }
     first, second = ids["TargetGroup"], ids["AlternateTargetGroup"]
     assert led == {80: {first: 100, second: 0}, 9000: {first: 0, second: 100}}
@@ -202,12 +209,12 @@ def test_a_deployment_is_what_ecs_takes_for_blue_and_green(deployed: Deployed) -
     ecs, properties = deployed.account.client("ecs"), camel(deployed.meant()["Service"])
     configuration = properties["deploymentConfiguration"]
     configuration["bakeTimeInMinutes"] = int(configuration["bakeTimeInMinutes"])
-    sent = ("cluster", "launchType", "deploymentConfiguration", "loadBalancers")
+    payload = ("cluster", "launchType", "deploymentConfiguration", "loadBalancers")
     created = ecs.create_service(
         serviceName="another",
         taskDefinition=NAME,
         desiredCount=1,
-        **{key: properties[key] for key in sent},
+        **{key: properties[key] for key in payload},
     )
     assert created["service"]["status"] == "ACTIVE"
     with pytest.raises(ParamValidationError, match="lifecycleHoks"):
@@ -228,12 +235,14 @@ def test_the_function_is_there(deployed: Deployed) -> None:
 def test_metric_filters_and_the_dashboard_are_taken(deployed: Deployed) -> None:
     """By CloudWatch's own interfaces; the dashboard by the template."""
     logs, meant = deployed.account.client("logs"), deployed.meant()
-    for name, made in meant.of_type("Logs::MetricFilter").items():
+    for name, created in meant.of_type("Logs::MetricFilter").items():
         logs.put_metric_filter(
-            logGroupName=made["LogGroupName"],
+            logGroupName=created["LogGroupName"],
             filterName=name,
-            filterPattern=made["FilterPattern"],
-            metricTransformations=[camel(one) for one in made["MetricTransformations"]],
+            filterPattern=created["FilterPattern"],
+            metricTransformations=[
+                camel(transformation) for transformation in created["MetricTransformations"]
+            ],
         )
     assert len(logs.describe_metric_filters()["metricFilters"]) == 6
     watch = deployed.account.client("cloudwatch")
@@ -244,10 +253,10 @@ def test_metric_filters_and_the_dashboard_are_taken(deployed: Deployed) -> None:
 def test_the_load_balancer_takes_its_attributes(deployed: Deployed) -> None:
     """Moto doesn't read them from a template; its own interface takes them as they stand there."""
     elb, arn = deployed.account.client("elbv2"), deployed.ids()["LoadBalancer"]
-    wanted = deployed.meant()["LoadBalancer"]["LoadBalancerAttributes"]
-    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=wanted)
-    kept = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
-    values = {one["Key"]: one["Value"] for one in kept}
+    load_balancer_attributes = deployed.meant()["LoadBalancer"]["LoadBalancerAttributes"]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=load_balancer_attributes)
+    attributes = elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+    values = {item["Key"]: item["Value"] for item in attributes}
     assert values["idle_timeout.timeout_seconds"] == "60"
     assert values["routing.http.drop_invalid_header_fields.enabled"] == "true"
     assert values["access_logs.s3.enabled"] == "false"
@@ -296,13 +305,13 @@ def test_scaling_follows_cpu_and_requests(deployed: Deployed) -> None:
         name = "TargetTrackingScalingPolicyConfiguration"
         followed = {key: policy[key] for key in ("PolicyName", "PolicyType")}
         scaling.put_scaling_policy(**where, **followed, **{name: numbers(policy[name])})
-    kept = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
-    assert {one["PolicyName"] for one in kept} == {"cpu", "requests"}
-    (requests,) = (one for one in kept if one["PolicyName"] == "requests")
+    scaling_policies = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+    assert {item_value["PolicyName"] for item_value in scaling_policies} == {"cpu", "requests"}
+    (requests,) = (item for item in scaling_policies if item["PolicyName"] == "requests")
     followed = requests["TargetTrackingScalingPolicyConfiguration"]
     assert followed["TargetValue"] == 12000
     metrics = followed["CustomizedMetricSpecification"]["Metrics"]
-    assert [one["Id"] for one in metrics if one.get("ReturnData")] == ["requests"]
+    assert [metric["Id"] for metric in metrics if metric.get("ReturnData")] == ["requests"]
 
 
 def test_alarms_are_taken_by_cloudwatch(deployed: Deployed) -> None:
@@ -312,29 +321,31 @@ def test_alarms_are_taken_by_cloudwatch(deployed: Deployed) -> None:
         threshold = {"Threshold": float(alarm["Threshold"])}
         watch.put_metric_alarm(AlarmName=name, **(alarm | threshold))
     alarms = watch.describe_alarms(AlarmNames=list(meant.of_type("CloudWatch::Alarm")))
-    kept = {one["AlarmName"]: one for one in alarms["MetricAlarms"]}
-    assert {name: one.get("MetricName") for name, one in kept.items()} == {
+    stored = {item["AlarmName"]: item for item in alarms["MetricAlarms"]}
+    assert {name: item_entry.get("MetricName") for name, item_entry in stored.items()} == {
         "NoHealthyTaskAlarm": None,
         "UnhealthyAlarm": None,
         "ErrorsAlarm": None,
         "LoadBalancerErrorsAlarm": "HTTPCode_ELB_5XX_Count",
         "LatencyAlarm": "TargetResponseTime",
     }
-    assert kept["LatencyAlarm"]["ExtendedStatistic"] == "p99"
+    assert stored["LatencyAlarm"]["ExtendedStatistic"] == "p99"
     ids = deployed.ids()
     full = ids["LoadBalancer"].partition("loadbalancer/")[2]
     groups = {
         "targetgroup" + ids[name].partition("targetgroup")[2]
         for name in ("TargetGroup", "AlternateTargetGroup")
     }
-    for name, alarm in kept.items():
+    for name, alarm in stored.items():
         metrics = [
-            one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one
+            item_value["MetricStat"]["Metric"]
+            for item_value in alarm.get("Metrics", [])
+            if "MetricStat" in item_value
         ]
         dimensions = [
-            (one["Name"], one["Value"])
+            (dimension["Name"], dimension["Value"])
             for metric in metrics or [alarm]
-            for one in metric["Dimensions"]
+            for dimension in metric["Dimensions"]
         ]
         assert {value for key, value in dimensions if key == "LoadBalancer"} == {full}
         if "Health" in name or "healthy" in name:

@@ -39,7 +39,7 @@ def container(stack: Stack) -> dict[str, Any]:
 
 def environment(stack: Stack) -> dict[str, str]:
     """Return the container's variables."""
-    return {one["Name"]: one["Value"] for one in container(stack)["Environment"]}
+    return {item["Name"]: item["Value"] for item in container(stack)["Environment"]}
 
 
 def statements(stack: Stack) -> Iterator[dict[str, Any]]:
@@ -51,14 +51,14 @@ def statements(stack: Stack) -> Iterator[dict[str, Any]]:
 
 def attributes(properties: dict[str, Any], key: str) -> dict[str, str]:
     """Return a list of keys and values as what it is."""
-    return {one["Key"]: one["Value"] for one in properties[key]}
+    return {item["Key"]: item["Value"] for item in properties[key]}
 
 
 def dockerfile(instruction: str) -> str:
     """Return what the Dockerfile says after the last such instruction, its lines joined."""
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-    found: list[str] = re.findall(rf"^{instruction}\s+(.*)$", text, re.MULTILINE)
-    return found[-1]
+    result: list[str] = re.findall(rf"^{instruction}\s+(.*)$", text, re.MULTILINE)
+    return result[-1]
 
 
 def test_cfn_lint_has_nothing_to_say() -> None:
@@ -67,8 +67,8 @@ def test_cfn_lint_has_nothing_to_say() -> None:
     paths = sorted((ROOT / "deploy").glob("*.yaml"))
     templates = [path for path in paths if "AWSTemplateFormatVersion" in path.read_text()]
     assert set(templates) > set(TEMPLATES.values())
-    done = subprocess.run([linter, *templates], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    completed = subprocess.run([linter, *templates], capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -259,10 +259,12 @@ def test_the_whole_world_needs_a_certificate() -> None:
 
 def test_roles_may_do_what_they_have_to(stack: Stack) -> None:
     """No action has a star, and a resource has one only where AWS knows no narrower."""
-    for one in statements(stack):
-        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+    for statement in statements(stack):
+        actions = (
+            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        )
         assert not [action for action in actions if "*" in action]
-        if one["Resource"] == "*":
+        if statement["Resource"] == "*":
             assert actions == ["ecr:GetAuthorizationToken"]
 
 
@@ -291,9 +293,13 @@ def test_the_service_itself_may_do_nothing_in_aws(stack: Stack) -> None:
 
 def test_the_public_key_is_read_only_where_one_is_named(stack: Stack) -> None:
     """From its secret and no other, into the variable that the service reads."""
-    signed = stack.given.get("ModelPublicKeySecretArn")
-    read = [one for one in statements(stack) if one["Action"] == "secretsmanager:GetSecretValue"]
-    assert [one["Resource"] for one in read] == ([signed] if signed else [])
+    signed = stack.parameters.get("ModelPublicKeySecretArn")
+    read = [
+        statement
+        for statement in statements(stack)
+        if statement["Action"] == "secretsmanager:GetSecretValue"
+    ]
+    assert [item["Resource"] for item in read] == ([signed] if signed else [])
     secrets = [{"Name": "MODEL_PUBLIC_KEY", "ValueFrom": signed}] if signed else []
     assert container(stack).get("Secrets", []) == secrets
 
@@ -316,8 +322,8 @@ def test_a_deployment_does_not_undo_scaling() -> None:
 def test_tasks_with_subnets_of_their_own_have_no_public_address() -> None:
     """In the load balancer's they need one, to reach the registry without a NAT gateway."""
     plain, full = (
-        one["Service"]["NetworkConfiguration"]["AwsvpcConfiguration"]
-        for one in (STACKS["ecs, plain"], FULL)
+        item["Service"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+        for item in (STACKS["ecs, plain"], FULL)
     )
     assert (plain["AssignPublicIp"], plain["Subnets"]) == ("ENABLED", ["subnet-1", "subnet-2"])
     assert (full["AssignPublicIp"], full["Subnets"]) == ("DISABLED", ["subnet-3", "subnet-4"])
@@ -331,7 +337,7 @@ def test_nothing_is_lost_by_an_update(stack: Stack) -> None:
         if resource["Type"] == "AWS::S3::Bucket":
             assert resource["DeletionPolicy"] == "Retain"
     policy = json.loads((ROOT / "deploy/stack-policy.json").read_text())
-    (protected,) = (one for one in policy["Statement"] if one["Effect"] == "Deny")
+    (protected,) = (item for item in policy["Statement"] if item["Effect"] == "Deny")
     assert protected["Action"] == ["Update:Replace", "Update:Delete"]
     assert set(protected["Condition"]["StringEquals"]["ResourceType"]) == {
         "AWS::ECR::Repository", "AWS::S3::Bucket", "AWS::Logs::LogGroup",
@@ -355,5 +361,5 @@ def test_shellcheck_has_nothing_to_say() -> None:
     """About any script of ours."""
     scripts = [ROOT / ".ci/run", ROOT / "scripts/install-test-tools"]
     linter = Path(sys.executable).with_name("shellcheck")
-    done = subprocess.run([linter, *scripts], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    completed = subprocess.run([linter, *scripts], capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stdout) == (0, "")

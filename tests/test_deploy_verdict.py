@@ -108,8 +108,8 @@ def test_after_half_an_hour_no_verdict_is_a_no(
 ) -> None:
     """Counted from the first question."""
     assert VARIABLES["LIMIT_SECONDS"] == str(LIMIT)
-    asked = event(revision, hookDetails={"since": time.time() - waited})
-    assert handler(asked, None)["hookStatus"] == status
+    request = event(revision, hookDetails={"since": time.time() - waited})
+    assert handler(request, None)["hookStatus"] == status
 
 
 @pytest.mark.parametrize("verdict", ["PASSED", "passed ", "yes", "{}", "IN_PROGRESS"])
@@ -209,5 +209,5 @@ def test_the_details_may_stand_at_the_top(
 ) -> None:
     """So AWS's reference shows them, and a real event below executionDetails."""
     write(account, revision, "passed")
-    asked = event(revision)
-    assert handler(asked | asked.pop("executionDetails"), None) == {"hookStatus": "SUCCEEDED"}
+    request = event(revision)
+    assert handler(request | request.pop("executionDetails"), None) == {"hookStatus": "SUCCEEDED"}

@@ -54,9 +54,9 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize(
-    ("command", "shown"), EXAMPLES, ids=["survey", "household", "explain", "orders", "error"]
+    ("command", "displayed"), EXAMPLES, ids=["survey", "household", "explain", "orders", "error"]
 )
-def test_every_example_prints_what_is_shown(server: Server, command: str, shown: str) -> None:
+def test_every_example_prints_what_is_shown(server: Server, command: str, displayed: str) -> None:
     """Line by line, as ``json.tool`` prints it, against a port of ours."""
     assert command.endswith(PRINT)
     own = command.removesuffix(PRINT).replace("localhost:9696", f"127.0.0.1:{server.port}")
@@ -64,7 +64,7 @@ def test_every_example_prints_what_is_shown(server: Server, command: str, shown:
     printed = subprocess.run(
         [sys.executable, "-m", "json.tool"], input=answer, capture_output=True, check=True
     ).stdout
-    assert without_version(printed.decode().rstrip()) == without_version(shown)
+    assert without_version(printed.decode().rstrip()) == without_version(displayed)
 
 
 def test_the_readme_is_short() -> None:

@@ -231,13 +231,15 @@ def test_the_log_has_one_line_per_request_without_personal_values(tmp_path: Path
         server.get(f"/{secret}?name={secret}")
         server.post({"gender": secret * 100})
         exchange(server, head(f"{secret} : 1"))
-        wait_until(lambda: sum(one["logger"] == "access" for one in server.log_lines()) >= 4)
-        lines = [one for one in server.log_lines() if one["logger"] == "access"]
+        wait_until(
+            lambda: sum(item_entry["logger"] == "access" for item_entry in server.log_lines()) >= 4
+        )
+        lines = [line for line in server.log_lines() if line["logger"] == "access"]
         assert secret not in server.log.read_text()
         assert "127.0.0.1" not in server.log.read_text()
-    mine = next(one for one in lines if one["request_id"] == "mine")
+    mine = next(item for item in lines if item["request_id"] == "mine")
     assert (mine["route"], mine["status"], mine["records"]) == ("/predict", 200, 1)
-    assert "unmatched" in [one["route"] for one in lines]
+    assert "unmatched" in [item_value["route"] for item_value in lines]
 
 
 def test_sigterm_ends_with_0_and_drops_no_answer(tmp_path: Path) -> None:
@@ -251,7 +253,7 @@ def test_sigterm_ends_with_0_and_drops_no_answer(tmp_path: Path) -> None:
             statuses = {future.result().status for future in futures}
         assert statuses == {200}
         assert server.process.wait(PATIENCE) == 0
-        assert not any(one["level"] == "error" for one in server.log_lines())
+        assert not any(line["level"] == "error" for line in server.log_lines())
 
 
 def test_sigterm_drops_nobody_who_has_connected(tmp_path: Path) -> None:
@@ -321,7 +323,7 @@ def test_a_damaged_model_leaves_the_service_live_but_not_ready(
         assert server.get("/readyz").status == 503
         assert server.post(COMPLETE).status == 503
         assert b"is damaged" in server.get("/readyz").body
-        messages = [str(one["message"]) for one in server.log_lines() if one["level"] == "error"]
+        messages = [str(line["message"]) for line in server.log_lines() if line["level"] == "error"]
         assert any(
             "model of mobile refused" in message and "is damaged" in message for message in messages
         )
@@ -330,30 +332,30 @@ def test_a_damaged_model_leaves_the_service_live_but_not_ready(
 def test_a_setting_that_cannot_be_used_ends_the_start_with_one_line() -> None:
     """And a status that isn't 0."""
     environment = os.environ | {"WEB_CONCURRENCY": "many"}
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "predict.py"], cwd=ROOT, env=environment, capture_output=True, text=True,
         check=False, timeout=PATIENCE,
     )  # fmt: skip
-    assert done.returncode == 1
-    assert len((done.stdout + done.stderr).strip().splitlines()) == 1
-    assert "WEB_CONCURRENCY" in done.stderr
+    assert completed.returncode == 1
+    assert len((completed.stdout + completed.stderr).strip().splitlines()) == 1
+    assert "WEB_CONCURRENCY" in completed.stderr
 
 
 def test_concurrent_clients_get_their_own_answers(server: Server, model: Model) -> None:
     """Nothing leaks from one request into another."""
     expected = model.predict(RECORDS[:200])
-    wrong = []
+    faulty = []
 
     def ask(start: int) -> None:
         for position in range(start, 200, 8):
             answer = server.post(RECORDS[position]).json()
             assert isinstance(answer, dict)
             if answer != {**expected[position], "model": model.name}:
-                wrong.append(position)
+                faulty.append(position)
 
     threads = [threading.Thread(target=ask, args=(start,)) for start in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert wrong == []
+    assert faulty == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dash import html
 
-from segmentation.dashboard.panels.answer_panel import why
+from segmentation.dashboard.panels.answer_panel import render_reasons
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.explanation import Explanation, Lead, WeighedReason
 from segmentation.runtime.explanation_wording import word_change, word_reasons
@@ -39,7 +39,7 @@ def with_label(manifest: Manifest, field: str, label: str) -> Manifest:
 
 def paragraphs(manifest: Manifest, explanation: Explanation) -> list[str]:
     """Return the two sentences that the page shows: why, and what would change it."""
-    parts = why(manifest, explanation)
+    parts = render_reasons(manifest, explanation)
     return [str(part.children) for part in parts if isinstance(part, html.P)]
 
 
@@ -125,11 +125,14 @@ def test_reasons_are_the_heaviest_contributions(
     """At most three in each direction, none of less than a fifth of the heaviest."""
     for answer in explained(models[study], samples[study][:20]):
         explanation = answer["explanation"]
-        contributions = {one["field"]: one["contribution"] for one in explanation["contributions"]}
+        contributions = {
+            contribution["field"]: contribution["contribution"]
+            for contribution in explanation["contributions"]
+        }
         heaviest = max(map(abs, contributions.values()))
         for direction, sign in (("for", 1), ("against", -1)):
             fields = [
-                one["field"] for one in explanation["reasons"] if one["direction"] == direction
+                item["field"] for item in explanation["reasons"] if item["direction"] == direction
             ]
             heavy = sorted(
                 (field for field, value in contributions.items() if sign * value > heaviest / 5),
@@ -147,7 +150,9 @@ def test_the_lead_is_between_the_segment_and_the_runner_up(
     """It is small where the runner-up is more than half as probable."""
     for answer in explained(models[study], samples[study][:20]):
         lead = answer["explanation"]["lead"]
-        probabilities = {one["id"]: one["probability"] for one in answer["probabilities"]}
+        probabilities = {
+            probability["id"]: probability["probability"] for probability in answer["probabilities"]
+        }
         assert lead["segment"] == answer["segment"]["id"]
         assert lead["over"] != lead["segment"]
         if probabilities[lead["over"]] > 0:

@@ -41,10 +41,10 @@ def with_gaps(model: Model, records: list[Record]) -> list[Record]:
     """Leave some features out of each record, others of each, at least one remains."""
     names = [column.name for column in model.manifest.record.features]
     random = np.random.default_rng(0)
-    kept = [set(random.choice(names, random.integers(1, len(names)), False)) for _ in records]
+    choices = [set(random.choice(names, random.integers(1, len(names)), False)) for _ in records]
     return [
-        {name: value for name, value in record.items() if name in one}
-        for record, one in zip(records, kept, strict=True)
+        {name: value for name, value in record.items() if name in item}
+        for record, item in zip(records, choices, strict=True)
     ]
 
 
@@ -131,14 +131,14 @@ def test_contributions_to_centroids_are_those_of_a_linear_model(
     Z, centroids, variance = columnwise(study, matrix(model, records))
     for z, answer in zip(Z, explained(model, records), strict=True):
         values, base, output = pieces(model, answer)
-        here = centroids[position(model, answer["segment"]["id"])]
-        there = centroids[position(model, answer["explanation"]["against"])]
-        expected = z * (here - there) / variance
+        local = centroids[position(model, answer["segment"]["id"])]
+        remote = centroids[position(model, answer["explanation"]["against"])]
+        expected = z * (local - remote) / variance
         defining = list(model.manifest.record.defining)
         np.testing.assert_allclose(values[defining], expected, rtol=0, atol=1e-5)
         assert not np.delete(values, defining).any()
-        assert base == pytest.approx((there @ there - here @ here) / (2 * variance), abs=1e-5)
-        closer = ((z - there) ** 2).sum() - ((z - here) ** 2).sum()
+        assert base == pytest.approx((remote @ remote - local @ local) / (2 * variance), abs=1e-5)
+        closer = ((z - remote) ** 2).sum() - ((z - local) ** 2).sum()
         assert output == pytest.approx(closer / (2 * variance), abs=1e-4)
 
 
@@ -148,7 +148,7 @@ def test_indirect_contributions_are_those_of_the_logistic_regression(
     """Coefficient times scaled answer; what is missing counts as the median."""
     model = LOADED["household"]
     names = [column.name for column in model.manifest.record.features if not column.defines]
-    records = [{name: one[name] for name in names[::2]} for one in samples["household"][::50]]
+    records = [{name: item[name] for name in names[::2]} for item in samples["household"][::50]]
     prior = joblib.load(PACKAGES["household"])[-1].prior_
     steps = prior.named_steps
     X = matrix(model, records)[:, : len(names)]
@@ -156,9 +156,9 @@ def test_indirect_contributions_are_those_of_the_logistic_regression(
     Z = (X - steps["scale"].mean_) / steps["scale"].scale_
     for z, answer in zip(Z, explained(model, records), strict=True):
         values, _, _ = pieces(model, answer)
-        here = steps["logistic"].coef_[position(model, answer["segment"]["id"])]
-        there = steps["logistic"].coef_[position(model, answer["explanation"]["against"])]
-        np.testing.assert_allclose(values[: len(names)], z * (here - there), rtol=0, atol=1e-5)
+        local = steps["logistic"].coef_[position(model, answer["segment"]["id"])]
+        remote = steps["logistic"].coef_[position(model, answer["explanation"]["against"])]
+        np.testing.assert_allclose(values[: len(names)], z * (local - remote), rtol=0, atol=1e-5)
         assert not values[len(names) :].any()
 
 
@@ -170,16 +170,22 @@ def test_an_explanation_shows_the_answers_as_they_were_sent(
     model = LOADED[study]
     (record,) = with_gaps(model, samples[study][:1])
     (answer,) = explained(model, [record])
-    for one in answer["explanation"]["contributions"]:
-        sent = record.get(one["field"])
-        assert one["value"] == (None if sent is None else pytest.approx(sent, rel=1e-6))
-        assert len(str(one["value"])) <= 14
+    for contribution in answer["explanation"]["contributions"]:
+        response = record.get(contribution["field"])
+        assert contribution["value"] == (
+            None if response is None else pytest.approx(response, rel=1e-6)
+        )
+        assert len(str(contribution["value"])) <= 14
 
 
 def test_money_is_shown_with_its_two_decimals() -> None:
     """6681.36 is no float32 number; the nearest one has nine more digits."""
     (answer,) = explained(LOADED["credit_card"], [{"purchases": 6681.36}])
-    (value,) = (one["value"] for one in answer["explanation"]["contributions"] if one["value"])
+    (value,) = (
+        contribution["value"]
+        for contribution in answer["explanation"]["contributions"]
+        if contribution["value"]
+    )
     assert value == 6681.36
 
 
@@ -204,10 +210,10 @@ def between(start: float, end: float, described: NumberBaseline, column: Column)
     A column without steps is looked at in thousandths of its training range.
     """
     step = column.resolution or (described.maximum - described.minimum) / 1000
-    way = np.arange(1, abs(end - start) / step)
-    way = np.unique(np.concatenate([way[:100], way[:: max(1, len(way) // 100)]]))
-    answers = [round(end - float(np.sign(end - start) * step * count), 9) for count in way]
-    return [one for one in answers if (one - start) * (one - end) < 0]
+    route = np.arange(1, abs(end - start) / step)
+    route = np.unique(np.concatenate([route[:100], route[:: max(1, len(route) // 100)]]))
+    answers = [round(end - float(np.sign(end - start) * step * count), 9) for count in route]
+    return [answer for answer in answers if (answer - start) * (answer - end) < 0]
 
 
 def check_change(model: Model, record: Record, answer: Answer, change: Counterfactual) -> None:
@@ -223,8 +229,10 @@ def check_change(model: Model, record: Record, answer: Answer, change: Counterfa
     (changed,) = model.predict([record | {column.name: value}])
     assert changed["segment"]["id"] == change["segment"] != answer["segment"]["id"]
     assert changed["segment"]["name"] == change["name"]
-    nearer = [record | {column.name: one} for one in between(start, value, described, column)]
-    assert {one["segment"]["id"] for one in model.predict(nearer)} <= {answer["segment"]["id"]}
+    nearer = [record | {column.name: item} for item in between(start, value, described, column)]
+    assert {item_value["segment"]["id"] for item_value in model.predict(nearer)} <= {
+        answer["segment"]["id"]
+    }
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -233,8 +241,8 @@ def test_the_proposed_change_leads_to_the_named_segment_and_no_smaller_one_does(
 ) -> None:
     """Of an answer that was given and can change, in its steps, within the training range."""
     model = LOADED[study]
-    some = samples[study][:: len(samples[study]) // 60]
-    records = model.check([*some, *with_gaps(model, some)])
+    few = samples[study][:: len(samples[study]) // 60]
+    records = model.check([*few, *with_gaps(model, few)])
     n_changes = 0
     for record, answer in zip(records, explained(model, records), strict=True):
         change = answer["explanation"]["change"]
@@ -250,8 +258,10 @@ def test_a_household_that_gave_only_what_is_fixed_gets_no_change(
     """Nobody is told to become younger."""
     model = LOADED["household"]
     fixed = [column.name for column in model.manifest.record.features if column.fixed]
-    records = [{name: one[name] for name in fixed} for one in samples["household"][:50]]
-    assert {str(one["explanation"]["change"]) for one in explained(model, records)} == {"None"}
+    records = [{name: item[name] for name in fixed} for item in samples["household"][:50]]
+    assert {
+        str(item_value["explanation"]["change"]) for item_value in explained(model, records)
+    } == {"None"}
 
 
 def test_the_runner_up_is_the_next_nearest_centroid_however_far(
@@ -263,7 +273,11 @@ def test_the_runner_up_is_the_next_nearest_centroid_however_far(
     (answer,) = explained(model, [record])
     Z, centroids, _ = columnwise("household", matrix(model, [record]))
     order = ((Z[0] - centroids) ** 2).sum(axis=1).argsort()
-    assert sorted(one["probability"] for one in answer["probabilities"]) == [0, 0, 1]
+    assert sorted(probability["probability"] for probability in answer["probabilities"]) == [
+        0,
+        0,
+        1,
+    ]
     assert position(model, answer["segment"]["id"]) == order[0]
     assert position(model, answer["explanation"]["against"]) == order[1]
 
@@ -275,9 +289,12 @@ def test_explain_answers_like_predict_with_an_explanation(client: FlaskClient) -
     explanation = answer.pop("explanation")
     assert answer == plain
     assert explanation["scale"] == "probability"
-    many = client.post("/explain", json=[COMPLETE, {"apps_installed": 12}]).json
-    assert [bool(one["explanation"]) for one in many["predictions"]] == [True, True]
-    assert many["predictions"][0]["explanation"] == explanation
+    content = client.post("/explain", json=[COMPLETE, {"apps_installed": 12}]).json
+    assert [bool(prediction["explanation"]) for prediction in content["predictions"]] == [
+        True,
+        True,
+    ]
+    assert content["predictions"][0]["explanation"] == explanation
     assert client.post("/explain", json=[]).json["predictions"] == []
 
 
@@ -286,8 +303,8 @@ def test_every_study_explains_at_its_own_route(client: FlaskClient, study: str) 
     """And at predict, where it is asked for: the same answer."""
     record = LOADED[study].manifest.golden[0].record
     answer = client.post(f"/studies/{study}/explain", json=record).json
-    asked = client.post(f"/studies/{study}/predict", json=record | {"explain": True}).json
-    assert answer == asked
+    content = client.post(f"/studies/{study}/predict", json=record | {"explain": True}).json
+    assert answer == content
     assert answer["explanation"]["contributions"]
     assert answer["model"]["study"] == study
 
@@ -298,18 +315,18 @@ def test_only_the_records_that_ask_get_an_explanation(client: FlaskClient) -> No
     records[1]["explain"] = records[280]["explain"] = True
     records[2]["explain"] = False
     answers = client.post("/predict", json=records).json["predictions"]
-    assert [row for row, one in enumerate(answers) if "explanation" in one] == [1, 280]
-    assert [one["id"] for one in answers] == list(range(300))
+    assert [row for row, item in enumerate(answers) if "explanation" in item] == [1, 280]
+    assert [answer["id"] for answer in answers] == list(range(300))
 
 
 @pytest.mark.parametrize("value", [1, 0, "true", None, [], {}])
 def test_explain_is_true_or_false(client: FlaskClient, value: object) -> None:
     """Anything else is a 422 that points at it, of one record or of the one in an array."""
     content = problem(client.post("/predict", json=COMPLETE | {"explain": value}), 422)
-    assert [one["pointer"] for one in content["errors"]] == ["/explain"]
+    assert [error["pointer"] for error in content["errors"]] == ["/explain"]
     records = [COMPLETE, COMPLETE | {"explain": value}]
     content = problem(client.post("/predict", json=records), 422)
-    assert [one["pointer"] for one in content["errors"]] == ["/1/explain"]
+    assert [item["pointer"] for item in content["errors"]] == ["/1/explain"]
     problem(client.post("/explain", json=records), 422)
 
 
@@ -330,7 +347,7 @@ def test_a_bad_record_is_refused_before_anything_is_explained(client: FlaskClien
     record = {"gender": "Zaphod" * 20, "age": 4242, "apps_installed": "Zaphod", "explain": True}
     for path in ("/predict", "/explain"):
         content = problem(client.post(path, json=record), 422)
-        told = json.dumps([content["errors"], content["detail"]])
+        text = json.dumps([content["errors"], content["detail"]])
         assert len(content["errors"]) == 3
-        assert "Zaphod" not in told
-        assert "4242" not in told
+        assert "Zaphod" not in text
+        assert "4242" not in text

@@ -52,8 +52,8 @@ def good_and_bad(study: str) -> bytes:
 
 def answered(server: Server, study: str, body: bytes, **query: str) -> bytes:
     """Return what the API answers to a file."""
-    asked = f"?{urlencode(query)}" if query else ""
-    reply = server.post(body, f"/studies/{study}/predict/file{asked}", Content_Type="text/csv")
+    request = f"?{urlencode(query)}" if query else ""
+    reply = server.post(body, f"/studies/{study}/predict/file{request}", Content_Type="text/csv")
     assert reply.status == 200, reply.body
     return reply.body
 
@@ -109,26 +109,26 @@ def test_good_rows_are_scored_and_bad_ones_named(
     expected = answered(server, study, body)
     rows = rows_of(expected)
     cards: Any = server.get(f"/studies/{study}/segments").json()
-    names = {one["id"]: one["name"] for one in cards["segments"]}
+    names = {segment["id"]: segment["name"] for segment in cards["segments"]}
     with opened(browser, f"{server.url}/pages/{study}/file") as page:
         choose(page, body)
         score(page)
         assert downloaded(page) == expected
-        shown = in_grid(page)
+        displayed = in_grid(page)
         good = [(line, row) for line, row in enumerate(rows, start=2) if row["segment"]]
-        assert len(shown) == len(good) > 5
-        for (line, row), said in zip(good, shown, strict=True):
-            assert said["line"] == line
-            assert said["first"] == next(iter(row.values()))
-            assert said["segment"] == row["segment_name"]
-            assert f"{said['confidence']:.6f}" == row["confidence"]
-            assert said["runner"] == names[row["runner_up"]]
-            assert said["unsure"] == ("unsure" if row["unsure"] == "true" else "sure")
-            assert said["plausible"] == (
-                ", ".join(names[one] for one in row["plausible"].split("|") if one) or "none"
+        assert len(displayed) == len(good) > 5
+        for (line, row), text in zip(good, displayed, strict=True):
+            assert text["line"] == line
+            assert text["first"] == next(iter(row.values()))
+            assert text["segment"] == row["segment_name"]
+            assert f"{text['confidence']:.6f}" == row["confidence"]
+            assert text["runner"] == names[row["runner_up"]]
+            assert text["unsure"] == ("unsure" if row["unsure"] == "true" else "sure")
+            assert text["plausible"] == (
+                ", ".join(names[word] for word in row["plausible"].split("|") if word) or "none"
             )
-            assert said["reasons"].count(": ") == row["reasons"].count(": ")
-            assert bool(said["warnings"]) == bool(row["warnings"])
+            assert text["reasons"].count(": ") == row["reasons"].count(": ")
+            assert bool(text["warnings"]) == bool(row["warnings"])
         _check_counts(page, rows)
         _check_refused(page, rows)
 
@@ -151,18 +151,18 @@ def _check_counts(page: Page, rows: list[dict[str, str]]) -> None:
 
 def _check_refused(page: Page, rows: list[dict[str, str]]) -> None:
     """Compare line, field and reason with the column of the download."""
-    told: dict[str, list[str]] = {}
+    text: dict[str, list[str]] = {}
     for row in page.locator("#file-refused tbody tr").all():
         line, field, reason = (cell.text_content() or "" for cell in row.locator("th, td").all())
-        told.setdefault(line, []).append(reason if field == "the row" else f"{field}: {reason}")
+        text.setdefault(line, []).append(reason if field == "the row" else f"{field}: {reason}")
     expected = [row["problem"] for row in rows if row["problem"]]
     assert len(expected) > 1
-    for problem, (line, reasons) in zip(expected, told.items(), strict=True):
+    for problem, (line, reasons) in zip(expected, text.items(), strict=True):
         assert problem.removeprefix(f"line {line}").lstrip(":, ") == "; ".join(reasons)
 
 
 @pytest.mark.parametrize(
-    ("way", "said"),
+    ("route_value", "message"),
     [
         ("cp1252 ; ,", "Windows-1252 with semicolons between cells and decimal commas"),
         ("utf-8-sig ; ,", "UTF-8 with semicolons between cells and decimal commas"),
@@ -173,30 +173,30 @@ def _check_refused(page: Page, rows: list[dict[str, str]]) -> None:
     ids=["de-ansi", "fr-utf8", "de-unicode-text", "en-utf8", "en-ansi"],
 )
 def test_files_as_spreadsheets_save_them(
-    server: Server, browser: Browser, way: str, said: str
+    server: Server, browser: Browser, route_value: str, message: str
 ) -> None:
     """In German, French and English: how each was read is said; all are scored alike."""
-    codec, separator, mark = way.split(" ")
+    codec, separator, mark = route_value.split(" ")
     rows = [["Straße", 4.5, 61], ["Élan", 11.2, 12], ["", "", 95]]
     header = ["Größe", "Screen On Time (hours/day)", "Number of Apps Installed"]
     cells = [[str(cell).replace(".", mark) for cell in row] for row in rows]
     body = table_of([header, *cells], separator).decode().encode(codec)
     with opened(browser, f"{server.url}/pages/mobile/file") as page:
         choose(page, body)
-        assert said in page.locator("#file-read").inner_text()
+        assert message in page.locator("#file-read").inner_text()
         assert page.locator("#file-columns tbody th").first.inner_text() == "Größe"
         assert page.locator("#file-columns td.cell").first.inner_text() == "Straße"
         score(page)
         content = downloaded(page)
         assert content == answered(server, "mobile", body)
         assert content.startswith(b"\xef\xbb\xbf")
-        assert [one["first"] for one in in_grid(page)] == ["Straße", "Élan", ""]
+        assert [item["first"] for item in in_grid(page)] == ["Straße", "Élan", ""]
     records = [
         {"screen_on_hours_per_day": hours or None, "apps_installed": n} for _, hours, n in rows
     ]
     answers: Any = server.post(records).json()
     assert [row["segment"] for row in rows_of(content, separator)] == [
-        one["segment"]["id"] for one in answers["predictions"]
+        prediction["segment"]["id"] for prediction in answers["predictions"]
     ]
 
 
@@ -222,11 +222,11 @@ def test_the_mapping_that_is_corrected_is_scored(server: Server, browser: Browse
     body = b"Apps: all,apps_installed,Screen,Note\n64,1,366,x\n70,2,480,y\n"
     with opened(browser, f"{server.url}/pages/mobile/file") as page:
         choose(page, body)
-        apps, wrong, screen, note = page.locator("#file-columns select").all()
-        assert [one.input_value() for one in (apps, screen, note)] == ["", "", ""]
+        apps, faulty, screen, note = page.locator("#file-columns select").all()
+        assert [item.input_value() for item in (apps, screen, note)] == ["", "", ""]
         assert "Screen-on time" in page.locator("#file-missing .warning").inner_text()
         apps.select_option(label="Number of apps")
-        expect(wrong).to_have_value("")
+        expect(faulty).to_have_value("")
         screen.select_option(label="Screen-on time (minutes per day)")
         expect(page.locator("#file-missing .warning")).not_to_contain_text("Screen-on time")
         note.select_option(label="Number of apps")
@@ -240,7 +240,7 @@ def test_the_mapping_that_is_corrected_is_scored(server: Server, browser: Browse
         {"apps_installed": 70, "screen_on_hours_per_day": 8},
     ]
     answers: Any = server.post(records).json()
-    assert segments == [one["segment"]["id"] for one in answers["predictions"]]
+    assert segments == [prediction["segment"]["id"] for prediction in answers["predictions"]]
 
 
 def test_columns_that_are_not_known_can_be_mapped(server: Server, browser: Browser) -> None:
@@ -264,16 +264,16 @@ def test_columns_that_may_be_the_missing_ones_are_said(server: Server, browser: 
     body = b"Recencyy,frequency,monetary,average_transaction_value\n300,6,2400,400\n"
     with opened(browser, f"{server.url}/pages/retail/file") as page:
         choose(page, body)
-        said = page.locator("#file-problem .warning")
-        expect(said).to_contain_text("no column is read as Time since the last order")
-        expect(said).to_contain_text("Recencyy (perhaps Time since the last order)")
+        text = page.locator("#file-problem .warning")
+        expect(text).to_contain_text("no column is read as Time since the last order")
+        expect(text).to_contain_text("Recencyy (perhaps Time since the last order)")
         score(page)
         expect(page.locator("#file-warnings .warning")).to_contain_text("Recencyy (perhaps ")
         choose(page, body)
         page.get_by_label("Read Recencyy as").select_option(
             label="Time since the last order (days)"
         )
-        expect(said).to_have_count(0)
+        expect(text).to_have_count(0)
         score(page)
         expect(page.locator("#file-warnings .warning")).to_have_count(0)
 
@@ -328,15 +328,17 @@ def test_hostile_cells_are_text(server: Server, browser: Browser) -> None:
     body = table_of([header, *rows, *([cell, cell, cell] for cell in HOSTILE)])
     with opened(browser, f"{server.url}/pages/mobile/file") as page:
         dialogs: list[str] = []
-        page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
+        page.on("dialog", lambda item: (dialogs.append(item.message), item.dismiss()))
         choose(page, body)
-        shown = page.locator("#file-columns tbody tr").first
-        assert shown.locator("th").text_content() == header[0]
-        assert [one.text_content() for one in shown.locator("td.cell").all()] == list(HOSTILE[:5])
+        first = page.locator("#file-columns tbody tr").first
+        assert first.locator("th").text_content() == header[0]
+        assert [item_value.text_content() for item_value in first.locator("td.cell").all()] == list(
+            HOSTILE[:5]
+        )
         score(page)
         content = downloaded(page)
         short = [cell if len(cell) <= 100 else f"{cell[:99]}…" for cell in HOSTILE]
-        assert [one["first"] for one in in_grid(page)] == short
+        assert [item_entry["first"] for item_entry in in_grid(page)] == short
         heading = page.locator('#file-rows [role=columnheader][col-id="first"]')
         assert (heading.text_content() or "").strip() == header[0]
         for place, cell in enumerate(short):
@@ -372,7 +374,7 @@ def test_rows_are_sorted_and_filtered(server: Server, browser: Browser) -> None:
         page.wait_for_selector(
             '#file-rows [role=columnheader][col-id="confidence"][aria-sort=ascending]'
         )
-        values = [one["confidence"] for one in in_grid(page)]
+        values = [item["confidence"] for item in in_grid(page)]
         assert values == sorted(float(row["confidence"]) for row in rows)
         page.get_by_role("spinbutton", name="Confidence Filter Input").fill("90")
         n = sum(float(row["confidence"]) < 0.9 for row in rows)
@@ -382,7 +384,7 @@ def test_rows_are_sorted_and_filtered(server: Server, browser: Browser) -> None:
         page.get_by_label("Segment Filter Input").fill(name)
         n = sum(row["segment_name"] == name for row in rows)
         expect(page.locator("#file-shown")).to_have_text(f"{n} of 90 rows shown")
-        assert {one["segment"] for one in in_grid(page)} == {name}
+        assert {item_value["segment"] for item_value in in_grid(page)} == {name}
 
 
 def test_the_keyboard_is_enough_to_score_a_file(server: Server, browser: Browser) -> None:
@@ -501,5 +503,5 @@ def test_every_state_is_accessible_and_fits(
 
 def _look(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(item["id"], item["nodes"][0]["html"]) for item in violations] == []

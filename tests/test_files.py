@@ -62,9 +62,9 @@ def table_of(rows: Sequence[Sequence[object]], separator: str = ",") -> bytes:
     return file.getvalue().encode()
 
 
-def scored(model: Model, content: bytes, wanted: dict[str, str] | None = None) -> list[Any]:
+def scored(model: Model, content: bytes, mapping: dict[str, str] | None = None) -> list[Any]:
     """Return the scored rows of a file."""
-    options = TableOptions(mapping=wanted or {})
+    options = TableOptions(mapping=mapping or {})
     with open_record_file(io.BytesIO(content), model.manifest.record, options) as file:
         return [row for rows in score(model, file) for row in rows]
 
@@ -78,19 +78,19 @@ def detail(response: TestResponse, status: int) -> str:
 
 def columns_of(answer: dict[str, Any]) -> dict[str, str]:
     """Return what a file says of an answer, by hand from the JSON of /predict."""
-    ranked = sorted(answer["probabilities"], key=lambda one: -one["probability"])
-    others = [one["id"] for one in ranked if one["id"] != answer["segment"]["id"]]
+    ranked = sorted(answer["probabilities"], key=lambda probability: -probability["probability"])
+    ids = [item["id"] for item in ranked if item["id"] != answer["segment"]["id"]]
     return {
         "segment": answer["segment"]["id"],
         "segment_name": answer["segment"]["name"],
         "confidence": f"{answer['confidence']:.6f}",
-        "runner_up": others[0],
+        "runner_up": ids[0],
         "plausible": "|".join(answer["plausible"]),
         "unsure": json.dumps(answer["unsure"]),
         "basis": answer["basis"],
         "warnings": "|".join(
-            f"{one['field']}: {one['code']}" if one["field"] else one["code"]
-            for one in answer["warnings"]
+            f"{warning['field']}: {warning['code']}" if warning["field"] else warning["code"]
+            for warning in answer["warnings"]
         ),
         "problem": "",
     }
@@ -144,7 +144,7 @@ def test_a_quoted_line_break_and_a_blank_line_count_as_lines(model: Model) -> No
         "brand_loyalist",
     )
     assert (bad.line, bad.answer) == (6, None)
-    assert [(one.row, one.field, one.code) for one in bad.problems] == [
+    assert [(problem.row, problem.field, problem.code) for problem in bad.problems] == [
         (1, "apps_installed", "type")
     ]
 
@@ -183,7 +183,7 @@ def test_a_decimal_comma_is_read_where_it_can_be_nothing_else(
         try:
             assert [row.answer] == model.predict([{"purchases": 5, "balance": value}])
         except InvalidRecordsError:
-            assert [one.code for one in row.problems] == ["range"]
+            assert [item.code for item in row.problems] == ["range"]
 
 
 def test_where_commas_separate_cells_numbers_have_points_unless_one_proves_the_comma(
@@ -257,8 +257,8 @@ def test_any_records_are_answered_in_order_as_by_predict(
             assert [row.answer] == model.predict([record])
         except InvalidRecordsError as error:
             assert row.answer is None
-            known = {(one.field, one.message) for one in error.problems}
-            assert {(one.field, one.message) for one in row.problems} == known
+            known_names = {(problem.field, problem.message) for problem in error.problems}
+            assert {(item.field, item.message) for item in row.problems} == known_names
 
 
 def test_bad_rows_are_told_by_line_field_and_reason(client: FlaskClient) -> None:
@@ -377,7 +377,7 @@ def test_columns_are_mapped_as_the_caller_says(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ("map=age", "Mapping 1 has no colon."),
         ("map=age:age&map=Note:nothing", "Mapping 2 names no field; there are user_id, "),
@@ -387,14 +387,14 @@ def test_columns_are_mapped_as_the_caller_says(client: FlaskClient) -> None:
         ("map=Note:age&map=age:age", "2 columns are read as age; "),
     ],
 )
-def test_a_mapping_that_cannot_be_is_a_400(client: FlaskClient, query: str, said: str) -> None:
+def test_a_mapping_that_cannot_be_is_a_400(client: FlaskClient, query: str, message: str) -> None:
     """It is named by its number; what was sent is not repeated."""
     body = b"age,apps_installed,Note\n33,64,\n"
-    assert detail(post(client, body, f"/predict/file?{query}"), 400).startswith(said)
+    assert detail(post(client, body, f"/predict/file?{query}"), 400).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", "The file is empty."),
         (b"\xef\xbb\xbf", "The file is empty."),
@@ -417,14 +417,14 @@ def test_a_mapping_that_cannot_be_is_a_400(client: FlaskClient, query: str, said
     ],
 )  # fmt: skip
 def test_a_file_of_which_nothing_can_be_scored_is_a_422(
-    client: FlaskClient, body: bytes, said: str
+    client: FlaskClient, body: bytes, message: str
 ) -> None:
     """Before the first byte of an answer, with the exact reason and no value."""
     # werkzeug's client leaves the length of nothing out.
-    told = detail(post(client, body, environ_overrides={"CONTENT_LENGTH": str(len(body))}), 422)
-    assert told.startswith(said)
-    assert "Zaphod" not in told
-    assert "4242" not in told
+    text = detail(post(client, body, environ_overrides={"CONTENT_LENGTH": str(len(body))}), 422)
+    assert text.startswith(message)
+    assert "Zaphod" not in text
+    assert "4242" not in text
 
 
 @pytest.mark.parametrize(
@@ -477,8 +477,8 @@ def test_an_answer_is_a_file_to_save(client: FlaskClient) -> None:
     assert response.content_type == "text/csv; charset=utf-8; header=present"
     assert response.headers["Content-Disposition"] == 'attachment; filename="segments.csv"'
     assert response.headers["X-Ignored-Columns"] == "a%2C%0D%0Ab"
-    many = ",".join(f"column {number}" for number in range(400))
-    header = post(client, f"age,apps_installed,{many}\n".encode() + b"33,64" + b"," * 400).headers
+    large = ",".join(f"column {number}" for number in range(400))
+    header = post(client, f"age,apps_installed,{large}\n".encode() + b"33,64" + b"," * 400).headers
     assert len(header["X-Ignored-Columns"]) <= 2004
     assert re.fullmatch(r"(column%20\d+,)+\.\.\.", header["X-Ignored-Columns"])
 
@@ -526,16 +526,18 @@ def test_json_lines_hold_the_csv_file_byte_for_byte(
     body = table_of([header, *rows, ["x"], [*rows[0][:-3], "x", "x", "x"]], ";")
     body, path = body.decode().encode(codec), f"/studies/{study}/predict/file"
     expected = post(client, body, path)
-    first, told, content = lines_of(post(client, body, path, headers={"Accept": LINES}))
+    first, text, content = lines_of(post(client, body, path, headers={"Accept": LINES}))
     assert content == expected.data
-    assert first["n_rows"] == len(told) == 52
-    for row, said in zip(rows_of(content.decode("utf-8-sig"), ";"), told, strict=True):
-        assert row["segment"] == (said["segment"] or "")
-        assert row["runner_up"] == said["runner_up"]
-        assert row["plausible"] == "|".join(said["plausible"])
-        assert row["reasons"] == "|".join(f"{r['field']}: {r['level']}" for r in said["reasons"])
-        assert bool(row["problem"]) == bool(said["problems"])
-        assert all(one["message"] in row["problem"] for one in said["problems"])
+    assert first["n_rows"] == len(text) == 52
+    for row, text_value in zip(rows_of(content.decode("utf-8-sig"), ";"), text, strict=True):
+        assert row["segment"] == (text_value["segment"] or "")
+        assert row["runner_up"] == text_value["runner_up"]
+        assert row["plausible"] == "|".join(text_value["plausible"])
+        assert row["reasons"] == "|".join(
+            f"{r['field']}: {r['level']}" for r in text_value["reasons"]
+        )
+        assert bool(row["problem"]) == bool(text_value["problems"])
+        assert all(problem["message"] in row["problem"] for problem in text_value["problems"])
 
 
 def test_json_lines_say_how_the_file_was_read_and_where_each_row_is(client: FlaskClient) -> None:
@@ -560,7 +562,7 @@ def test_json_lines_say_how_the_file_was_read_and_where_each_row_is(client: Flas
             "data_usage_mb_per_day",
         ],
     }
-    assert [tuple(one.values()) for one in first["columns"]] == [
+    assert [tuple(column.values()) for column in first["columns"]] == [
         ("Nr", None, None, None),
         ("Screen On Time (min/day)", "screen_on_hours_per_day", "minutes per day", None),
         ("Größe", None, None, None),
@@ -600,17 +602,24 @@ def test_reasons_are_answers_nearer_to_the_segments_average_than_to_the_runner_u
     (row,) = scored(model, header + b"64,4.2,\n")
     manifest = model.manifest
     names = ("apps_installed", "screen_on_hours_per_day")
-    ranked = sorted(row.answer["probabilities"], key=lambda one: -one["probability"])
-    means = {one.id: {name: one.numbers[name].mean for name in names} for one in manifest.segments}
-    own, other = (means[one["id"]] for one in ranked[:2])
+    ranked = sorted(
+        row.answer["probabilities"], key=lambda probability: -probability["probability"]
+    )
+    means = {
+        segment.id: {name: segment.numbers[name].mean for name in names}
+        for segment in manifest.segments
+    }
+    own, second = (means[item["id"]] for item in ranked[:2])
     gains = {}
     for name, value in zip(names, (64, 4.2), strict=True):
         deciles = manifest.baseline.numbers[name].deciles
         spread = deciles[8] - deciles[0]
-        gains[name] = (abs(value - other[name]) - abs(value - own[name])) / spread
-    expected = sorted((one for one in gains if gains[one] > 0), key=lambda one: -gains[one])
+        gains[name] = (abs(value - second[name]) - abs(value - own[name])) / spread
+    expected = sorted(
+        (gain for gain in gains if gains[gain] > 0), key=lambda item_value: -gains[item_value]
+    )
     assert expected
-    assert [one["field"] for one in row.reasons] == expected
+    assert [reason["field"] for reason in row.reasons] == expected
     assert tuple(row.reasons[0].values()) == ("apps_installed", "above average")
     assert manifest.baseline.numbers["apps_installed"].deciles[5] < 64
     assert manifest.baseline.numbers["apps_installed"].deciles[6] > 64
@@ -623,14 +632,14 @@ def test_a_preview_says_what_the_whole_file_says(client: FlaskClient) -> None:
     path = "/predict/file{}?map=Screen on:screen_on_hours_per_day"
     first, *_ = lines_of(post(client, body, path.format(""), headers={"Accept": LINES}))
     first.pop("csv")
-    found = post(client, body, path.format("/preview")).json
-    assert {name: found[name] for name in first} == first
-    assert found["problem"] is None
-    assert found["rows"] == [
+    content = post(client, body, path.format("/preview")).json
+    assert {name: content[name] for name in first} == first
+    assert content["problem"] is None
+    assert content["rows"] == [
         {"line": 2 + number, "cells": [str(number), "4,5", "Kaethe", "x", "x"]}
         for number in range(5)
     ]
-    assert found["missing"] == [
+    assert content["missing"] == [
         "user_id", "device_model", "operating_system", "app_usage_min_per_day",
         "battery_drain_mah_per_day", "data_usage_mb_per_day", "age", "gender",
     ]  # fmt: skip
@@ -648,10 +657,10 @@ def test_a_preview_shows_columns_that_cannot_be_told_apart(
     client: FlaskClient, body: bytes, fields: list[str | None]
 ) -> None:
     """So that someone can say which is meant; what is said of the whole file is said."""
-    found: Any = post(client, body, "/predict/file/preview").json
-    assert found["problem"] == detail(post(client, body), 422)
+    content: Any = post(client, body, "/predict/file/preview").json
+    assert content["problem"] == detail(post(client, body), 422)
     if any(fields):
-        assert [one["field"] for one in found["columns"]][:2] == fields[:2]
+        assert [column["field"] for column in content["columns"]][:2] == fields[:2]
 
 
 @settings(max_examples=200)
@@ -665,11 +674,11 @@ def test_the_beginning_of_a_file_is_read_as_the_file_is(
 ) -> None:
     """Wherever it is cut: its whole rows are the first rows of the file, and none is made up."""
     head = [["age", "note"]]
-    whole = table_of([*head, *rows, ["1", "end"]]).decode().encode(codec)
+    complete = table_of([*head, *rows, ["1", "end"]]).decode().encode(codec)
     start = len(table_of(head).decode().encode(codec))
-    cut = whole[: start + round((len(whole) - start) * share)]
+    cut = complete[: start + round((len(complete) - start) * share)]
     beginning = preview(io.BytesIO(cut), model, cut=True)
-    expected = preview(io.BytesIO(whole), model)
+    expected = preview(io.BytesIO(complete), model)
     assert beginning["columns"] == expected["columns"]
     assert beginning["n_rows"] is None
     n_whole = len(beginning["rows"])
@@ -679,10 +688,10 @@ def test_the_beginning_of_a_file_is_read_as_the_file_is(
 
 def test_a_header_that_is_cut_is_told(client: FlaskClient) -> None:
     """Nothing is known of such a file."""
-    told = post(client, b"age,apps_ins", "/predict/file/preview?cut=true")
-    assert detail(told, 422) == "The header is longer than what was sent."
-    told = post(client, b"age,apps_installed\n", "/predict/file/preview?cut=true")
-    assert told.json["rows"] == []
+    response = post(client, b"age,apps_ins", "/predict/file/preview?cut=true")
+    assert detail(response, 422) == "The header is longer than what was sent."
+    response = post(client, b"age,apps_installed\n", "/predict/file/preview?cut=true")
+    assert response.json["rows"] == []
 
 
 def test_a_preview_is_short(client: FlaskClient) -> None:
@@ -698,13 +707,15 @@ def test_a_template_can_be_scored(
     client: FlaskClient, models: dict[str, Model], study: str, query: str, separator: str
 ) -> None:
     """It has what the model reads; its examples are answered as the segments they stand for."""
-    given = client.get(f"/studies/{study}/predict/file/template{query}")
-    assert given.headers["Content-Disposition"] == 'attachment; filename="template.csv"'
-    header, *rows = csv.reader(io.StringIO(given.text, newline=""), delimiter=separator)
+    response = client.get(f"/studies/{study}/predict/file/template{query}")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="template.csv"'
+    header, *rows = csv.reader(io.StringIO(response.text, newline=""), delimiter=separator)
     manifest = models[study].manifest
-    assert {one.name for one in manifest.record.features} <= set(header)
+    assert {feature.name for feature in manifest.record.features} <= set(header)
     assert len(rows) == 2
-    answered = rows_of(post(client, given.data, f"/studies/{study}/predict/file").text, separator)
+    answered = rows_of(
+        post(client, response.data, f"/studies/{study}/predict/file").text, separator
+    )
     assert [row["segment"] for row in answered] == [
         manifest.segments[0].id,
         manifest.segments[-1].id,
@@ -723,11 +734,13 @@ class Counted(io.BytesIO):
         return content
 
 
-@pytest.mark.parametrize("taken", ["segment", "SEGMENT", " Problem ", "\u017fegment"])
-def test_added_columns_are_numbered_whatever_the_case_of_the_one_that_is_taken(taken: str) -> None:
+@pytest.mark.parametrize("taken_name", ["segment", "SEGMENT", " Problem ", "\u017fegment"])
+def test_added_columns_are_numbered_whatever_the_case_of_the_one_that_is_taken(
+    taken_name: str,
+) -> None:
     """Spreadsheets and databases take names for the same that differ in case or blanks only."""
-    assert added_columns(["age", taken]) == [f"{name}_2" for name in COLUMNS]
-    assert added_columns(["age", taken, "Unsure_2"]) == [f"{name}_3" for name in COLUMNS]
+    assert added_columns(["age", taken_name]) == [f"{name}_2" for name in COLUMNS]
+    assert added_columns(["age", taken_name, "Unsure_2"]) == [f"{name}_3" for name in COLUMNS]
     assert added_columns(["age", "segments"]) == list(COLUMNS)
 
 

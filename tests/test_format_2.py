@@ -41,7 +41,7 @@ def path(request: pytest.FixtureRequest) -> Path:
 def test_every_figure_is_a_metric_of_the_same_name_value_and_origin(path: Path) -> None:
     """Words made from the data are those that the data was made from."""
     manifest = read_package(path).manifest
-    found = [
+    result = [
         (
             name_metric(metric),
             metric.value,
@@ -51,7 +51,7 @@ def test_every_figure_is_a_metric_of_the_same_name_value_and_origin(path: Path) 
         )
         for metric in manifest.metrics
     ]
-    assert found == [
+    assert result == [
         (figure["name"], figure["value"], figure["on"], figure["inputs"], figure["circular"])
         for figure in old_manifest(path)["figures"]
     ]
@@ -62,7 +62,7 @@ def test_clusters_are_the_same(path: Path) -> None:
     manifest, old = read_package(path).manifest, old_manifest(path)["clusters"]
     assert manifest.clusters is not None
     assert name_qualities(manifest.clusters.quality) == old["quality"]
-    assert [describe_naming(one, manifest.record) for one in manifest.clusters.naming] == old[
+    assert [describe_naming(item, manifest.record) for item in manifest.clusters.naming] == old[
         "naming"
     ]
 
@@ -71,7 +71,7 @@ def test_thresholds_belong_to_conditions(path: Path) -> None:
     """Their names become data, in the same order."""
     measured = read_package(path).manifest.conformal.measured
     old = old_manifest(path)["conformal"]["measured"]
-    assert [one.threshold for one in measured] == list(old.values())
+    assert [item.threshold for item in measured] == list(old.values())
     assert measured[0].condition == Condition(kind="complete")
     assert measured[1].condition == Condition(kind="incomplete", n_missing=1)
 
@@ -80,7 +80,7 @@ def test_the_golden_records_are_answered_and_explained(path: Path) -> None:
     """The pickle names classes that are called otherwise today."""
     model = Model.load(path)
     golden = model.manifest.golden
-    records = model.check([one.record for one in golden])
+    records = model.check([item.record for item in golden])
     (answers,) = model.answer(records, range(len(records)))
     for expected, answer in zip(golden, answers, strict=True):
         assert answer["segment"]["id"] == expected.segment
@@ -95,8 +95,10 @@ def test_the_pipeline_answers_as_it_did(path: Path) -> None:
     """``joblib.load`` gives a pipeline whose probabilities are those of the golden records."""
     golden = read_package(path).manifest.golden
     pipeline = joblib.load(path)
-    found = pipeline.predict_proba([one.record for one in golden])
-    np.testing.assert_allclose(found, [one.probabilities for one in golden], atol=1e-12)
+    result = pipeline.predict_proba([item.record for item in golden])
+    np.testing.assert_allclose(
+        result, [item_value.probabilities for item_value in golden], atol=1e-12
+    )
 
 
 FIGURE = {"value": 0.5, "circular": False}

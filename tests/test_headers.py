@@ -67,7 +67,7 @@ def current_models(current: dict[str, Path]) -> dict[str, Model]:
 
 
 @pytest.fixture(scope="module")
-def asked(current: dict[str, Path]) -> FlaskClient:
+def retail_client(current: dict[str, Path]) -> FlaskClient:
     """A client of a service over them."""
     folder = current["mobile"].parent
     return create_app(Settings(model_path=current["mobile"], models_dir=folder)).test_client()
@@ -275,8 +275,8 @@ def a_column(name: str, **facts: Any) -> Column:
 def test_names_that_fold_to_the_same_for_two_columns_are_refused() -> None:
     """A study that has them can't be trained; a name that is nothing but signs, too."""
     first, *_, last = MOBILE.schema.columns
-    taken = replace(last, also_called=("number of apps installed!",))
-    columns = (first, *MOBILE.schema.columns[1:-1], taken)
+    used = replace(last, also_called=("number of apps installed!",))
+    columns = (first, *MOBILE.schema.columns[1:-1], used)
     with pytest.raises(TrainingError, match=r"would mean apps_installed and user_behavior_class"):
         check_study(replace(MOBILE, schema=replace(MOBILE.schema, columns=columns)))
     empty = replace(last, also_called=("—",))
@@ -310,7 +310,7 @@ def test_a_form_of_two_columns_or_two_units_means_neither() -> None:
 
 def about(answer: Any, code: str) -> list[Any]:
     """Return the warnings of a code."""
-    return [one for one in answer["warnings"] if one["code"] == code]
+    return [warning for warning in answer["warnings"] if warning["code"] == code]
 
 
 def test_the_usual_rfm_table_is_read_whole(current_models: dict[str, Model]) -> None:
@@ -337,12 +337,14 @@ def test_what_a_table_takes_json_takes(current_models: dict[str, Model]) -> None
     content = f"{','.join(header)}\n{','.join(map(str, values))}\n".encode()
     _, (row,) = scored(model, content)
     target = about(answer, "target_field")
-    assert [(one["field"], one["message"]) for one in target] == [
+    assert [(item["field"], item["message"]) for item in target] == [
         ("User Behavior Class", "is what the model answers and was not read")
     ]
     assert row.answer is not None
-    assert [one for one in answer["warnings"] if one not in target] == row.answer["warnings"]
-    assert [one["code"] for one in row.answer["warnings"]] == ["unknown_category"]
+    assert [warning for warning in answer["warnings"] if warning not in target] == row.answer[
+        "warnings"
+    ]
+    assert [item_value["code"] for item_value in row.answer["warnings"]] == ["unknown_category"]
     assert answer | {"warnings": []} == row.answer | {"warnings": []}
 
 
@@ -407,13 +409,13 @@ def test_an_array_has_each_records_own_warnings(client: FlaskClient) -> None:
     records[599] |= {"agee": 1}
     answers = client.post("/predict", json=records).json["predictions"]
     fields = {
-        row: [one["field"] for one in answer["warnings"]]
+        row: [warning["field"] for warning in answer["warnings"]]
         for row, answer in enumerate(answers)
         if answer["warnings"]
     }
     assert fields == {0: ["mood"], 599: ["agee"]}
     explained = client.post("/explain", json=COMPLETE | {"mood": 1}).json
-    assert [one["field"] for one in explained["warnings"]] == ["mood"]
+    assert [item["field"] for item in explained["warnings"]] == ["mood"]
 
 
 def test_a_thousand_unknown_fields_are_few_warnings(client: FlaskClient) -> None:
@@ -506,27 +508,27 @@ def scored(model: Model, content: bytes) -> tuple[RecordFile, list[Any]]:
 
 
 def test_a_file_that_lacks_a_defining_column_beside_unknown_ones_says_so(
-    asked: FlaskClient,
+    retail_client: FlaskClient,
 ) -> None:
     """With every answer, in a header and in what is said of the file as a whole."""
     path = "/studies/retail/predict/file"
     body = b"Customer No;Recencyy;frequency;Monetary;ATV\r\n7;300;6;2400;400\r\n"
-    response = asked.post(path, data=body, content_type="text/csv")
+    response = retail_client.post(path, data=body, content_type="text/csv")
     assert response.headers["X-Missing-Columns"] == "recency_days"
     assert response.headers["X-Ignored-Columns"] == "Recencyy"
     assert ";missing_field;" in response.text.splitlines()[1]
-    preview = asked.post(f"{path}/preview", data=body, content_type="text/csv").json
+    preview = retail_client.post(f"{path}/preview", data=body, content_type="text/csv").json
     assert preview["missing_defining"] == ["recency_days"]
     (warning,) = preview["warnings"]
     assert "Recencyy (did you mean recency_days?)" in warning["message"]
-    assert [one["nearest"] for one in preview["columns"]] == [
+    assert [column["nearest"] for column in preview["columns"]] == [
         None,
         "recency_days",
         None,
         None,
         None,
     ]
-    lines = asked.post(
+    lines = retail_client.post(
         path, data=body, content_type="text/csv", headers={"Accept": "application/x-ndjson"}
     )
     first, second, _ = map(json.loads, lines.data.splitlines())
@@ -534,19 +536,21 @@ def test_a_file_that_lacks_a_defining_column_beside_unknown_ones_says_so(
     assert second["rows"][0]["warnings"][0] == warning
 
 
-def test_a_file_without_unknown_columns_has_no_such_warning(asked: FlaskClient) -> None:
+def test_a_file_without_unknown_columns_has_no_such_warning(retail_client: FlaskClient) -> None:
     """Who leaves a column out knows it; so does who maps one to nothing."""
     path = "/studies/retail/predict/file"
-    response = asked.post(path, data=b"frequency,monetary\n6,2400\n", content_type="text/csv")
+    response = retail_client.post(
+        path, data=b"frequency,monetary\n6,2400\n", content_type="text/csv"
+    )
     assert "missing_field" not in response.text
     assert response.headers["X-Missing-Columns"] == "recency_days,average_transaction_value"
     body = b"frequency,monetary,Recencyy\n6,2400,4\n"
-    mapped = asked.post(f"{path}?map=Recencyy:", data=body, content_type="text/csv")
+    mapped = retail_client.post(f"{path}?map=Recencyy:", data=body, content_type="text/csv")
     assert "missing_field" not in mapped.text
     body = b"recency_days,frequency,monetary,average_transaction_value,name\n1,6,2400,400,x\n"
-    whole = asked.post(path, data=body, content_type="text/csv")
-    assert "missing_field" not in whole.text
-    assert whole.headers["X-Missing-Columns"] == ""
+    complete = retail_client.post(path, data=body, content_type="text/csv")
+    assert "missing_field" not in complete.text
+    assert complete.headers["X-Missing-Columns"] == ""
 
 
 ORDERS = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -565,29 +569,33 @@ ORDERS = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Custome
         ("mobile", "gendr,Nothing", "column 1 may be gender"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("way", ["", "/preview"])
+@pytest.mark.parametrize("route_value", ["", "/preview"])
 def test_a_file_without_a_column_that_the_model_reads_is_one_problem(
-    asked: FlaskClient, study: str, header: str, advice: str, way: str
+    retail_client: FlaskClient, study: str, header: str, advice: str, route_value: str
 ) -> None:
     """However long it is; it says where the columns belong, and repeats none of them."""
     n_cells = header.count(",")
     body = (header + "\n" + ("4242" + ",4242" * n_cells + "\n") * 5000).encode()
-    response = asked.post(f"/studies/{study}/predict/file{way}", data=body, content_type="text/csv")
+    response = retail_client.post(
+        f"/studies/{study}/predict/file{route_value}", data=body, content_type="text/csv"
+    )
     content = response.json
-    assert response.status_code == (200 if way else 422)
-    problem = content["problem"] if way else content["detail"]
+    assert response.status_code == (200 if route_value else 422)
+    problem = content["problem"] if route_value else content["detail"]
     assert problem.startswith("No column of the file ")
     assert advice in problem
     assert "4242" not in problem
     assert "Nothing" not in problem
-    if not way:
+    if not route_value:
         assert len(response.data) < 1500
 
 
-def test_columns_of_another_study_are_recognised_where_some_are_read(asked: FlaskClient) -> None:
+def test_columns_of_another_study_are_recognised_where_some_are_read(
+    retail_client: FlaskClient,
+) -> None:
     """A phone survey has an age and a gender as the household panel has, and is no panel."""
     body = b"App usage time,Data usage,Battery drain,Age\n300,500,900,3\n"
-    response = asked.post(
+    response = retail_client.post(
         "/studies/household/predict/file/preview", data=body, content_type="text/csv"
     )
     (warning,) = response.json["warnings"]

@@ -55,9 +55,11 @@ NEEDS_MORE = {
 
 def _version(python: str) -> tuple[int, ...]:
     command = [python, "-c", "import ensurepip, platform; print(platform.python_version())"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
     return (
-        tuple(int(part) for part in done.stdout.strip().split(".")) if not done.returncode else ()
+        tuple(int(part) for part in completed.stdout.strip().split("."))
+        if not completed.returncode
+        else ()
     )
 
 
@@ -79,7 +81,7 @@ def run(command: list[str], folder: Path, **variables: str) -> str:
     names = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     clean = {name: value for name, value in os.environ.items() if name not in names}
     caches = {"PIP_NO_CACHE_DIR": "1", "UV_CACHE_DIR": str(folder / "cache")}
-    done = subprocess.run(
+    completed = subprocess.run(
         command,
         cwd=folder,
         env=clean | caches | variables,
@@ -87,8 +89,8 @@ def run(command: list[str], folder: Path, **variables: str) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout
 
 
 def copy_project(folder: Path) -> None:

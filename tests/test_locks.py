@@ -122,4 +122,4 @@ def test_nothing_is_installed_but_from_a_lock() -> None:
     ]
     assert len(commands) >= 4
     assert [command for command in commands if "--require-hashes" not in command] == []
-    assert [one for one in commands if " install" in one and "--no-deps" not in one] == []
+    assert [item for item in commands if " install" in item and "--no-deps" not in item] == []

@@ -39,7 +39,7 @@ def add_python(path: Path, name: str, version: str, *, venv: bool = True) -> Non
 def choose(path: Path, *arguments: str) -> str:
     """Return the Python that make takes, "" for none."""
     print_it = "--eval=chosen: ; @echo $(PYTHON)"
-    done = subprocess.run(
+    completed = subprocess.run(
         ["make", "--no-print-directory", *arguments, print_it, "chosen"],
         cwd=ROOT,
         env={"PATH": str(path)},
@@ -47,7 +47,7 @@ def choose(path: Path, *arguments: str) -> str:
         text=True,
         check=True,
     )
-    return done.stdout.strip()
+    return completed.stdout.strip()
 
 
 @pytest.mark.parametrize("version", [f"{python}.0" for python in PYTHONS])
@@ -84,7 +84,7 @@ def test_where_there_is_none_it_says_what_to_install(path: Path, tmp_path: Path)
     """In one sentence, before anything is made."""
     add_python(path, "python3", "3.10.2")
     folder = tmp_path / "environment"
-    done = subprocess.run(
+    completed = subprocess.run(
         ["make", "serve", f"VENV={folder}"],
         cwd=ROOT,
         env={"PATH": str(path)},
@@ -92,7 +92,7 @@ def test_where_there_is_none_it_says_what_to_install(path: Path, tmp_path: Path)
         text=True,
         check=False,
     )
-    assert done.returncode == 2
-    assert "Python 3.11 to 3.14 is needed" in done.stderr
-    assert "apt install python3-venv" in done.stderr
+    assert completed.returncode == 2
+    assert "Python 3.11 to 3.14 is needed" in completed.stderr
+    assert "apt install python3-venv" in completed.stderr
     assert not folder.exists()

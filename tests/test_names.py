@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support.shipped import ROOT
 
-FOLDERS = ("segmentation", "deploy", "scripts", "benchmarks", "data")
+FOLDERS = ("segmentation", "deploy", "scripts", "benchmarks", "data", "tests")
 # Words that stand for whatever was spoken of before.
 VAGUE = {
     *("one", "other", "others", "another", "found", "told", "said", "says", "given", "wanted"),
@@ -44,6 +45,19 @@ def test_no_name_stands_for_whatever_was_spoken_of_before(folder: str) -> None:
         if name in VAGUE
     }
     assert sorted(vague - ALLOWED) == []
+
+
+def test_no_name_in_the_browser_does_either() -> None:
+    """Variables, functions and their arguments, in the scripts of the pages."""
+    bound = re.compile(r"\b(?:const|let|function) (\w+)|\((\w+)\) =>|\bfunction \w*\((\w+)")
+    vague = {
+        (path.name, name)
+        for path in (ROOT / "segmentation/dashboard/assets").glob("*.js")
+        for names in bound.findall(path.read_text(encoding="utf-8"))
+        for name in names
+        if name in VAGUE
+    }
+    assert sorted(vague) == []
 
 
 @pytest.mark.parametrize("folder", ["segmentation"])

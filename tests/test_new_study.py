@@ -95,25 +95,27 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def followed(copy: Path) -> Iterator[Followed]:
     """Every block of the guide, in its order; what it shows is noted for the tests."""
-    found = Followed(copy)
+    result = Followed(copy)
     port, output = 0, ""
     with ExitStack() as stack:
         for file, language, content in BLOCKS:
             if file:
                 (copy / file).write_text(content, encoding="utf-8")
             elif language == "text":
-                found.excerpts.append((content, output))
+                result.excerpts.append((content, output))
             elif content == "$ make serve\n":
                 port = stack.enter_context(serving(copy, copy)).port
             else:
-                for command, shown in re.findall(r"^\$ (.*)\n([^$]*)", content, re.MULTILINE):
-                    done = run(command, copy, port)
-                    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-                    output = done.stdout
-                    found.outputs.setdefault(command, []).append(output)
-                    if shown:
-                        found.answers.append((shown, output))
-        yield found
+                for command, displayed in re.findall(r"^\$ (.*)\n([^$]*)", content, re.MULTILINE):
+                    completed = run(command, copy, port)
+                    assert completed.returncode == 0, (
+                        f"{command}\n{completed.stdout}{completed.stderr}"
+                    )
+                    output = completed.stdout
+                    result.outputs.setdefault(command, []).append(output)
+                    if displayed:
+                        result.answers.append((displayed, output))
+        yield result
 
 
 @pytest.fixture(scope="module")
@@ -137,27 +139,31 @@ def study_in(path: Path) -> Study:
 def without(answer: Any, *names: str) -> Any:
     """Return decoded JSON without some members, and rounded: machines differ in the last digits."""
     if isinstance(answer, list):
-        return [without(one, *names) for one in answer]
+        return [without(item, *names) for item in answer]
     if isinstance(answer, dict):
-        return {key: without(one, *names) for key, one in answer.items() if key not in names}
+        return {
+            key: without(item_value, *names)
+            for key, item_value in answer.items()
+            if key not in names
+        }
     return round(answer, 3) if isinstance(answer, float) else answer
 
 
 def test_the_answers_are_those_that_the_guide_shows(followed: Followed) -> None:
     """Segments, figures, warnings, sentences; only versions and request ids may be others."""
     assert len(followed.answers) == 3
-    for text, found in followed.answers:
-        shown, answer = json.loads(text), json.loads(found)
+    for text, result in followed.answers:
+        displayed, answer = json.loads(text), json.loads(result)
         changing = ("version", "request_id")
-        answer = {name: answer[name] for name in shown}  # the guide may leave members out
-        assert without(answer, *changing) == without(shown, *changing)
+        answer = {name: answer[name] for name in displayed}  # the guide may leave members out
+        assert without(answer, *changing) == without(displayed, *changing)
 
 
 def test_the_reports_are_those_that_the_guide_shows(followed: Followed) -> None:
     """Line by line: how groups were named, and what became of them at the next training."""
     assert len(followed.excerpts) == 2
-    for shown, report in followed.excerpts:
-        assert set(shown.splitlines()) <= set(report.splitlines())
+    for displayed, report in followed.excerpts:
+        assert set(displayed.splitlines()) <= set(report.splitlines())
 
 
 def test_figures_in_the_text_are_those_of_the_report(followed: Followed) -> None:
@@ -166,7 +172,7 @@ def test_figures_in_the_text_are_those_of_the_report(followed: Followed) -> None
     assert quoted
     first, _ = followed.outputs["python train.py --study gym --data gym.csv"]
     measures = dict(re.findall(r"^│(accuracy, [^│]*?) *│(0\.\d+)", first, re.MULTILINE))
-    assert [f"{float(one):.2f}" for one in quoted.groups()] == [
+    assert [f"{float(group):.2f}" for group in quoted.groups()] == [
         f"{float(measures[name]):.2f}" for name in ("accuracy, indirect", "accuracy, largest class")
     ]
 
@@ -175,20 +181,25 @@ def test_segments_and_schema_say_what_the_study_says(followed: Followed) -> None
     """Texts of the file come back; every column is a field under every spelling."""
     study = study_in(followed.folder / STUDY)
     (segments,) = followed.outputs["curl -s localhost:9696/studies/gym/segments"]
-    texts = [(one["id"], one["name"], one["action"]) for one in json.loads(segments)["segments"]]
-    assert texts == [(one.id, one.name, one.action) for one in study.segments]
+    texts = [
+        (segment["id"], segment["name"], segment["action"])
+        for segment in json.loads(segments)["segments"]
+    ]
+    assert texts == [
+        (item_value.id, item_value.name, item_value.action) for item_value in study.segments
+    ]
     (schema,) = followed.outputs["curl -s localhost:9696/studies/gym/schema"]
-    fields = {one["name"]: one for one in json.loads(schema)["fields"]}
+    fields = {item["name"]: item for item in json.loads(schema)["fields"]}
     assert list(fields) == [column.name for column in study.schema.columns]
     assert "Visits per Year" in fields["visits_per_week"]["spellings"]
-    assert [name for name, one in fields.items() if one["fixed"]] == ["age"]
+    assert [name for name, item_entry in fields.items() if item_entry["fixed"]] == ["age"]
 
 
 def test_explanations_add_up(followed: Followed) -> None:
     """Base and contributions are the output, as the guide says."""
-    explained = [json.loads(found) for _, found in followed.answers if "explanation" in found]
+    explained = [json.loads(result) for _, result in followed.answers if "explanation" in result]
     (explanation,) = (answer["explanation"] for answer in explained)
-    parts = [one["contribution"] for one in explanation["contributions"]]
+    parts = [contribution["contribution"] for contribution in explanation["contributions"]]
     assert explanation["base"] + sum(parts) == pytest.approx(explanation["output"], abs=1e-5)
     assert explanation["change"]["field"] != "age"
 
@@ -224,12 +235,14 @@ def test_the_labelled_study_is_served_and_explained(gym: Server) -> None:
     """Its forest answers incomplete records; SHAP values add up to the confidence."""
     record = {"class_share": 0.9, "age": 30, "explain": True}
     url = f"{gym.url}/studies/gym_goal/predict"
-    asked = ["curl", "-s", url, "-H", "Content-Type: application/json", "-d", json.dumps(record)]
-    answer = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
+    request = ["curl", "-s", url, "-H", "Content-Type: application/json", "-d", json.dumps(record)]
+    answer = json.loads(subprocess.run(request, capture_output=True, check=True).stdout)
     assert answer["segment"]["id"] == "company"
     explanation = answer["explanation"]
     assert explanation["scale"] == "probability"
-    total = explanation["base"] + sum(one["contribution"] for one in explanation["contributions"])
+    total = explanation["base"] + sum(
+        contribution["contribution"] for contribution in explanation["contributions"]
+    )
     assert total == pytest.approx(answer["confidence"], abs=1e-5)
 
 
@@ -315,17 +328,17 @@ def refusals(followed: Followed, tmp_path_factory: pytest.TempPathFactory) -> li
     for number, (study, change, _) in enumerate(REFUSED):
         table = followed.folder / ("gym.csv" if study == "gym" else "goals.csv")
         rows = [line.split(",") for line in table.read_text().splitlines()]
-        wrong = folder / f"{number}.csv"
-        wrong.write_text("\n".join(map(",".join, change(rows))))
-        output = str(wrong.with_suffix(".bin"))
-        commands.append(["--study", study, "--data", str(wrong), "--output", output])
-    done = subprocess.run(
+        faulty = folder / f"{number}.csv"
+        faulty.write_text("\n".join(map(",".join, change(rows))))
+        output = str(faulty.with_suffix(".bin"))
+        commands.append(["--study", study, "--data", str(faulty), "--output", output])
+    completed = subprocess.run(
         [sys.executable, "-c", TRAIN_EACH], cwd=followed.folder, input=json.dumps(commands),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     assert list(folder.glob("*.bin")) == []
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    return [tuple(json.loads(line)) for line in completed.stdout.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -346,10 +359,14 @@ def test_every_field_is_explained() -> None:
     explained = set(re.findall(r"`([a-z_]+)`", GUIDE[GUIDE.index("## 9. ") :]))
     explained |= set(re.findall(r"`(?:NamingRule|FeatureSet)\.([a-z_]+)`", GUIDE))
     for about in (Column, Segment, NamingRule, FeatureSet, Study):
-        names = {one.name for one in dataclasses.fields(about)}
+        names = {item.name for item in dataclasses.fields(about)}
         assert names <= explained, about
     assert "Alias(title, unit, divisor)" in GUIDE
-    assert [one.name for one in dataclasses.fields(Alias)] == ["title", "unit", "divisor"]
+    assert [item_value.name for item_value in dataclasses.fields(Alias)] == [
+        "title",
+        "unit",
+        "divisor",
+    ]
 
 
 def test_two_segments_with_a_prior_are_explained_exactly() -> None:
@@ -360,8 +377,8 @@ def test_two_segments_with_a_prior_are_explained_exactly() -> None:
     prior = Pipeline([("take", ColumnSubset((1,))), ("logistic", LogisticRegression())])
     model = CentroidClassifier(Pipeline([("scale", StandardScaler())]), (0,), prior).fit(X, y)
     X[:30, 0] = np.nan
-    found = model.contributions(X)
-    scores = found.base + found.values.sum(axis=2)
+    result = model.contributions(X)
+    scores = result.base + result.values.sum(axis=2)
     P = model.predict_proba(X)
     np.testing.assert_allclose(scores[:, 1] - scores[:, 0], np.log(P[:, 1] / P[:, 0]))
 
@@ -391,7 +408,7 @@ def test_a_bound_that_is_not_stated_is_not_asked_for(
 
 def test_average_records_are_answers_that_the_study_takes() -> None:
     """Whole where the column asks for it, also without a resolution, and between its bounds."""
-    whole = Column("x", "X", "integer", "feature", "X.", minimum=14, maximum=20)
-    tens = dataclasses.replace(whole, resolution=10)
-    assert [_possible_answer(value, whole) for value in (15.2, 19.9)] == [15, 20]
+    complete = Column("x", "X", "integer", "feature", "X.", minimum=14, maximum=20)
+    tens = dataclasses.replace(complete, resolution=10)
+    assert [_possible_answer(value, complete) for value in (15.2, 19.9)] == [15, 20]
     assert [_possible_answer(value, tens) for value in (14.2, 19.9)] == [14, 20]

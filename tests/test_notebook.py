@@ -53,13 +53,13 @@ def own_kernel() -> AsyncKernelManager:
 def test_the_notebook_defines_nothing() -> None:
     """Everything that the notebook calls is in the package, where it is checked and tested."""
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-    found = [
+    result = [
         f"{cell.id}: {ast.unparse(node)}"
         for cell in code(read())
         for node in ast.walk(ast.parse(cell.source))
         if isinstance(node, definitions)
     ]
-    assert found == []
+    assert result == []
 
 
 def test_the_notebook_is_stored_with_its_outputs() -> None:
@@ -92,11 +92,11 @@ def test_the_notebook_runs_from_the_root_without_a_warning(monkeypatch: pytest.M
 
 def test_the_sample_is_what_its_generator_writes() -> None:
     """The generator writes the shipped sample again, byte for byte."""
-    made = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "data/make_mobile.py"], cwd=ROOT, capture_output=True, check=True
     )
-    assert made.stderr == b""
-    assert made.stdout == (ROOT / "data" / "mobile.csv").read_bytes()
+    assert completed.stderr == b""
+    assert completed.stdout == (ROOT / "data" / "mobile.csv").read_bytes()
 
 
 @pytest.mark.parametrize("column", SCHEMA.columns, ids=lambda column: column.name)

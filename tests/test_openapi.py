@@ -64,7 +64,9 @@ def names_of(study: str, table: str) -> tuple[HeaderLookup, list[set[str]]]:
     """Return what finds the names of records or transactions, and the names by way of spelling."""
     manifest = manifest_of(study)
     schema = manifest.aggregation.transactions if table == "transactions" else manifest.record
-    return HeaderLookup(schema), [set(way["properties"]) for way in record_schemas(schema).values()]
+    return HeaderLookup(schema), [
+        set(route["properties"]) for route in record_schemas(schema).values()
+    ]
 
 
 def is_mixed(case: schemathesis.Case) -> bool:
@@ -89,8 +91,10 @@ def is_spelled_in_two_ways(
 ) -> bool:
     """Whether the known names of an object are not all in one way of spelling."""
     lookup, ways = names_of(study, table)
-    known = ({n for n in one if lookup.find(n)} for one in objects if isinstance(one, dict))
-    return any(not any(names <= way for way in (*ways, further)) for names in known)
+    known_names = (
+        {n for n in item if lookup.find(n)} for item in objects if isinstance(item, dict)
+    )
+    return any(not any(names <= route for route in (*ways, further)) for names in known_names)
 
 
 @settings(max_examples=200)
@@ -172,19 +176,19 @@ def test_every_route_for_programs_is_documented(
 
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     """Programs are generated from them."""
-    operations = [one for path in document["paths"].values() for one in path.values()]
-    names = [one["operationId"] for one in operations]
+    operations = [item for path in document["paths"].values() for item in path.values()]
+    names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
     assert all(name.isidentifier() for name in names)
 
 
 @pytest.mark.parametrize("root", ["", *(f"/studies/{study}" for study in STUDIES)])
-@pytest.mark.parametrize("way", ["predict", "explain"])
+@pytest.mark.parametrize("route_value", ["predict", "explain"])
 def test_the_examples_of_the_document_are_answered(
-    client: FlaskClient, document: dict[str, Any], root: str, way: str
+    client: FlaskClient, document: dict[str, Any], root: str, route_value: str
 ) -> None:
     """What the documentation page sends when someone tries it works, and so do the answers."""
-    path = f"{root}/{way}"
+    path = f"{root}/{route_value}"
     body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     assert len(body["examples"]) == 3
     for name, example in body["examples"].items():

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 
 from segmentation.dashboard.panels.confusion_tables import show_confusions
-from segmentation.dashboard.panels.segment_map import map_panel
+from segmentation.dashboard.panels.segment_map import render_map_panel
 from segmentation.runtime import Manifest, Model
 from segmentation.wording.metrics import MEASURE_NAMES
 from tests.support.browsing import opened
@@ -45,7 +45,7 @@ def question(page: Page, field: str) -> Any:
     return page.locator(f'input[id*=\'"field":"{field}"\'][id*=\'"type":"answer"\']')
 
 
-def said(share: float) -> str:
+def say_share(share: float) -> str:
     """Return a probability as pages say it."""
     if 0 < share <= 0.005:
         return "under 1%"
@@ -54,7 +54,10 @@ def said(share: float) -> str:
 
 def wait_for_answer(page: Page, answer: Any) -> None:
     """Wait until the page says what the API answered: each probability, and how sure it is."""
-    rows = [f"{one['name']} {said(one['probability'])}" for one in answer["probabilities"]]
+    rows = [
+        f"{probability['name']} {say_share(probability['probability'])}"
+        for probability in answer["probabilities"]
+    ]
     page.wait_for_function(
         "(expected) => expected.join() === Array.from("
         "document.querySelectorAll('#details tbody tr'), (row) =>"
@@ -63,7 +66,7 @@ def wait_for_answer(page: Page, answer: Any) -> None:
     )
     headline = page.locator("#headline")
     expect(headline).to_contain_text(answer["segment"]["name"])
-    expect(headline).to_contain_text(f": {said(answer['confidence'])}.")
+    expect(headline).to_contain_text(f": {say_share(answer['confidence'])}.")
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -71,9 +74,9 @@ def test_segments_are_those_of_the_api(server: Server, browser: Browser, study: 
     """With names, shares, sizes, descriptions and actions."""
     cards: Any = server.get(f"/studies/{study}/segments").json()
     with opened(browser, f"{server.url}/pages/{study}/segments") as page:
-        shown = page.locator("article.card").all()
-        assert len(shown) == len(cards["segments"])
-        for card, expected in zip(shown, cards["segments"], strict=True):
+        displayed = page.locator("article.card").all()
+        assert len(displayed) == len(cards["segments"])
+        for card, expected in zip(displayed, cards["segments"], strict=True):
             text = card.inner_text()
             assert expected["name"] in text
             assert f"{expected['share']:.0%} {expected['size']:,} records" in text
@@ -95,38 +98,38 @@ def test_discovered_segments_are_on_a_map(server: Server, browser: Browser, stud
         if study not in MAPPED:
             assert card["clusters"] is None
             return
-        found = card["clusters"]["map"]
+        segment_map = card["clusters"]["map"]
         assert image.evaluate("(image) => image.complete && image.naturalWidth > 0")
-        said = image.get_attribute("alt") or ""
-        assert f"{found['records']:,} records in {len(names)} segments" in said
-        assert all(name in said for name in names)
-        share = found["x"]["share"] + found["y"]["share"]
+        text = image.get_attribute("alt") or ""
+        assert f"{segment_map['records']:,} records in {len(names)} segments" in text
+        assert all(name in text for name in names)
+        share = segment_map["x"]["share"] + segment_map["y"]["share"]
         panel = page.locator("section", has=image)
         assert f"keeps {share:.0%} of the differences" in panel.inner_text()
         assert panel.locator(".map .name").all_inner_texts() == names
-        (nearest,) = re.findall(r"\. ([^.]+) and ([^.]+) are nearest to each other", said)
-        assert set(nearest) == _nearest(found["places"], card["segments"])
+        (nearest,) = re.findall(r"\. ([^.]+) and ([^.]+) are nearest to each other", text)
+        assert set(nearest) == _nearest(segment_map["places"], card["segments"])
 
 
 def _nearest(places: Any, segments: Any) -> set[str]:
     """Return the names of the two segments that lie nearest to each other."""
-    names = {one["id"]: one["name"] for one in segments}
+    names = {segment["id"]: segment["name"] for segment in segments}
     pairs = combinations(places, 2)
     nearest = min(pairs, key=lambda two: (two[0]["x"] - two[1]["x"]) ** 2
                                          + (two[0]["y"] - two[1]["y"]) ** 2)  # fmt: skip
-    return {names[one["segment"]] for one in nearest}
+    return {names[item["segment"]] for item in nearest}
 
 
 def test_the_maps_image_is_shapes_alone(models: dict[str, Model]) -> None:
     """Whatever segments are called: no word of theirs is in it, and no script or link."""
     manifest = models["retail"].manifest
     hostile = '"/><script>alert(1)</script>'
-    segments = [one.model_copy(update={"name": hostile}) for one in manifest.segments]
-    (panel,) = map_panel(manifest.model_copy(update={"segments": segments}))
-    (source,) = (one.src for one in panel._traverse() if isinstance(one, html.Img))
+    segments = [segment.model_copy(update={"name": hostile}) for segment in manifest.segments]
+    (panel,) = render_map_panel(manifest.model_copy(update={"segments": segments}))
+    (source,) = (item.src for item in panel._traverse() if isinstance(item, html.Img))
     content = unquote(source.removeprefix("data:image/svg+xml,"))
     image = ElementTree.fromstring(content)  # noqa: S314  # our own
-    kinds = {one.tag.split("}")[1] for one in image.iter()}
+    kinds = {item_value.tag.split("}")[1] for item_value in image.iter()}
     assert kinds == {"svg", "defs", "polygon", "use", "ellipse"}
     assert "alert" not in content
     assert set(re.findall(r'href="([^"]*)"', content)) == {"#h"}
@@ -138,7 +141,7 @@ def test_a_package_from_before_maps_shows_none(models: dict[str, Model]) -> None
     del content["clusters"]["map"]
     content["confusions"] = []
     old = Manifest.model_validate(content)
-    assert map_panel(old) == []
+    assert render_map_panel(old) == []
     assert show_confusions(old) == []
 
 
@@ -151,12 +154,12 @@ def test_mistakes_are_those_of_the_api(server: Server, browser: Browser, study: 
         assert panel.count() == bool(card["confusions"])
         tables = panel.locator("table").all()
         assert len(tables) == len(card["confusions"])
-        for shown, expected in zip(tables, card["confusions"], strict=True):
-            cells = [row.locator("td").all_inner_texts() for row in shown.locator("tbody tr").all()]
+        for table, expected in zip(tables, card["confusions"], strict=True):
+            cells = [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
             counts = [[int(cell.split()[-1].replace(",", "")) for cell in row] for row in cells]
             assert counts == expected["counts"]
-        kinds = ["Agreement with the definition" if one["circular"] else "Prediction"
-                 for one in card["confusions"]]  # fmt: skip
+        kinds = ["Agreement with the definition" if confusion["circular"] else "Prediction"
+                 for confusion in card["confusions"]]  # fmt: skip
         assert panel.locator(".kind").all_inner_texts() == kinds
 
 
@@ -169,11 +172,13 @@ def test_every_figure_is_on_the_page(server: Server, browser: Browser, study: st
             summary.click()
         for title, circular in (("predictions", False), ("agreement-with-the-definition", True)):
             panel = page.locator(f"section[aria-labelledby='{title}-title']")
-            filled = [one for one in panel.locator("td.figure").all_inner_texts() if one]
-            expected = [one for one in figures if one["circular"] is circular]
-            assert sorted(filled) == sorted(_format_metric(one) for one in expected)
-            words = {one.lower() for one in panel.locator("dt").all_inner_texts()}
-            assert words == {MEASURE_NAMES[one["measure"]].lower() for one in expected}
+            filled = [text for text in panel.locator("td.figure").all_inner_texts() if text]
+            expected = [figure for figure in figures if figure["circular"] is circular]
+            assert sorted(filled) == sorted(_format_metric(item_entry) for item_entry in expected)
+            words = {item.lower() for item in panel.locator("dt").all_inner_texts()}
+            assert words == {
+                MEASURE_NAMES[item_value["measure"]].lower() for item_value in expected
+            }
 
 
 def _format_metric(metric: Any) -> str:
@@ -192,20 +197,20 @@ def test_home_is_the_default_studys_segments(server: Server, browser: Browser) -
 def test_differences_are_ranked(server: Server, browser: Browser) -> None:
     """Between two segments, by how far their means lie apart in the spread of all records."""
     cards: Any = server.get("/studies/retail/segments").json()["segments"]  # type: ignore[index]
-    one, other = cards[0], cards[3]
+    item, second = cards[0], cards[3]
     defining = ("recency_days", "frequency", "monetary", "average_transaction_value")
-    pairs = zip(one["traits"], other["traits"], strict=True)
+    pairs = zip(item["traits"], second["traits"], strict=True)
     gaps = {a["field"]: a["difference"] - b["difference"] for a, b in pairs}
     largest = max(defining, key=lambda field: abs(gaps[field]))
     index = {
         a["field"]: 100 * a["mean"] / b["mean"]
-        for a, b in zip(one["traits"], other["traits"], strict=True)
+        for a, b in zip(item["traits"], second["traits"], strict=True)
     }
     with opened(browser, f"{server.url}/pages/retail/segments") as page:
         page.get_by_role("textbox", name="Compared with").click()
-        page.get_by_role("option", name=other["name"]).click()
+        page.get_by_role("option", name=second["name"]).click()
         row = page.locator("table.comparison").first.locator("tbody tr").first
-        page.wait_for_selector(f"table.comparison th:has-text('{other['name']}')")
+        page.wait_for_selector(f"table.comparison th:has-text('{second['name']}')")
         expect(row.locator("td").nth(2)).to_have_text(f"{index[largest]:,.0f}")
 
 
@@ -216,11 +221,11 @@ def test_score_one_answers_as_predict_does(server: Server, browser: Browser, stu
     cards: Any = server.get(f"/studies/{study}/segments").json()
     means = {trait["field"]: trait["mean"] for trait in cards["segments"][1]["traits"]}
     typed = {
-        one["name"]: round(means[one["name"]] * 1.1)
-        if one["resolution"] == 1
-        else round(means[one["name"]], 2)
-        for one in fields["fields"]
-        if one["defines"]
+        item["name"]: round(means[item["name"]] * 1.1)
+        if item["resolution"] == 1
+        else round(means[item["name"]], 2)
+        for item in fields["fields"]
+        if item["defines"]
     }
     answer: Any = server.post(typed, f"/studies/{study}/predict").json()
     explanation: Any = server.post(typed, f"/studies/{study}/explain").json()
@@ -274,7 +279,7 @@ def test_typed_text_is_text(server: Server, browser: Browser) -> None:
     hostile = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
     with opened(browser, f"{server.url}/pages/mobile/score") as page:
         dialogs: list[str] = []
-        page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
+        page.on("dialog", lambda item: (dialogs.append(item.message), item.dismiss()))
         page.locator("details summary").click()
         question(page, "apps_installed").fill("40")
         wait_for_answer(page, server.post({"apps_installed": 40}).json())
@@ -321,8 +326,8 @@ def test_axe_finds_nothing(server: Server, browser: Browser, place: str, scheme:
         for summary in page.locator("summary").all():
             summary.click()
         page.wait_for_function("() => !document.querySelector('[id*=unfolded]:empty')")
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+        violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [(item["id"], item["nodes"][0]["html"]) for item in violations] == []
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -384,12 +389,12 @@ def test_no_request_leaves_the_host(server: Server, browser: Browser) -> None:
     """Scripts, styles and fonts included; the policy allows nothing else."""
     with browser.new_context() as profile:
         page = profile.new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        request_value: list[str] = []
+        page.on("request", lambda request: request_value.append(request.url))
         for place in PLACES:
             page.goto(server.url + place)
             page.wait_for_selector("main h1")
-        assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {
+        assert {url.split("/")[2] for url in request_value if not url.startswith("data:")} == {
             f"127.0.0.1:{server.port}"
         }
 
@@ -447,14 +452,14 @@ def test_what_no_page_asks_is_refused(client: FlaskClient, body: bytes, status: 
 def test_only_score_a_file_loads_the_grid(server: Server, browser: Browser) -> None:
     """It weighs more than everything else together."""
     with opened(browser, f"{server.url}/pages/") as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        request_value: list[str] = []
+        page.on("request", lambda request: request_value.append(request.url))
         page.reload()
         page.wait_for_selector("article.card")
-        assert not any("dash_ag_grid" in url for url in asked)
+        assert not any("dash_ag_grid" in url for url in request_value)
         page.get_by_role("link", name="Score a file").click()
         page.wait_for_selector("#file-rows", state="attached")
-        assert any("dash_ag_grid" in url for url in asked)
+        assert any("dash_ag_grid" in url for url in request_value)
 
 
 def test_a_script_that_is_not_ours_is_a_404(client: FlaskClient) -> None:
@@ -492,10 +497,10 @@ def test_only_a_page_loads_dash() -> None:
         "assert libraries <= set(sys.modules)\n"
         "assert not {'pandas', 'sklearn', 'scipy', 'shap'} & set(sys.modules)\n"
     )
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
 
 
 def test_the_first_page_is_little_work_for_a_browser(server: Server, browser: Browser) -> None:

@@ -88,11 +88,11 @@ def podman(folder: Path, *arguments: str, **variables: str) -> str:
 def test_podman_compose_reads_the_same(tmp_path: Path) -> None:
     """Another implementation of the specification finds the same services in it."""
     variables = {"HTTP_PORT": "80", "TLS": "/etc/tls", "VERSION": "1", "TARGET": "serve"}
-    found = yaml.safe_load(podman(tmp_path, "config", **variables))
+    result = yaml.safe_load(podman(tmp_path, "config", **variables))
     expected = composed(**variables)
-    assert set(found["services"]) == set(expected["services"])
+    assert set(result["services"]) == set(expected["services"])
     for name, service in expected["services"].items():
-        read = found["services"][name]
+        read = result["services"][name]
         assert set(service) <= set(read)
         for key in ("image", "ports", "volumes", "cap_drop", "mem_limit", "read_only", "networks"):
             assert key not in service or listed(read[key]) == listed(service[key]), key
@@ -114,7 +114,7 @@ def test_services_may_do_little(name: str) -> None:
     assert {"max-size", "max-file"} <= set(service["logging"]["options"])
     assert service["restart"] == "unless-stopped"
     assert all(volume.endswith(":ro") for volume in service["volumes"])
-    assert [one.partition(":")[0] for one in service["tmpfs"]] == ["/tmp"]
+    assert [tmpf.partition(":")[0] for tmpf in service["tmpfs"]] == ["/tmp"]
 
 
 def test_only_the_proxy_can_be_reached() -> None:
@@ -127,15 +127,15 @@ def test_only_the_proxy_can_be_reached() -> None:
 def test_every_setting_of_the_service_can_be_set() -> None:
     """Those that are passed on are named alone; the others have one value."""
     environment = SERVICES["segmentation"]["environment"]
-    passed = {one for one in environment if "=" not in one}
-    fixed = {one.partition("=")[0] for one in environment if "=" in one}
+    passed = {item for item in environment if "=" not in item}
+    fixed = {item_value.partition("=")[0] for item_value in environment if "=" in item_value}
     assert passed | fixed == {name.upper() for name in Settings.model_fields}
     assert fixed == FIXED
 
 
 def test_it_waits_longer_than_the_service() -> None:
     """To stop: the proxy longest, as it waits for the service's answers."""
-    grace = [int(SERVICES[one]["stop_grace_period"].rstrip("s")) for one in SERVICES]
+    grace = [int(SERVICES[service]["stop_grace_period"].rstrip("s")) for service in SERVICES]
     assert DEFAULTS.graceful_timeout < grace[0] < grace[1]
 
 
@@ -159,8 +159,8 @@ def test_limits_are_those_of_the_service() -> None:
 
 def nginx_version() -> tuple[int, ...]:
     """Return the version of the nginx that is here."""
-    said = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=True).stderr
-    return tuple(int(part) for part in re.findall(r"\d+", said)[:3])
+    complaint = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=True).stderr
+    return tuple(int(part) for part in re.findall(r"\d+", complaint)[:3])
 
 
 def configured(folder: Path, upstream: int, ports: dict[str, int], patience: int = 60) -> Path:
@@ -192,25 +192,25 @@ class Proxy:
     tls: int
     folder: Path
 
-    def ask(self, sent: bytes, *, tls: bool = False) -> bytes:
+    def ask(self, request_bytes: bytes, *, tls: bool = False) -> bytes:
         """Send bytes and return what comes back until the connection ends."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as plain:
             if not tls:
-                return exchange(plain, sent)
+                return exchange(plain, request_bytes)
         with (
             socket.create_connection(("127.0.0.1", self.tls), timeout=60) as inner,
             trusting(self.folder).wrap_socket(inner, server_hostname="localhost") as outer,
         ):
-            return exchange(outer, sent)
+            return exchange(outer, request_bytes)
 
     def lines(self) -> list[dict[str, Any]]:
         """Return what it has logged."""
         return [json.loads(line) for line in (self.folder / "log").read_text().splitlines()]
 
 
-def exchange(sock: socket.socket, sent: bytes) -> bytes:
+def exchange(sock: socket.socket, request_bytes: bytes) -> bytes:
     """Send and receive."""
-    sock.sendall(sent)
+    sock.sendall(request_bytes)
     with sock.makefile("rb") as answer:
         return answer.read()
 
@@ -459,9 +459,9 @@ def test_its_own_errors_are_problem_documents(
     proxy: Proxy, secure: Proxy, reason: str, *, tls: bool
 ) -> None:
     """As the service's, with an id that is in its log; over TLS as without."""
-    status, sent = REFUSED[reason]
+    status, payload = REFUSED[reason]
     which = secure if tls else proxy
-    head = own_problem(which, status, which.ask(sent.encode(), tls=tls))
+    head = own_problem(which, status, which.ask(payload.encode(), tls=tls))
     assert ("Strict-Transport-Security" in head) is tls
 
 
@@ -543,8 +543,8 @@ def test_with_certificates_it_speaks_tls(tmp_path: Path) -> None:
         plain = http.client.HTTPConnection("localhost", proxy.port, timeout=60)
         plain.request("GET", "/pages/?a=b")
         moved = plain.getresponse()
-        there = f"https://localhost:{proxy.tls}/pages/?a=b"
-        assert (moved.status, moved.headers["Location"]) == (308, there)
+        remote = f"https://localhost:{proxy.tls}/pages/?a=b"
+        assert (moved.status, moved.headers["Location"]) == (308, remote)
         plain.close()
         context = trusting(tmp_path)
         client = http.client.HTTPSConnection("localhost", proxy.tls, timeout=60, context=context)
@@ -556,13 +556,15 @@ def test_with_certificates_it_speaks_tls(tmp_path: Path) -> None:
 
 
 @needs_nginx
-@pytest.mark.parametrize(("port", "shown"), [("443", ""), ("127.0.0.1:8444", ":8444")])
-def test_the_port_of_https_is_the_one_of_the_host(tmp_path: Path, port: str, shown: str) -> None:
+@pytest.mark.parametrize(("port", "displayed"), [("443", ""), ("127.0.0.1:8444", ":8444")])
+def test_the_port_of_https_is_the_one_of_the_host(
+    tmp_path: Path, port: str, displayed: str
+) -> None:
     """Which the container can't know; the usual one is left out."""
     certify(tmp_path)
     with proxying(tmp_path, free_port(), HTTPS_PORT=port) as proxy:
         answer = proxy.ask(f"GET /x HTTP/1.1\r\n{HOST}\r\n".encode())
-        assert f"\r\nLocation: https://localhost{shown}/x\r\n".encode() in answer
+        assert f"\r\nLocation: https://localhost{displayed}/x\r\n".encode() in answer
 
 
 def curl(*arguments: str, folder: Path) -> tuple[str, str]:
@@ -570,10 +572,10 @@ def curl(*arguments: str, folder: Path) -> tuple[str, str]:
     command = ["curl", "--silent", "--include", "--http2", "--max-time", "60"]
     trust = ["--cacert", str(folder / "tls/fullchain.pem")]
     output = ["--write-out", "\n%{http_version}"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [*command, *trust, *output, *arguments], capture_output=True, text=True, check=True
     )
-    answer, _, version = done.stdout.rpartition("\n")
+    answer, _, version = completed.stdout.rpartition("\n")
     return version, answer
 
 
@@ -623,7 +625,7 @@ def test_limits_can_be_set(tmp_path: Path) -> None:
 def started(folder: Path, **settings: str) -> tuple[int, str]:
     """Start a proxy that can't; return its status and the one line that it says."""
     script = configured(folder, free_port(), {"8080": free_port(), "8443": free_port()})
-    done = subprocess.run(
+    completed = subprocess.run(
         ["sh", script],
         env=environment_of(folder, settings),
         capture_output=True,
@@ -631,8 +633,8 @@ def started(folder: Path, **settings: str) -> tuple[int, str]:
         check=False,
         timeout=60,
     )
-    assert done.stderr.count("\n") == 1
-    return done.returncode, done.stderr.strip()
+    assert completed.stderr.count("\n") == 1
+    return completed.returncode, completed.stderr.strip()
 
 
 @needs_nginx

@@ -46,20 +46,20 @@ def two_segments(model: Model, apart: list[float], **questions: NumberBaseline) 
     return model.manifest.model_copy(update={"segments": segments, "baseline": baseline})
 
 
-def found(manifest: Manifest, record: dict[str, float], basis: str) -> list[Reason]:
+def find_reasons(manifest: Manifest, record: dict[str, float], basis: str) -> list[Reason]:
     """Return the reasons that speak for the first segment against the second."""
-    own, other = (segment.id for segment in manifest.segments)
+    own, second = (segment.id for segment in manifest.segments)
     answer: Any = {
         "segment": {"id": own},
         "basis": basis,
-        "probabilities": [{"id": own, "probability": 0.6}, {"id": other, "probability": 0.4}],
+        "probabilities": [{"id": own, "probability": 0.6}, {"id": second, "probability": 0.4}],
     }
     return Reasons(manifest).find(record, answer)
 
 
 def reasons(manifest: Manifest, record: dict[str, float]) -> list[str]:
     """Return the fields of the reasons for a complete record, the best first."""
-    return [reason["field"] for reason in found(manifest, record, "complete")]
+    return [reason["field"] for reason in find_reasons(manifest, record, "complete")]
 
 
 AT_THE_AVERAGE = dict.fromkeys(USAGE, 0.0)
@@ -112,10 +112,10 @@ def test_what_nobody_can_change_is_not_called_high_or_low(
 ) -> None:
     """A level of education would read as a grade; of the number of apps it is what matters."""
     manifest = two_segments(model, [32, 32, 32, 32, 32])
-    (reason,) = found(manifest, {"apps_installed": 0.0}, "complete")
+    (reason,) = find_reasons(manifest, {"apps_installed": 0.0}, "complete")
     assert reason == {"field": "apps_installed", "level": "very low"}
     manifest = models["household"].manifest
     average = manifest.segments[0].numbers["education"].mean
     manifest = manifest.model_copy(update={"segments": manifest.segments[:2]})
-    (reason,) = found(manifest, {"education": average}, "indirect")
+    (reason,) = find_reasons(manifest, {"education": average}, "indirect")
     assert reason == {"field": "education", "level": "as given"}

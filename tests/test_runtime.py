@@ -39,8 +39,11 @@ def test_answers_are_those_of_the_pickled_pipeline(
     answers = model.predict(records)
     expected = pipeline.predict(records)
     assert [answer["segment"]["id"] for answer in answers] == [ids[label] for label in expected]
-    found = [[one["probability"] for one in answer["probabilities"]] for answer in answers]
-    np.testing.assert_allclose(found, pipeline.predict_proba(records), rtol=0, atol=1e-5)
+    result = [
+        [probability["probability"] for probability in answer["probabilities"]]
+        for answer in answers
+    ]
+    np.testing.assert_allclose(result, pipeline.predict_proba(records), rtol=0, atol=1e-5)
 
 
 def test_a_batch_is_answered_in_its_order(model: Model) -> None:
@@ -59,8 +62,8 @@ def test_an_answer_says_segment_confidence_and_what_else_is_plausible(model: Mod
     (answer,) = model.predict([COMPLETE])
     segment = MOBILE.segments[3]
     assert answer["segment"] == {"id": segment.id, "name": segment.name, "action": segment.action}
-    assert answer["confidence"] == max(one["probability"] for one in answer["probabilities"])
-    assert [one["name"] for one in answer["probabilities"]] == [
+    assert answer["confidence"] == max(item["probability"] for item in answer["probabilities"])
+    assert [probability["name"] for probability in answer["probabilities"]] == [
         "Cost-Conscious Customer",
         "Practical User",
         "Feature-Oriented Buyer",
@@ -94,7 +97,7 @@ def test_every_answer_keeps_its_promises(record: dict[str, float]) -> None:
     """Probabilities add up; plausible is by the threshold; unsure is not exactly one."""
     model = SHIPPED
     (answer,) = model.predict([record])
-    probabilities = {one["id"]: one["probability"] for one in answer["probabilities"]}
+    probabilities = {item["id"]: item["probability"] for item in answer["probabilities"]}
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert answer["confidence"] == probabilities[answer["segment"]["id"]]
     n_missing = sum(name not in record for name in USAGE)
@@ -179,7 +182,7 @@ def test_one_bad_record_refuses_the_whole_batch(model: Model) -> None:
 def test_a_model_that_answers_differently_than_when_packed_is_refused(tmp_path: Path) -> None:
     """Its golden records don't come out: a scorer of another training, say."""
     package = read_package(MODEL)
-    golden = [one.model_copy(update={"segment": "power_user"}) for one in package.manifest.golden]
+    golden = [item.model_copy(update={"segment": "power_user"}) for item in package.manifest.golden]
     changed = package.manifest.model_copy(update={"golden": golden})
     path = tmp_path / "model.bin"
     write_package(path, replace(package, manifest=changed))
@@ -203,7 +206,7 @@ def test_the_segments_profiles_add_up(model: Model) -> None:
     assert sum(card["share"] for card in cards["segments"]) == pytest.approx(1, abs=1e-5)
     for position, trait in enumerate(cards["segments"][0]["traits"]):
         traits = [(card["size"], card["traits"][position]) for card in cards["segments"]]
-        mean = sum(size * one["mean"] for size, one in traits) / cards["records"]
+        mean = sum(size * item["mean"] for size, item in traits) / cards["records"]
         assert mean == pytest.approx(trait["average"], rel=1e-4)
         assert trait["index"] == pytest.approx(100 * trait["mean"] / trait["average"], abs=0.06)
 
@@ -224,10 +227,10 @@ def test_a_segments_profile_is_that_of_its_rows(model: Model) -> None:
     card = segment_cards(model.manifest)["segments"][4]
     assert card["size"] == len(members)
     apps = next(trait for trait in card["traits"] if trait["field"] == "apps_installed")
-    assert apps["mean"] == pytest.approx(np.mean([one["apps_installed"] for one in members]))
+    assert apps["mean"] == pytest.approx(np.mean([member["apps_installed"] for member in members]))
     ios = next(choice for choice in card["choices"] if choice["value"] == "iOS")
     assert ios["share"] == pytest.approx(
-        np.mean([one["operating_system"] == "iOS" for one in members]), abs=1e-6
+        np.mean([item["operating_system"] == "iOS" for item in members]), abs=1e-6
     )
 
 

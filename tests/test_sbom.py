@@ -276,7 +276,7 @@ def test_what_is_in_a_distribution_is_listed_within_it(tmp_path: Path) -> None:
             },
         ],
     }  # fmt: skip
-    kept = [
+    stored = [
         "a_b.libs/libgomp-e98.so.1",
         "a_b/_vendor/vendor.txt",
         "a_b/deps/react@18.3.1.min.js",
@@ -287,13 +287,13 @@ def test_what_is_in_a_distribution_is_listed_within_it(tmp_path: Path) -> None:
         tmp_path,
         {
             f"{PACKAGES}/a_b-1.dist-info/METADATA": metadata("a_b", "1"),
-            f"{PACKAGES}/a_b-1.dist-info/RECORD": "\n".join(f"{path},," for path in kept),
+            f"{PACKAGES}/a_b-1.dist-info/RECORD": "\n".join(f"{path},," for path in stored),
             f"{PACKAGES}/a_b-1.dist-info/sboms/auditwheel.cdx.json": json.dumps(sbom),
-            f"{PACKAGES}/{kept[0]}": b"library",
-            f"{PACKAGES}/{kept[1]}": "# what we copy\nrequests==2.32.5\n    idna==3.10  # it\n",
-            f"{PACKAGES}/{kept[2]}": "/* This is licensed under the MIT license */",
-            f"{PACKAGES}/{kept[3]}": 'x={PACKAGE_VERSION:"5.31.0"}',
-            f"{PACKAGES}/{kept[4]}": '{"name": "@o/grid", "version": "35.3.0", "license": "ISC"}',
+            f"{PACKAGES}/{stored[0]}": b"library",
+            f"{PACKAGES}/{stored[1]}": "# what we copy\nrequests==2.32.5\n    idna==3.10  # it\n",
+            f"{PACKAGES}/{stored[2]}": "/* This is licensed under the MIT license */",
+            f"{PACKAGES}/{stored[3]}": 'x={PACKAGE_VERSION:"5.31.0"}',
+            f"{PACKAGES}/{stored[4]}": '{"name": "@o/grid", "version": "35.3.0", "license": "ISC"}',
             f"{PACKAGES}/nobody/deps/vue@3.0.0.js": "not a part of a_b",
         },
     )
@@ -308,7 +308,7 @@ def test_what_is_in_a_distribution_is_listed_within_it(tmp_path: Path) -> None:
         "pkg:npm/%40o/grid@35.3.0": {"ISC"},
     }
     (library,) = [part for part in parts if "purl" not in part]
-    assert library["name"] == f"/{PACKAGES}/{kept[0]}"
+    assert library["name"] == f"/{PACKAGES}/{stored[0]}"
     assert library["hashes"][0]["content"] == hashlib.sha256(b"library").hexdigest()
 
 

@@ -116,8 +116,8 @@ def test_a_limit_is_said_in_the_unit_that_was_sent() -> None:
 
 def test_every_problem_of_every_record_is_found() -> None:
     """Rows that are fine in between don't matter."""
-    found = problems({"age": 300, "gendr": "x"}, COMPLETE, "record", {"apps_installed": "5"})
-    assert {(problem.row, problem.field, problem.code) for problem in found} == {
+    result = problems({"age": 300, "gendr": "x"}, COMPLETE, "record", {"apps_installed": "5"})
+    assert {(problem.row, problem.field, problem.code) for problem in result} == {
         (0, "age", "range"),
         (2, None, "type"),
         (3, "apps_installed", "type"),

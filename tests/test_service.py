@@ -57,7 +57,7 @@ def test_an_array_longer_than_a_chunk_is_one_document(client: FlaskClient, model
     """Parts that are encoded one by one fit together."""
     records = [COMPLETE | {"user_id": number} for number in range(600)]
     response = client.post("/predict", json=records)
-    assert [one["id"] for one in response.json["predictions"]] == list(range(600))
+    assert [prediction["id"] for prediction in response.json["predictions"]] == list(range(600))
     assert int(response.headers["Content-Length"]) == len(response.data)
 
 
@@ -142,9 +142,9 @@ def test_values_are_never_repeated(client: FlaskClient) -> None:
     """An error about a value doesn't say it."""
     record = {"gender": "Zaphod" * 20, "age": 4242, "user_id": 4242.5, "apps_installed": "Zaphod"}
     content = problem(client.post("/predict", json=record), 422)
-    told = json.dumps([content["errors"], content["detail"]])
-    assert "Zaphod" not in told
-    assert "4242" not in told
+    text = json.dumps([content["errors"], content["detail"]])
+    assert "Zaphod" not in text
+    assert "4242" not in text
     assert len(content["errors"]) == 4
 
 
@@ -218,18 +218,18 @@ def test_other_methods_are_a_405(client: FlaskClient, method: str) -> None:
 
 def test_the_request_id_is_the_clients_or_made_up(client: FlaskClient) -> None:
     """It is returned on answers and on errors."""
-    given = {"X-Request-ID": "order-17/a"}
-    assert client.get("/livez", headers=given).headers["X-Request-ID"] == "order-17/a"
-    assert problem(client.get("/x", headers=given), 404)["request_id"] == "order-17/a"
+    parameters = {"X-Request-ID": "order-17/a"}
+    assert client.get("/livez", headers=parameters).headers["X-Request-ID"] == "order-17/a"
+    assert problem(client.get("/x", headers=parameters), 404)["request_id"] == "order-17/a"
     made_up = [client.get("/livez").headers["X-Request-ID"] for _ in range(2)]
     assert made_up[0] != made_up[1]
-    assert all(re.fullmatch("[0-9a-f]{32}", one) for one in made_up)
+    assert all(re.fullmatch("[0-9a-f]{32}", item) for item in made_up)
 
 
-@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "<script>", "é"])
-def test_a_request_id_that_could_do_harm_is_replaced(client: FlaskClient, given: str) -> None:
+@pytest.mark.parametrize("request_id", ["", "a b", "x" * 129, "<script>", "é"])
+def test_a_request_id_that_could_do_harm_is_replaced(client: FlaskClient, request_id: str) -> None:
     """It ends up in logs."""
-    response = client.get("/livez", headers={"X-Request-ID": given})
+    response = client.get("/livez", headers={"X-Request-ID": request_id})
     assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 

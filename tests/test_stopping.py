@@ -53,8 +53,8 @@ def test_silent_clients_do_not_hold_up_the_end(tmp_path: Path) -> None:
         server.get("/livez")  # behind them in the queue
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
-        for one in silent:
-            one.close()
+        for item in silent:
+            item.close()
 
 
 @pytest.mark.parametrize("line", ["Listening at", "Booting worker", "model loaded"])

@@ -32,7 +32,7 @@ def test_no_test_file_imports_another_one() -> None:
     """What two of them need is in ``tests.support``; fixtures come from conftest by their names."""
     files = (ROOT / "tests").rglob("*.py")
     imports = {(str(path.relative_to(ROOT)), name) for path in files for name in modules_of(path)}
-    assert not [one for one in imports if one[1].split(".")[0] == "tests" and is_own(one[1])]
+    assert not [item for item in imports if item[1].split(".")[0] == "tests" and is_own(item[1])]
 
 
 def test_what_is_shipped_and_measured_needs_no_tests() -> None:
@@ -43,7 +43,7 @@ def test_what_is_shipped_and_measured_needs_no_tests() -> None:
     ]
     assert len(files) > 100
     imports = {(str(path.relative_to(ROOT)), name) for path in files for name in modules_of(path)}
-    assert not [one for one in imports if one[1].split(".")[0] in ("tests", "conftest")]
+    assert not [item for item in imports if item[1].split(".")[0] in ("tests", "conftest")]
 
 
 def test_support_holds_neither_tests_nor_fixtures() -> None:

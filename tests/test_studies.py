@@ -40,7 +40,7 @@ from tests.support.shipped import MODEL, MODELS_DIR, PACKAGES, SHIPPED, STUDIES
 from tests.support.waiting import wait_until
 
 GOLDEN = {
-    study: [one.record for one in read_package(path).manifest.golden]
+    study: [item.record for item in read_package(path).manifest.golden]
     for study, path in PACKAGES.items()
 }
 
@@ -50,11 +50,11 @@ def loaded(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """Return the studies whose models were loaded, by the log, up to now."""
     caplog.set_level(logging.INFO, logger="segmentation")
 
-    def found() -> list[str]:
+    def list_faults() -> list[str]:
         lines = [record.getMessage() for record in caplog.records]
-        return [one.split()[2] for one in lines if one.startswith("model loaded: ")]
+        return [line.split()[2] for line in lines if line.startswith("model loaded: ")]
 
-    return found
+    return list_faults
 
 
 def served(**changes: Any) -> FlaskClient:
@@ -80,8 +80,8 @@ def test_complete_records_go_to_the_nearest_centroid(
     Z, centroids, _ = columnwise(study, matrix(model, records))
     nearest = ((Z[:, np.newaxis] - centroids) ** 2).sum(axis=2).argmin(axis=1)
     answers = model.predict(records)
-    assert [position(model, one["segment"]["id"]) for one in answers] == nearest.tolist()
-    assert {one["basis"] for one in answers} == {"complete"}
+    assert [position(model, answer["segment"]["id"]) for answer in answers] == nearest.tolist()
+    assert {item["basis"] for item in answers} == {"complete"}
 
 
 def demographics(models: dict[str, Model], records: list[Record]) -> list[Record]:
@@ -99,10 +99,12 @@ def test_a_household_without_purchases_is_answered_with_honest_doubts(
     model = models["household"]
     values = values_by_name(model.manifest.metrics)
     answers = model.predict(demographics(models, samples["household"]))
-    assert {one["basis"] for one in answers} == {"indirect"}
-    assert np.mean([one["unsure"] for one in answers]) > 0.5
+    assert {item["basis"] for item in answers} == {"indirect"}
+    assert np.mean([item_entry["unsure"] for item_entry in answers]) > 0.5
     for answer in answers:
-        (warning,) = (one for one in answer["warnings"] if one["code"] == "indirect")
+        (warning,) = (
+            item_value for item_value in answer["warnings"] if item_value["code"] == "indirect"
+        )
         assert warning["field"] is None
         for name in ("accuracy, indirect", "accuracy, largest class"):
             assert f"{100 * values[name]:.0f}%" in warning["message"]
@@ -125,8 +127,8 @@ def test_the_largest_brand_share_may_be_left_to_the_service(
         without = {name: value for name, value in record.items() if name != rule.column}
         with_it = without | {rule.column: max(record[name] for name in rule.largest_of)}
         answers = [
-            client.post("/studies/household/predict", json=sent, content_type=content_type).data
-            for sent in (without, with_it)
+            client.post("/studies/household/predict", json=payload, content_type=content_type).data
+            for payload in (without, with_it)
             for content_type in ("application/json", "application/json; charset=utf-8")
         ]
         assert set(answers) == {answers[0]}
@@ -147,10 +149,13 @@ def test_only_retail_has_an_outlook(
     """For every record, 91 days ahead; its probabilities add up to one."""
     for study, model in models.items():
         answers = model.predict(samples[study][:100])
-        assert [one for one in answers if ("outlook" in one) != (study == "retail")] == []
+        assert [item for item in answers if ("outlook" in item) != (study == "retail")] == []
     for answer in models["retail"].predict(samples["retail"]):
         outlook = answer["outlook"]
-        probabilities = {one["id"]: one["probability"] for one in outlook["probabilities"]}
+        probabilities = {
+            probability["id"]: probability["probability"]
+            for probability in outlook["probabilities"]
+        }
         assert outlook["days"] == 91
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
         assert probabilities[outlook["segment"]] == max(probabilities.values())
@@ -164,7 +169,7 @@ def test_probabilities_add_up_and_plausible_is_by_the_threshold(
     manifest = models[study].manifest
     decisive = [manifest.record.features[i].name for i in manifest.record.decisive]
     for record, answer in zip(GOLDEN[study], models[study].predict(GOLDEN[study]), strict=True):
-        probabilities = {one["id"]: one["probability"] for one in answer["probabilities"]}
+        probabilities = {item["id"]: item["probability"] for item in answer["probabilities"]}
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
         n_missing = sum(record.get(name) is None for name in decisive)
         least = 1 - manifest.conformal.thresholds[n_missing]
@@ -175,10 +180,12 @@ def test_probabilities_add_up_and_plausible_is_by_the_threshold(
         assert answer["basis"] == bases.get(n_missing, "incomplete")
 
 
-def short_and_long(client: FlaskClient, path: str, sent: object) -> tuple[bytes, bytes]:
+def short_and_long(client: FlaskClient, path: str, payload_value: object) -> tuple[bytes, bytes]:
     """Return the answers of the short way and of Flask's route, which a parameter asks for."""
-    short = client.post(path, data=json.dumps(sent), content_type="application/json")
-    long = client.post(path, data=json.dumps(sent), content_type="application/json; charset=utf-8")
+    short = client.post(path, data=json.dumps(payload_value), content_type="application/json")
+    long = client.post(
+        path, data=json.dumps(payload_value), content_type="application/json; charset=utf-8"
+    )
     assert short.status_code == long.status_code == 200
     assert short.content_type == long.content_type
     return short.data, long.data
@@ -191,12 +198,12 @@ def test_the_short_way_and_flasks_route_answer_alike(
     """Byte by byte, one record or many, complete or not; and as the model itself does."""
     path = f"/studies/{study}/predict"
     model = app.extensions["models"].find(study).get()
-    for sent in (*GOLDEN[study], GOLDEN[study], samples[study][:60]):
-        short, long = short_and_long(client, path, sent)
+    for payload in (*GOLDEN[study], GOLDEN[study], samples[study][:60]):
+        short, long = short_and_long(client, path, payload)
         assert short == long
-        single = isinstance(sent, dict)
+        single = isinstance(payload, dict)
         answers = json.loads(short) if single else json.loads(short)["predictions"]
-        expected = json.loads(json.dumps(model.predict([sent] if single else sent)))
+        expected = json.loads(json.dumps(model.predict([payload] if single else payload)))
         assert answers == ({**expected[0], "model": model.name} if single else expected)
 
 
@@ -205,13 +212,15 @@ def test_all_studies_are_listed_the_default_one_first(
 ) -> None:
     """With what they are about and their segments."""
     listed = client.get("/studies").json["studies"]
-    assert [one["name"] for one in listed] == list(STUDIES)
-    assert [one["default"] for one in listed] == [True, False, False, False]
+    assert [item["name"] for item in listed] == list(STUDIES)
+    assert [item_value["default"] for item_value in listed] == [True, False, False, False]
     for card in listed:
         manifest = models[card["name"]].manifest
         assert card["ready"] is True
         assert (card["title"], card["version"]) == (manifest.title, manifest.version)
-        assert [one["id"] for one in card["segments"]] == [one.id for one in manifest.segments]
+        assert [segment["id"] for segment in card["segments"]] == [
+            item_entry.id for item_entry in manifest.segments
+        ]
         assert "reason" not in card
 
 
@@ -224,11 +233,15 @@ def test_every_study_has_its_own_cards(
     root = f"/studies/{study}"
     segments = client.get(f"{root}/segments").json
     assert segments["study"] == study
-    assert [one["id"] for one in segments["segments"]] == [one.id for one in manifest.segments]
-    assert sum(one["share"] for one in segments["segments"]) == pytest.approx(1, abs=1e-5)
+    assert [segment["id"] for segment in segments["segments"]] == [
+        item.id for item in manifest.segments
+    ]
+    assert sum(item_entry["share"] for item_entry in segments["segments"]) == pytest.approx(
+        1, abs=1e-5
+    )
     assert client.get(f"{root}/model").json == json.loads(manifest.model_dump_json())
     schema = client.get(f"{root}/schema").json
-    assert [one["name"] for one in schema["fields"]] == [
+    assert [item_value["name"] for item_value in schema["fields"]] == [
         column.name for column in manifest.record.sendable
     ]
     assert bool(schema["transactions"]) == (study == "retail")
@@ -256,8 +269,8 @@ def test_a_damaged_package_takes_only_its_own_study_down(models_dir: Path) -> No
     """It says why; the default study is ready and the others answer."""
     flip(models_dir / "retail.bin")
     client = served(models_dir=models_dir)
-    listed = {one["name"]: one for one in client.get("/studies").json["studies"]}
-    assert [name for name, one in listed.items() if not one["ready"]] == ["retail"]
+    listed = {item["name"]: item for item in client.get("/studies").json["studies"]}
+    assert [name for name, item_value in listed.items() if not item_value["ready"]] == ["retail"]
     assert "retail.bin: is damaged" in listed["retail"]["reason"]
     response = client.post("/studies/retail/predict", json=GOLDEN["retail"][0])
     assert "No model of retail is served. " in problem(response, 503)["detail"]
@@ -303,7 +316,7 @@ def test_model_path_is_the_default_study_where_no_folder_has_it(tmp_path: Path) 
     """A single file is a service of one study, whatever its name."""
     path = Path(shutil.copy(PACKAGES["retail"], tmp_path / "any.bin"))
     client = served(model_path=path, default_study="retail", models_dir=tmp_path / "none")
-    assert [one["name"] for one in client.get("/studies").json["studies"]] == ["retail"]
+    assert [item["name"] for item in client.get("/studies").json["studies"]] == ["retail"]
     assert client.post("/predict", json=GOLDEN["retail"][0]).json["model"]["study"] == "retail"
     problem(client.post("/studies/household/predict", json=GOLDEN["household"][0]), 404)
 
@@ -314,8 +327,8 @@ def test_the_folder_of_models_is_a_setting(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     settings = Settings.from_environment({"MODELS_DIR": str(tmp_path), "MODEL_PATH": str(MODEL)})
     listed = create_app(settings).test_client().get("/studies").json["studies"]
-    assert [one["name"] for one in listed] == ["mobile", "household"]
-    assert all(one["ready"] for one in listed)
+    assert [item["name"] for item in listed] == ["mobile", "household"]
+    assert all(item_value["ready"] for item_value in listed)
 
 
 def test_each_study_is_loaded_on_its_first_use(loaded: Callable[[], list[str]]) -> None:
@@ -376,8 +389,8 @@ def test_no_pickle_is_read_before_an_explanation_is_asked_for(study: str, tmp_pa
     path = tmp_path / "evil.bin"
     write_package(path, replace(package, manifest=manifest, pipeline=evil))
     client = served(model_path=path, default_study=study, models_dir=tmp_path / "none")
-    for sent in (GOLDEN[study][0], GOLDEN[study], GOLDEN[study][0] | {"explain": False}):
-        assert client.post("/predict", json=sent).status_code == 200
+    for payload in (GOLDEN[study][0], GOLDEN[study], GOLDEN[study][0] | {"explain": False}):
+        assert client.post("/predict", json=payload).status_code == 200
     for route in ("/readyz", "/studies", "/segments", "/model", "/schema", "/openapi.json"):
         assert client.get(route).status_code == 200
     problem(client.post("/explain", json={"nothing": 1}), 422)
@@ -391,8 +404,8 @@ def test_where_a_key_is_set_unsigned_packages_of_all_studies_are_refused(tmp_pat
     private, public = key_pair(tmp_path, "ours")
     client = served(model_public_key=public)
     listed = client.get("/studies").json["studies"]
-    assert [one["ready"] for one in listed] == [False] * 4
-    assert all("is not signed" in one["reason"] for one in listed)
+    assert [item["ready"] for item in listed] == [False] * 4
+    assert all("is not signed" in item_value["reason"] for item_value in listed)
     for study in STUDIES:
         for route in ("predict", "explain"):
             problem(client.post(f"/studies/{study}/{route}", json=GOLDEN[study][0]), 503)
@@ -401,7 +414,7 @@ def test_where_a_key_is_set_unsigned_packages_of_all_studies_are_refused(tmp_pat
     write_package(signed, read_package(signed), private)
     client = served(model_public_key=public, models_dir=tmp_path / "models")
     listed = client.get("/studies").json["studies"]
-    assert [one["name"] for one in listed if one["ready"]] == ["household"]
+    assert [item_entry["name"] for item_entry in listed if item_entry["ready"]] == ["household"]
     assert client.post("/studies/household/explain", json=GOLDEN["household"][0]).status_code == 200
 
 
@@ -409,14 +422,14 @@ def test_where_a_key_is_set_unsigned_packages_of_all_studies_are_refused(tmp_pat
 def test_errors_never_repeat_a_value(client: FlaskClient, study: str, app: Flask) -> None:
     """Of any field of any study: out of range or of another type; unknown ones do no harm."""
     schema = app.extensions["models"].find(study).get().manifest.record
-    wrong: dict[str, object] = {"unknown": "Zaphod"}
+    faulty: dict[str, object] = {"unknown": "Zaphod"}
     for column in schema.sendable:
-        wrong[column.name] = -42.4242 if column.kind == "number" else ["Zaphod", 42.4242]
-    content = problem(client.post(f"/studies/{study}/predict", json=wrong), 422)
-    told = json.dumps([content["errors"], content["detail"]])
-    assert len(content["errors"]) == len(wrong) - 1
-    assert "Zaphod" not in told
-    assert "42.42" not in told
+        faulty[column.name] = -42.4242 if column.kind == "number" else ["Zaphod", 42.4242]
+    content = problem(client.post(f"/studies/{study}/predict", json=faulty), 422)
+    text = json.dumps([content["errors"], content["detail"]])
+    assert len(content["errors"]) == len(faulty) - 1
+    assert "Zaphod" not in text
+    assert "42.42" not in text
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -427,6 +440,8 @@ def test_explanations_and_warnings_of_a_study_speak_of_its_own_fields(
     model = models[study]
     for answer in explained(model, GOLDEN[study]):
         contributions = answer["explanation"]["contributions"]
-        assert {one["field"] for one in contributions} == set(model.manifest.scorer.features)
+        assert {contribution["field"] for contribution in contributions} == set(
+            model.manifest.scorer.features
+        )
         for warning in answer["warnings"]:
             assert warning["field"] is None or warning["field"] in model.manifest.record.spellings

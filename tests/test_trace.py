@@ -126,7 +126,7 @@ def test_nothing_else_gets_through(free: str, near: str) -> None:
         f"01{TRACEPARENT[2:]}-{near}",
     ):
         values = trace({"HTTP_TRACEPARENT": header, "HTTP_X_AMZN_TRACE_ID": header}).values()
-        assert all(len(one) < 250 and set(one) <= ALLOWED for one in values)
+        assert all(len(value) < 250 and set(value) <= ALLOWED for value in values)
 
 
 ALLOWED = frozenset("0123456789abcdefRSPLotelfarnmpdig=-;:|?")

@@ -52,23 +52,25 @@ def test_linters_of_workflows_have_nothing_to_say(linter: list[str]) -> None:
     """About its syntax, types, shell and permissions."""
     program, *options = linter
     command = [str(Path(sys.executable).with_name(program)), *options, str(WORKFLOW)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
 def test_a_wrong_workflow_would_be_found(tmp_path: Path) -> None:
     """By both linters: an unknown context, and an action by a tag with all permissions."""
     (tmp_path / ".github/workflows").mkdir(parents=True)
-    wrong = tmp_path / ".github/workflows/deploy.yml"
-    wrong.write_text(
+    faulty = tmp_path / ".github/workflows/deploy.yml"
+    faulty.write_text(
         TEXT.replace("${{ vars.AWS_REGION }}", "${{ matrics.processor }}")
         .replace("permissions: {}\n", "permissions: write-all\n")
         .replace("faadad0cce49287aee09b3a48701e75088a2c6ad", "v4")
     )
     for program, *options in (["actionlint"], ["zizmor", "--offline", "--no-progress"]):
-        command = [str(Path(sys.executable).with_name(program)), *options, str(wrong)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode != 0, program
+        command = [str(Path(sys.executable).with_name(program)), *options, str(faulty)]
+        completed = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert completed.returncode != 0, program
 
 
 def test_every_action_is_pinned_by_commit() -> None:
@@ -84,7 +86,7 @@ def test_every_action_is_pinned_by_commit() -> None:
 def test_nothing_is_deployed_that_was_not_tested_scanned_and_signed() -> None:
     """In this order, for both kinds of processors."""
     assert (JOBS["image"]["needs"], JOBS["deploy"]["needs"]) == ("test", "image")
-    processors = [one["processor"] for one in JOBS["image"]["strategy"]["matrix"]["include"]]
+    processors = [item["processor"] for item in JOBS["image"]["strategy"]["matrix"]["include"]]
     assert processors == ["amd64", "arm64"]
     names = [step["name"] for step in JOBS["image"]["steps"] if "name" in step]
     assert names == ["Build and push", "Scan Debian's packages", "Scan Python's packages", "Sign"]
@@ -125,9 +127,9 @@ def test_the_role_is_for_one_environment_of_one_repository() -> None:
             f"{GITHUB}:sub": "repo:shop/segmentation:environment:production",
         }
     }
-    there = Stack(TEMPLATE, {"Repository": "shop/segmentation", "ProviderArn": PROVIDER})
-    assert "Provider" not in there.resources
-    (trust,) = there["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    remote = Stack(TEMPLATE, {"Repository": "shop/segmentation", "ProviderArn": PROVIDER})
+    assert "Provider" not in remote.resources
+    (trust,) = remote["Role"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Federated": PROVIDER}
 
 

@@ -44,13 +44,13 @@ def create_pages(studies: ServedStudies, longest_file: int) -> Flask:
         update_title="",
         add_log_handler=False,
     )
-    app.layout = page_shell.layout()
-    _register(app, studies, longest_file)
-    _harden(app, server)
+    app.layout = page_shell.render_layout()
+    _register_pages(app, studies, longest_file)
+    _harden_responses(app, server)
     return server
 
 
-def _register(app: Dash, studies: ServedStudies, longest_file: int) -> None:
+def _register_pages(app: Dash, studies: ServedStudies, longest_file: int) -> None:
     @app.callback(
         Output("main", "children"),
         Output("pages", "children"),
@@ -59,8 +59,8 @@ def _register(app: Dash, studies: ServedStudies, longest_file: int) -> None:
     )
     def show(path: str) -> tuple[Children, Children, Children]:
         content, place = render_page(studies, path or ROOT, longest_file)
-        pages = page_shell.page_links(place, studies.default)
-        return content, pages, page_shell.study_links(studies, place)
+        pages = page_shell.render_page_links(place, studies.default)
+        return content, pages, page_shell.render_study_links(studies, place)
 
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("pages", "arrive"), Output("arrived", "title"), Input("main", "children")
@@ -79,17 +79,21 @@ def render_page(
         place = parse_address(path, studies.default)
         model = studies.find(place.study).get()
     except (UnknownStudyError, NotReadyError) as error:
-        return page_shell.missing(str(error), studies), place
+        return page_shell.render_missing(str(error), studies), place
     if place.segment:
-        content = segments_page.one_page(model, place.segment)
-        return content or page_shell.missing("There is no such segment.", studies), place
+        content = segments_page.render_one_page(model, place.segment)
+        return content or page_shell.render_missing("There is no such segment.", studies), place
     if place.page == "file":
-        return file_page.page(model, longest_file), place
-    pages = {"segments": segments_page.page, "score": score_page.page, "model": model_page.page}
+        return file_page.render_page(model, longest_file), place
+    pages = {
+        "segments": segments_page.render_page,
+        "score": score_page.render_page,
+        "model": model_page.render_page,
+    }
     return pages[place.page](model), place
 
 
-def _harden(app: Dash, server: Flask) -> None:
+def _harden_responses(app: Dash, server: Flask) -> None:
     """Let a page run our scripts alone, and nobody frame it."""
     policy = "; ".join(
         (

@@ -26,42 +26,44 @@ _ABOVE, _BELOW = "230, 159, 0", "0, 114, 178"
 _DEEPEST = 0.48
 
 
-def aria(**names: str) -> Any:
+def make_aria(**names: str) -> Any:
     """Return attributes for those who don't see the page; Any, as Dash's components ask for it."""
     return {f"aria-{name}": value for name, value in names.items()}
 
 
-def tone(position: int) -> str:
+def describe_tone(position: int) -> str:
     """Return the colour of the segment at a position."""
     return _SEGMENTS[position % len(_SEGMENTS)]
 
 
-def color(position: int) -> dict[str, str]:
+def make_color(position: int) -> dict[str, str]:
     """Return the style of what belongs to the segment at a position."""
-    own = tone(position)
+    own = describe_tone(position)
     return {"--segment": own, "--on-segment": "#fff" if own == _DARK else "#000"}
 
 
-def swatch(position: int) -> Component:
+def render_swatch(position: int) -> Component:
     """Return the spot of colour beside a segment's name."""
-    return html.Span(className="swatch", style=color(position), **aria(hidden="true"))
+    return html.Span(className="swatch", style=make_color(position), **make_aria(hidden="true"))
 
 
 def link(text: Content, address: str, kind: str = "", *, current: bool = False) -> Component:
     """Return a link to another page, or to the one that is being read."""
-    state = aria(current="page") if current else {}
+    state = make_aria(current="page") if current else {}
     anchor: Component = dmc.Anchor(text, href=address, className=kind, unstyled=True, **state)
     return anchor
 
 
-def panel(title: str, *children: Content, lead: str = "", name: str = "") -> Component:
+def render_panel(title: str, *children: Content, lead: str = "", name: str = "") -> Component:
     """Return a part of a page under a heading."""
     key = name or title.lower().replace(" ", "-")
     head = [html.H2(title, id=f"{key}-title"), *([html.P(lead, className="lead")] if lead else [])]
-    return html.Section([*head, *children], className="panel", **aria(labelledby=f"{key}-title"))
+    return html.Section(
+        [*head, *children], className="panel", **make_aria(labelledby=f"{key}-title")
+    )
 
 
-def notice(kind: str, *children: Content) -> Component:
+def render_notice(kind: str, *children: Content) -> Component:
     """Return a remark: of the kind ``info``, ``warning`` or ``error``."""
     return html.Div(list(children), className=f"notice {kind}", role="note")
 
@@ -69,7 +71,7 @@ def notice(kind: str, *children: Content) -> Component:
 _BAR = html.Span("as a bar", className="unseen")
 
 
-def table(
+def render_table(
     caption: str, head: Sequence[Content], rows: Sequence[Sequence[Content]], kind: str = ""
 ) -> Component:
     """Return a table whose rows begin with what they are about; it scrolls if it is too wide."""
@@ -80,24 +82,24 @@ def table(
                 html.Thead(
                     html.Tr([html.Th(head_cell or _BAR, scope="col") for head_cell in head])
                 ),
-                html.Tbody([_row(row) for row in rows]),
+                html.Tbody([_render_row(row) for row in rows]),
             ],
             className=kind,
         ),
         className="scrolling",
         tabIndex="0",
         role="region",
-        **aria(label=caption),
+        **make_aria(label=caption),
     )
 
 
-def _row(cells: Sequence[Content]) -> Component:
+def _render_row(cells: Sequence[Content]) -> Component:
     first, *cells_after = cells
     ready = [cell if isinstance(cell, html.Td) else html.Td(cell) for cell in cells_after]
     return html.Tr([html.Th(first, scope="row"), *ready])
 
 
-def facts(pairs: Sequence[tuple[str, Content]]) -> Component:
+def render_facts(pairs: Sequence[tuple[str, Content]]) -> Component:
     """Return a list of names and what belongs to them."""
     return html.Dl(
         [
@@ -108,44 +110,44 @@ def facts(pairs: Sequence[tuple[str, Content]]) -> Component:
     )
 
 
-def folded(summary: str, *children: Content) -> Component:
+def render_folded(summary: str, *children: Content) -> Component:
     """Return what is shown on demand."""
     return html.Details([html.Summary(summary), *children])
 
 
-def share_bar(share: float, position: int | None = None) -> Component:
+def render_share_bar(share: float, position: int | None = None) -> Component:
     """Return a bar from the left as long as a share."""
-    style = {"width": f"{share:.2%}"} | ({} if position is None else color(position))
-    return html.Span(html.Span(style=style), className="bar", **aria(hidden="true"))
+    style = {"width": f"{share:.2%}"} | ({} if position is None else make_color(position))
+    return html.Span(html.Span(style=style), className="bar", **make_aria(hidden="true"))
 
 
-def balance_bar(part: float) -> Component:
+def render_balance_bar(part: float) -> Component:
     """Return a bar from the middle to the right, or to the left for what is negative."""
     reach = min(abs(part), 1.0) / 2
     side = {"left": "50%"} if part >= 0 else {"right": "50%"}
     inner = html.Span(
         className="up" if part >= 0 else "down", style={"width": f"{reach:.2%}"} | side
     )
-    return html.Span(inner, className="bar balance", **aria(hidden="true"))
+    return html.Span(inner, className="bar balance", **make_aria(hidden="true"))
 
 
-def index_bar(index: float | None) -> Component:
+def render_index_bar(index: float | None) -> Component:
     """Return a bar for an index: the middle is 100, the ends are a quarter and four times that."""
-    return balance_bar(_doublings(index) / 2)
+    return render_balance_bar(_count_doublings(index) / 2)
 
 
-def heat_cell(index: float | None, text: str) -> Component:
+def render_heat_cell(index: float | None, text: str) -> Component:
     """Return a cell that is the deeper in colour the farther its index lies from 100."""
-    return tinted(text, max(min(_doublings(index), 1.0), -1.0))
+    return render_tinted(text, max(min(_count_doublings(index), 1.0), -1.0))
 
 
-def tinted(content: Content, depth: float) -> Component:
+def render_tinted(content: Content, depth: float) -> Component:
     """Return a cell in the colour for more, or the one for less below 0; 1 and -1 are deepest."""
     side = _ABOVE if depth > 0 else _BELOW
     return html.Td(content, style={"backgroundColor": f"rgba({side}, {abs(depth) * _DEEPEST:.2f})"})
 
 
-def _doublings(index: float | None) -> float:
+def _count_doublings(index: float | None) -> float:
     """Return how often the average is doubled (or halved, below 0) to get an index."""
     if index is None:
         return 0.0

@@ -7,7 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from segmentation.dashboard.addresses import PAGES, ROOT, PageAddress, ServedStudies
-from segmentation.dashboard.html_elements import aria, link, notice
+from segmentation.dashboard.html_elements import link, make_aria, render_notice
 from segmentation.runtime.cards import StudyCard
 
 DOCUMENT = """<!doctype html>
@@ -30,16 +30,16 @@ DOCUMENT = """<!doctype html>
 NAME = "Segmentation"
 
 
-def layout() -> Component:
+def render_layout() -> Component:
     """Return the frame that stays while pages change in it."""
     frame: Component = dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh="callback-nav"),
             html.A("Skip to the content", href="#main", className="skip"),
-            html.Header(_bar(), className="top"),
-            html.Nav(id="studies", className="studies", **aria(label="ServedStudies")),
+            html.Header(_render_bar(), className="top"),
+            html.Nav(id="studies", className="studies", **make_aria(label="ServedStudies")),
             html.Main(html.P("Loading …", className="loading"), id="main", tabIndex="-1"),
-            html.Footer(_footer()),
+            html.Footer(_render_footer()),
             html.Div(id="arrived", hidden=True),
         ],
         defaultColorScheme="auto",
@@ -48,27 +48,27 @@ def layout() -> Component:
     return frame
 
 
-def _bar() -> list[Component]:
+def _render_bar() -> list[Component]:
     toggle = dmc.ColorSchemeToggle(
         lightIcon=html.Span(className="half-moon"),
         darkIcon=html.Span(className="half-moon"),
         variant="subtle",
         color="gray",
         size="lg",
-        **aria(label="Switch between light and dark"),
+        **make_aria(label="Switch between light and dark"),
     )
     return [
         link(NAME, ROOT, kind="brand"),
-        html.Nav(id="pages", **aria(label="Pages")),
+        html.Nav(id="pages", **make_aria(label="Pages")),
         toggle,
     ]
 
 
-def _footer() -> list[Component | str]:
+def _render_footer() -> list[Component | str]:
     return ["The same answers for programs: ", html.A("the API", href="/docs"), "."]
 
 
-def page_links(place: PageAddress | None, default: str) -> list[Component]:
+def render_page_links(place: PageAddress | None, default: str) -> list[Component]:
     """Return the links to the pages of the study at hand."""
     study = place.study if place else default
     return [
@@ -81,13 +81,16 @@ def page_links(place: PageAddress | None, default: str) -> list[Component]:
     ]
 
 
-def study_links(studies: ServedStudies, place: PageAddress | None) -> list[Component]:
+def render_study_links(studies: ServedStudies, place: PageAddress | None) -> list[Component]:
     """Return the links to the same page of every study."""
     page = place.page if place else next(iter(PAGES))
     cards = [served.describe(studies.default) for served in studies]
     return [
         link(
-            [study_title(card), *([] if card["ready"] else [html.Small(" not available")])],
+            [
+                describe_study_title(card),
+                *([] if card["ready"] else [html.Small(" not available")]),
+            ],
             PageAddress(card["name"], page).address,
             current=place is not None and place.study == card["name"],
         )
@@ -95,18 +98,18 @@ def study_links(studies: ServedStudies, place: PageAddress | None) -> list[Compo
     ]
 
 
-def study_title(card: StudyCard) -> str:
+def describe_study_title(card: StudyCard) -> str:
     """Return what a study is called; its name, where its model can't say."""
     return card.get("title") or card["name"].replace("_", " ").capitalize()
 
 
-def missing(reason: str, studies: ServedStudies) -> list[Component]:
+def render_missing(reason: str, studies: ServedStudies) -> list[Component]:
     """Return the page instead of one that can't be shown."""
     ready = [card for served in studies if (card := served.describe(studies.default))["ready"]]
-    links = [link(study_title(card), PageAddress(card["name"]).address) for card in ready]
+    links = [link(describe_study_title(card), PageAddress(card["name"]).address) for card in ready]
     return [
         html.H1("This page can't be shown", tabIndex="-1"),
-        notice("error", html.P(reason)),
+        render_notice("error", html.P(reason)),
         html.P("These studies can be looked at:") if links else html.P("No study is available."),
         html.Ul([html.Li(link) for link in links]),
     ]

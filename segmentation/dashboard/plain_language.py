@@ -67,18 +67,18 @@ def compare_with_average(value: float | None) -> str:
 
 def describe_certainty(confidence: float) -> str:
     """Say how sure an answer is."""
-    return _first(_CERTAINTIES, confidence, "Hardly more than a guess")
+    return _capitalize(_CERTAINTIES, confidence, "Hardly more than a guess")
 
 
 def describe_separation(silhouette: float) -> str:
     """Say how far the segments lie apart."""
-    how = _first(_SEPARATIONS, silhouette, "hardly")
+    how = _capitalize(_SEPARATIONS, silhouette, "hardly")
     return f"The segments are {how} separated: customers near a border could be in either."
 
 
 def describe_repeatability(mean: float, n: int) -> str:
     """Say how alike the segments come out when they are discovered again."""
-    how = _first(_REPEATS, mean, "rather different")
+    how = _capitalize(_REPEATS, mean, "rather different")
     return f"Discovered again from {n} random samples of the customers, they came out {how}."
 
 
@@ -116,5 +116,5 @@ def describe_contribution(contribution: float, explanation: Explanation) -> str:
     )
 
 
-def _first(words: Sequence[tuple[float, str]], value: float, otherwise: str) -> str:
+def _capitalize(words: Sequence[tuple[float, str]], value: float, otherwise: str) -> str:
     return next((word for least, word in words if value >= least), otherwise)

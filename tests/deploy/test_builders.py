@@ -87,8 +87,8 @@ class TestBuildah:
     def test_an_image_is_built_checked_pushed_and_deployed(self, workplace: Workplace) -> None:
         """The password of the registry is in no list of processes."""
         tag = commit(workplace.place.checkout, "pushed") + "-amd64"
-        done = workplace.deploy(CIDR)
-        assert done.returncode == 0, done.stdout + done.stderr
+        completed = workplace.deploy(CIDR)
+        assert completed.returncode == 0, completed.stdout + completed.stderr
         assert workplace.registry.tags(STACK) == [tag]
         assert workplace.place.account.running() == tag
         calls = workplace.calls()
@@ -99,9 +99,9 @@ class TestBuildah:
         """The registry went away."""
         workplace.registry.process.kill()
         workplace.registry.process.wait()
-        done = workplace.deploy(CIDR)
-        assert done.returncode == 1
-        assert "the login to the registry failed" in done.stderr
+        completed = workplace.deploy(CIDR)
+        assert completed.returncode == 1
+        assert "the login to the registry failed" in completed.stderr
         assert workplace.place.account.running() == ""
 
     def test_a_build_that_fails_says_why_and_keeps_the_log(
@@ -110,10 +110,10 @@ class TestBuildah:
         """The builder's last lines are shown; the sentence has the one that speaks of an error."""
         dockerfile.write_text("FROM scratch AS full\nCOPY nothing-like-that /\n")
         commit(workplace.place.checkout, "broken")
-        done = workplace.deploy(CIDR)
-        assert done.returncode == 1
-        *shown, sentence = done.stderr.splitlines()
-        assert any("nothing-like-that" in line for line in shown)
+        completed = workplace.deploy(CIDR)
+        assert completed.returncode == 1
+        *displayed, sentence = completed.stderr.splitlines()
+        assert any("nothing-like-that" in line for line in displayed)
         assert sentence.startswith("deploy: the build failed: ")
         assert "nothing-like-that" in sentence
         log = re.search(r"\(all of it: (.+)\)", sentence)
@@ -157,8 +157,8 @@ def test_a_failing_buildkit_says_more_than_its_last_line(
     monkeypatch.setenv("BUILDER", str(docker))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert place.deploy(CIDR) == 1
-    *shown, sentence = capsys.readouterr().err.splitlines()
-    assert "  0.51 ERROR: No matching distribution found for thing" in shown
+    *displayed, sentence = capsys.readouterr().err.splitlines()
+    assert "  0.51 ERROR: No matching distribution found for thing" in displayed
     assert "failed to solve" in sentence
     (log,) = tmp_path.glob("deploy-*.log")
     assert str(log) in sentence

@@ -55,8 +55,10 @@ def check_end(place: Place, status: int, before: str, error: str, *, case: str) 
     if before:
         assert running, f"{case}: the service is gone: {error}"
         assert place.account.services() == 1, case
-        sent = [call.parameters() for call in place.proxy.calls if call.operation == "UpdateStack"]
-        assert all(parameters["ImageTag"] for parameters in sent), case
+        payload = [
+            call.parameters() for call in place.proxy.calls if call.operation == "UpdateStack"
+        ]
+        assert all(parameters["ImageTag"] for parameters in payload), case
 
 
 @dataclass(frozen=True)

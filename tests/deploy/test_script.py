@@ -101,10 +101,10 @@ def test_the_stacks_address_is_asked_where_none_is_given(
     """Its name leads to the service here by way of a proxy, as it does in many companies."""
     monkeypatch.delenv("SMOKE_URL")
     monkeypatch.setenv("SMOKE_SECONDS", "60")
-    with forward_proxy(server) as (address, asked):
+    with forward_proxy(server) as (address, request):
         monkeypatch.setenv("http_proxy", address)
         assert place.deploy(CIDR, template="") == 0, capsys.readouterr().err
-    (host,) = {url.split("/")[2] for url in asked}
+    (host,) = {url.split("/")[2] for url in request}
     assert host.endswith(".elb.amazonaws.com")
     assert f"is deployed: http://{host}" in capsys.readouterr().out
 
@@ -112,7 +112,7 @@ def test_the_stacks_address_is_asked_where_none_is_given(
 @contextmanager
 def forward_proxy(server: Server) -> Iterator[tuple[str, list[str]]]:
     """Run a proxy that leads every address to the service; yield its own, and what it was asked."""
-    asked: list[str] = []
+    request: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -123,7 +123,7 @@ def forward_proxy(server: Server) -> Iterator[tuple[str, list[str]]]:
             self._reply(server.post(body, "/" + self.path.split("/", 3)[3]))
 
         def _reply(self, reply: Any) -> None:
-            asked.append(self.path)
+            request.append(self.path)
             self.send_response(reply.status)
             self.end_headers()
             self.wfile.write(reply.body)
@@ -133,7 +133,7 @@ def forward_proxy(server: Server) -> Iterator[tuple[str, list[str]]]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{proxy.server_address[1]}", asked
+        yield f"http://127.0.0.1:{proxy.server_address[1]}", request
         proxy.shutdown()
 
 
@@ -437,8 +437,8 @@ def test_subnets_say_which_vpc_it_is(place: Place, other_vpc: dict[str, list[str
     subnets = ",".join(other_vpc["two zones"])
     assert place.deploy(CIDR, f"Subnets={subnets}", template="") == 0
     assert place.account.parameters()["VpcId"] == other_vpc["vpc"][0]
-    (sent,) = [call for call in place.proxy.calls if call.operation == "CreateStack"]
-    assert sent.parameters()["Subnets"] == subnets
+    (payload,) = [call for call in place.proxy.calls if call.operation == "CreateStack"]
+    assert payload.parameters()["Subnets"] == subnets
 
 
 def test_subnets_that_cannot_work_are_refused(
@@ -448,8 +448,8 @@ def test_subnets_that_cannot_work_are_refused(
     default = place.account.cloud.network()
     mixed = f"Subnets={default['Subnets']},{other_vpc['two zones'][0]}"
     assert "several VPCs" in refused(place, capsys, CIDR, "--full", mixed)
-    wrong = [f"VpcId={default['VpcId']}", f"Subnets={','.join(other_vpc['two zones'])}"]
-    assert "and VpcId is" in refused(place, capsys, CIDR, "--full", *wrong)
+    faulty = [f"VpcId={default['VpcId']}", f"Subnets={','.join(other_vpc['two zones'])}"]
+    assert "and VpcId is" in refused(place, capsys, CIDR, "--full", *faulty)
     one_zone = f"Subnets={','.join(other_vpc['same zone'])}"
     assert "two zones" in refused(place, capsys, CIDR, "--full", one_zone)
     tasks = f"TaskSubnets={other_vpc['two zones'][0]}"
@@ -577,12 +577,12 @@ def test_no_region_and_no_credentials_are_said(
     command = [sys.executable, ROOT / "deploy/deploy.py", "--tag", "x", "--dry-run"]
     key = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     for settings, word in [(key, "region"), ({"AWS_REGION": "us-east-1"}, "credentials")]:
-        done = subprocess.run(
+        completed = subprocess.run(
             command, env=environment | settings, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 1
-        assert "no access to AWS" in done.stderr
-        assert word in done.stderr.lower()
+        assert completed.returncode == 1
+        assert "no access to AWS" in completed.stderr
+        assert word in completed.stderr.lower()
 
 
 def test_a_reader_that_goes_away_does_not_end_a_deployment(place: Place, stack: Account) -> None:
@@ -603,10 +603,10 @@ def test_it_says_what_is_missing_where_its_packages_are(tmp_path: Path) -> None:
     """And needs none of them for its help."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     command = [sys.executable, "-IS", tmp_path / "deploy/deploy.py"]
-    done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+    completed = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
     for status in ("0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "6 ", "130"):
-        assert f"\n  {status}" in done.stdout
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "deploy/requirements.txt" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+        assert f"\n  {status}" in completed.stdout
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 2
+    assert "deploy/requirements.txt" in completed.stderr
+    assert len(completed.stderr.splitlines()) == 1

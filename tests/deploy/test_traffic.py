@@ -134,7 +134,8 @@ def test_a_revision_that_answers_right_gets_its_traffic(
     assert before < after
     assert place.account.running() != OLD
     names = [
-        one["Name"] for one in place.account.cloud.client("ssm").describe_parameters()["Parameters"]
+        parameter["Name"]
+        for parameter in place.account.cloud.client("ssm").describe_parameters()["Parameters"]
     ]
     assert NAME not in names
 
@@ -149,10 +150,10 @@ def test_a_revision_that_answers_wrong_never_gets_traffic(
     monkeypatch.setenv("SMOKE_SEGMENT", "power_user")
     assert place.deploy(plan=stage) == 4
     assert stage.verdicts == ["failed"]
-    said = capsys.readouterr()
-    assert "before the new tasks got traffic" in said.err
-    assert f"what ran before runs ({OLD})" in said.err
-    assert "asking http" not in said.out
+    output = capsys.readouterr()
+    assert "before the new tasks got traffic" in output.err
+    assert f"what ran before runs ({OLD})" in output.err
+    assert "asking http" not in output.out
     assert place.account.running() == OLD
 
 
@@ -269,7 +270,7 @@ def test_the_reason_is_the_first_failure_of_this_update(
     """Not what was cancelled because of it, nor an earlier update's, nor somebody else's."""
 
     def plan(number: int, call: Call, forward: Forward) -> Answer:
-        updates = [made for made in place.proxy.calls if made.operation == "UpdateStack"]
+        updates = [created for created in place.proxy.calls if created.operation == "UpdateStack"]
         if call.operation == "UpdateStack":
             answer = forward()
             stage._go_back()
@@ -292,8 +293,8 @@ def test_the_reason_is_the_first_failure_of_this_update(
         return Answer(200, text.encode())
 
     assert place.deploy(plan=plan) == 3
-    said = capsys.readouterr().err
-    assert "Service: the circuit breaker was triggered" in said
-    assert "cancelled" not in said
-    assert "old reason" not in said
+    complaint = capsys.readouterr().err
+    assert "Service: the circuit breaker was triggered" in complaint
+    assert "cancelled" not in complaint
+    assert "old reason" not in complaint
     assert place.account.running() == OLD

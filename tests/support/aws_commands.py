@@ -51,23 +51,23 @@ def _check(arguments: list[str]) -> None:
     if arguments == ["--version"]:
         return
     service, operation, *words = arguments
-    options, others = _split(words)
+    options, further = _split(words)
     if "query" in options:
         jmespath.compile(" ".join(options["query"]))
     if (service, operation) in _OWN:
-        required, known, count = _OWN[service, operation]
-        _check_names(options, required, set(known), others, count)
+        required, known_names, count = _OWN[service, operation]
+        _check_names(options, required, set(known_names), further, count)
         return
     model = _SESSION.get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
     if operation == "wait":
         waiters = _SESSION.get_waiter_model(service)
-        waiter = {xform_name(name, "-"): name for name in waiters.waiter_names}[others.pop(0)]
+        waiter = {xform_name(name, "-"): name for name in waiters.waiter_names}[further.pop(0)]
         operation = xform_name(waiters.get_waiter(waiter).operation, "-")
     shape = model.operation_model(names[operation]).input_shape
     members = {xform_name(name, "-"): name for name in (shape.members if shape else {})}
     required = {xform_name(name, "-") for name in (shape.required_members if shape else [])}
-    _check_names(options, required, set(members), others, 0)
+    _check_names(options, required, set(members), further, 0)
     for name, values in options.items():
         if name in members:
             for value in values:
@@ -77,31 +77,31 @@ def _check(arguments: list[str]) -> None:
 def _split(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Return options with their values, and the words that belong to none."""
     options: dict[str, list[str]] = {}
-    others: list[str] = []
-    current = others
+    further: list[str] = []
+    current = further
     for word in words:
         if word.startswith("--"):
             current = options.setdefault(word.removeprefix("--").removeprefix("no-"), [])
         else:
             current.append(word)
-    return options, others
+    return options, further
 
 
 def _check_names(
     options: dict[str, list[str]],
     required: set[str],
-    known: set[str],
-    others: list[str],
+    known_names_value: set[str],
+    further_value: list[str],
     count: int,
 ) -> None:
-    unknown = options.keys() - known - _ANYWHERE.keys()
+    unknown = options.keys() - known_names_value - _ANYWHERE.keys()
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     missing = required - options.keys()
     if missing:
         raise ValueError(f"required: {', '.join(sorted(missing))}")
-    if len(others) != count:
-        raise ValueError(f"{len(others)} words where {count} are taken")
+    if len(further_value) != count:
+        raise ValueError(f"{len(further_value)} words where {count} are taken")
 
 
 def _check_value(shape: Any, value: str) -> None:

@@ -23,7 +23,7 @@ def opened(browser: Browser, address: str, **context: Any) -> Iterator[Page]:
         expect.set_options(timeout=PATIENCE * 1000)
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda text: faults.append(text.text) if text.type == "error" else None)
         page.goto(address)
         page.wait_for_selector("main h1")
         yield page

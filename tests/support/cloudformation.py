@@ -53,14 +53,14 @@ class Stack:
     Parameters
     ----------
     template : dict
-    given : mapping
-        Parameters; the others have their defaults.
+    parameters : mapping
+        Those without one have their defaults.
     ids : mapping, optional
         What AWS answers to a reference: ``{"ref:Bucket": "name"}``. Without it, it stays visible.
     """
 
     template: dict[str, Any]
-    given: Mapping[str, str]
+    parameters: Mapping[str, str]
     ids: Mapping[str, str] | None = None
 
     @property
@@ -96,7 +96,7 @@ class Stack:
 
     def _parameter(self, name: str) -> Any:
         declared = self.template["Parameters"][name]
-        value = self.given.get(name, declared.get("Default"))
+        value = self.parameters.get(name, declared.get("Default"))
         assert value is not None, f"{name} has no default"
         is_list = declared["Type"].startswith(("List<", "CommaDelimitedList"))
         return str(value).split(",") if is_list else str(value)
@@ -124,10 +124,10 @@ class Stack:
         if function == "Fn::Not":
             return not self._holds(arguments[0])
         if function in ("Fn::And", "Fn::Or"):
-            held = [self._holds(one) for one in arguments]
+            held = [self._holds(item) for item in arguments]
             return all(held) if function == "Fn::And" else any(held)
         assert function == "Fn::Equals", function
-        first, second = (self._resolved(one) for one in arguments)
+        first, second = (self._resolved(argument) for argument in arguments)
         return bool(first == second)
 
     def _resolved(self, node: Any) -> Any:
@@ -156,7 +156,7 @@ class Stack:
             case "Fn::Join":
                 return arguments[0].join(self._resolved(arguments[1]))
             case "Fn::FindInMap":
-                name, first, second = (self._resolved(one) for one in arguments)
+                name, first, second = (self._resolved(argument) for argument in arguments)
                 return self.template["Mappings"][name][first][second]
         raise AssertionError(function)
 

@@ -23,16 +23,16 @@ class Deployed:
         """Return the physical names of its resources, by their logical ones."""
         described = self.account.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {
-            one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
-            for one in described["StackResources"]
-            if one.get("LogicalResourceId")
+            resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "")
+            for resource in described["StackResources"]
+            if resource.get("LogicalResourceId")
         }
 
     def outputs(self) -> dict[str, str]:
         """Return its outputs."""
         described = self.account.client("cloudformation").describe_stacks(StackName=NAME)
         (stack,) = described["Stacks"]
-        return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def meant(self) -> Stack:
         """Return what the template says, with the names that the account has given."""
@@ -54,13 +54,14 @@ class Deployed:
 
 def create(account: Account, template: str, **parameters: str) -> Deployed:
     """Create the stack, in the account's default network."""
-    given = account.network() | {"AllowedCidr": "203.0.113.7/32"} | parameters
+    parameters_value = account.network() | {"AllowedCidr": "203.0.113.7/32"} | parameters
     account.client("cloudformation").create_stack(
         StackName=NAME,
         TemplateBody=(ROOT / "deploy" / template).read_text(),
         Parameters=[
-            {"ParameterKey": name, "ParameterValue": value} for name, value in given.items()
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in parameters_value.items()
         ],
         Capabilities=["CAPABILITY_IAM"],
     )
-    return Deployed(account, template, given)
+    return Deployed(account, template, parameters_value)

@@ -40,10 +40,10 @@ def load_program() -> ModuleType:
 def git(folder: Path, *arguments: str) -> str:
     """Run git as nobody in particular."""
     who = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
-    done = subprocess.run(
+    completed = subprocess.run(
         ["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True
     )
-    return done.stdout.strip()
+    return completed.stdout.strip()
 
 
 def make_checkout(folder: Path, template: Path | None = None) -> Path:
@@ -100,13 +100,13 @@ class Account:
 
     def make_stack(self, template: Path, tag: str, **parameters: str) -> None:
         """Make a stack that runs an image, or none."""
-        given = self.cloud.network() | {"AllowedCidr": "203.0.113.7/32", "ImageTag": tag}
+        parameters_value = self.cloud.network() | {"AllowedCidr": "203.0.113.7/32", "ImageTag": tag}
         self.cloud.client("cloudformation").create_stack(
             StackName=STACK,
             TemplateBody=template.read_text(),
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value}
-                for name, value in (given | parameters).items()
+                for name, value in (parameters_value | parameters).items()
             ],
             Capabilities=["CAPABILITY_IAM"],
         )

@@ -20,7 +20,7 @@ CENTROIDS = ("credit_card", "household", "retail")
 def explained(model: Model, records: list[Record]) -> list[Answer]:
     """Return the answers to records, each with its explanation."""
     checked = model.check(records)
-    return [one for chunk in model.answer(checked, range(len(checked))) for one in chunk]
+    return [item for chunk in model.answer(checked, range(len(checked))) for item in chunk]
 
 
 def matrix(model: Model, records: list[Record]) -> Floats:
@@ -33,14 +33,17 @@ def matrix(model: Model, records: list[Record]) -> Floats:
 def pieces(model: Model, answer: Answer) -> tuple[Floats, float, float]:
     """Return contributions in the order of the features, base and output."""
     explanation = answer["explanation"]
-    by_field = {one["field"]: one["contribution"] for one in explanation["contributions"]}
+    by_field = {
+        contribution["field"]: contribution["contribution"]
+        for contribution in explanation["contributions"]
+    }
     values = [by_field[column.name] for column in model.manifest.record.features]
     return np.array(values), explanation["base"], explanation["output"]
 
 
 def position(model: Model, segment: str | None) -> int:
     """Return where a segment stands."""
-    return [one.id for one in model.manifest.segments].index(str(segment))
+    return [item.id for item in model.manifest.segments].index(str(segment))
 
 
 def columnwise(study: str, X: Floats) -> tuple[Floats, Floats, float]:

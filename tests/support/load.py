@@ -29,7 +29,7 @@ class Load:
         self.ends: Counter[str] = Counter()
         self._port = port
         kinds = [False] * 12 + [True] * 6
-        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in kinds]
+        self._threads = [threading.Thread(target=self._ask, args=(kind,)) for kind in kinds]
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -41,7 +41,7 @@ class Load:
         for thread in self._threads:
             thread.join(PATIENCE)
 
-    def _ask(self, kept: bool) -> None:
+    def _ask(self, keeps_alive: bool) -> None:
         while True:
             with closing(HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)) as connection:
                 try:
@@ -49,10 +49,10 @@ class Load:
                 except OSError:
                     self.ends["refused"] += 1
                     return
-                self._exchange(connection, kept)
+                self._exchange(connection, keeps_alive)
 
-    def _exchange(self, connection: HTTPConnection, kept: bool) -> None:
-        headers = HEADERS if kept else HEADERS | {"Connection": "close"}
+    def _exchange(self, connection: HTTPConnection, keeps_alive: bool) -> None:
+        headers = HEADERS if keeps_alive else HEADERS | {"Connection": "close"}
         while True:
             try:
                 connection.request("POST", "/predict", BODY, headers)
@@ -62,5 +62,5 @@ class Load:
                 self.ends[repr(error)] += 1
                 return
             self.ends["answered" if n_answers == 20 else "cut off"] += 1
-            if not kept or answer.getheader("Connection") == "close":
+            if not keeps_alive or answer.getheader("Connection") == "close":
                 return

@@ -50,11 +50,11 @@ class Server:
 
     def post(self, content: object, path: str = "/predict", **headers: str) -> Reply:
         """POST JSON to a path."""
-        sent = {"Content-Type": "application/json"} | {
+        payload = {"Content-Type": "application/json"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return self._send(urllib.request.Request(self.url + path, body, sent))
+        return self._send(urllib.request.Request(self.url + path, body, payload))
 
     def _send(self, request: urllib.request.Request) -> Reply:
         try:
@@ -66,8 +66,8 @@ class Server:
 
     def log_lines(self) -> list[dict[str, object]]:
         """Return what it has logged so far, whole lines only."""
-        whole, _, _ = self.log.read_text().rpartition("\n")
-        return [json.loads(line) for line in whole.splitlines()]
+        complete, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in complete.splitlines()]
 
 
 def free_port() -> int:

@@ -96,5 +96,5 @@ def changed(row: int, title: str, text: str) -> str:
 
 def renamed(title: str, text: str) -> str:
     """Return the small table with another header over one column."""
-    header = ",".join(text if one == title else one for one in TITLES)
+    header = ",".join(text if item == title else item for item in TITLES)
     return header + "\n" + as_csv(SMALL).partition("\n")[2]

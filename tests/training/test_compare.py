@@ -55,8 +55,8 @@ def test_compare_measures_every_kind_of_model(
     """Each kind gets one line of plausible figures from 150 records, the network included."""
     rows = np.concatenate([np.flatnonzero(data.y == label)[:30] for label in range(1, 6)])
     monkeypatch.setattr(comparison, "SEARCH_FOLDS", 2)
-    found = compare(data.X[rows], data.y[rows], SEED)
-    assert [row.name for row in found] == [
+    result = compare(data.X[rows], data.y[rows], SEED)
+    assert [row.name for row in result] == [
         "Decision Tree",
         "Random Forest",
         "Gradient Boosted Trees",
@@ -66,7 +66,7 @@ def test_compare_measures_every_kind_of_model(
         "XGBoost",
         "1-D CNN",
     ]
-    for row in found:
+    for row in result:
         assert 0.85 <= row.accuracy <= 1
         assert 0.85 <= row.recall <= 1
         assert 0.85 <= row.precision <= 1
@@ -116,20 +116,20 @@ def test_what_defines_the_segments_tells_them_and_demographics_hardly_do(
     read: list[FeatureSetScores],
 ) -> None:
     """The more of the defining columns are read, the better is the agreement, in every figure."""
-    demographics, some, everything = read[:3], read[3:6], read[6:]
-    for one, two, three in zip(demographics, some, everything, strict=True):
-        assert one.accuracy < 0.75 < two.accuracy < three.accuracy <= 1
-        assert one.balanced_accuracy < two.balanced_accuracy < three.balanced_accuracy <= 1
-        assert one.macro_f1 < two.macro_f1 < three.macro_f1 <= 1
-        assert 0.5 < one.auc < two.auc < three.auc <= 1
-        assert one.log_loss > two.log_loss > three.log_loss > 0
+    demographics, few, everything = read[:3], read[3:6], read[6:]
+    for demographic, two, three in zip(demographics, few, everything, strict=True):
+        assert demographic.accuracy < 0.75 < two.accuracy < three.accuracy <= 1
+        assert demographic.balanced_accuracy < two.balanced_accuracy < three.balanced_accuracy <= 1
+        assert demographic.macro_f1 < two.macro_f1 < three.macro_f1 <= 1
+        assert 0.5 < demographic.auc < two.auc < three.auc <= 1
+        assert demographic.log_loss > two.log_loss > three.log_loss > 0
 
 
 def test_the_clusters_are_found_again_in_each_fold(
     households: Floats, read: list[FeatureSetScores]
 ) -> None:
     """The accuracy is that of a plain loop whose truth is what each fold's own clusters say."""
-    right = []
+    correct = []
     y = refit_study(HOUSEHOLD, households, SEED).predict(households)
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
     columns = [NAMES.index(name) for name in HOUSEHOLD.feature_sets[1].columns]
@@ -139,8 +139,8 @@ def test_the_clusters_are_found_again_in_each_fold(
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
         model.fit(X[inside], segments.predict(households[inside]))
         truth = segments.predict(households[outside])
-        right.append((model.predict(X[outside]) == truth).mean())
-    assert read[3].accuracy == pytest.approx(np.mean(right), abs=1e-9)
+        correct.append((model.predict(X[outside]) == truth).mean())
+    assert read[3].accuracy == pytest.approx(np.mean(correct), abs=1e-9)
 
 
 def test_a_line_names_the_five_columns_that_weigh_most(read: list[FeatureSetScores]) -> None:
@@ -159,14 +159,14 @@ def test_of_many_records_some_are_explained(
 ) -> None:
     """A third of the records says nearly the same about what weighs as all of them do."""
     monkeypatch.setattr(comparison, "MOST_EXPLAINED", 200)
-    some = compare_feature_sets(
+    few = compare_feature_sets(
         replace(HOUSEHOLD, feature_sets=HOUSEHOLD.feature_sets[:1]), households, SEED
     )
-    for row, other in zip(read[:3], some, strict=True):
-        assert row.accuracy == other.accuracy
+    for row, second in zip(read[:3], few, strict=True):
+        assert row.accuracy == second.accuracy
         heaviest, weight = row.shap[0]
-        assert dict(other.shap)[heaviest] == pytest.approx(weight, rel=0.15)
-    assert [row.shap for row in some] != [row.shap for row in read[:3]]
+        assert dict(second.shap)[heaviest] == pytest.approx(weight, rel=0.15)
+    assert [row.shap for row in few] != [row.shap for row in read[:3]]
 
 
 def made_up(n_classes: int) -> tuple[Floats, np.ndarray]:

@@ -61,61 +61,65 @@ def numbered(n: int) -> LabelledRecords:
 def test_conditions_are_complete_incomplete_in_every_way_and_imprecise() -> None:
     """Of three answers one can be missing in 3 ways and two in 3; noise comes in two levels."""
     X = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
-    found = copy_under_conditions(X, 0, n_draws=2)
-    assert [(records.condition, records.copies.shape) for records in found] == [
+    result = copy_under_conditions(X, 0, n_draws=2)
+    assert [(records.condition, records.copies.shape) for records in result] == [
         (COMPLETE, (1, 4, 3)),
         (missing(1), (3, 4, 3)),
         (missing(2), (3, 4, 3)),
         (noisy(0.1), (2, 4, 3)),
         (noisy(0.2), (2, 4, 3)),
     ]
-    assert [int(np.isnan(one.copies).sum()) for one in found] == [0, 12, 24, 0, 0]
-    assert found[1].stacked.shape == (12, 3)
-    np.testing.assert_array_equal(found[0].stacked, X)
-    for one, other in zip(found, copy_under_conditions(X, 0, n_draws=2), strict=True):
-        np.testing.assert_array_equal(one.copies, other.copies)
+    assert [int(np.isnan(item_value.copies).sum()) for item_value in result] == [0, 12, 24, 0, 0]
+    assert result[1].stacked.shape == (12, 3)
+    np.testing.assert_array_equal(result[0].stacked, X)
+    for item, condition in zip(result, copy_under_conditions(X, 0, n_draws=2), strict=True):
+        np.testing.assert_array_equal(item.copies, condition.copies)
 
 
 def test_robust_accuracy_weighs_every_condition_the_same() -> None:
     """A model that is wrong on half of the records with one gap scores (1 + 1/2 + 1 + 1) / 4."""
-    known = numbered(6)
-    measurements = measure_accuracy(ByGaps(), copy_under_conditions(known.X, 0), known.y)
+    known_names = numbered(6)
+    measurements = measure_accuracy(
+        ByGaps(), copy_under_conditions(known_names.X, 0), known_names.y
+    )
     assert {measurement.condition: measurement.value for measurement in measurements} == {
         COMPLETE: 1,
         missing(1): 0.5,
         noisy(0.1): 1,
         noisy(0.2): 1,
     }
-    assert robust_accuracy(ByGaps(), known.X, known.y) == 0.875
+    assert robust_accuracy(ByGaps(), known_names.X, known_names.y) == 0.875
 
 
 def test_only_decisive_answers_go_missing_or_imprecise() -> None:
     """Of three answers two are decisive: either, then both are taken out; the third stays exact."""
     X = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
-    found = copy_under_conditions(X, 0, n_draws=2, decisive=[0, 2])
-    assert [(records.condition, records.n_missing, records.copies.shape) for records in found] == [
+    result = copy_under_conditions(X, 0, n_draws=2, decisive=[0, 2])
+    assert [(records.condition, records.n_missing, records.copies.shape) for records in result] == [
         (COMPLETE, 0, (1, 4, 3)),
         (missing(1), 1, (2, 4, 3)),
         (INDIRECT, 2, (1, 4, 3)),
         (noisy(0.1), 0, (2, 4, 3)),
         (noisy(0.2), 0, (2, 4, 3)),
     ]
-    for one in found:
-        for copy in one.copies:
+    for item in result:
+        for copy in item.copies:
             np.testing.assert_array_equal(copy[:, 1], X[:, 1])
-            assert int(np.isnan(copy).any(axis=0).sum()) == one.n_missing
-    assert not (found[3].copies[:, :, [0, 2]] == X[:, [0, 2]]).any()
+            assert int(np.isnan(copy).any(axis=0).sum()) == item.n_missing
+    assert not (result[3].copies[:, :, [0, 2]] == X[:, [0, 2]]).any()
 
 
 def test_of_many_decisive_answers_a_few_ways_are_drawn() -> None:
     """Nine can be missing in 510 ways: of each number from one to eight a few stand for all."""
-    found = copy_under_conditions(np.ones((2, 9), dtype=np.float32), 0)
-    incomplete = [one for one in found if one.condition.kind == "incomplete"]
-    assert [one.n_missing for one in incomplete] == list(range(1, 9))
-    assert [one.condition for one in incomplete] == [missing(size) for size in range(1, 9)]
-    for one in incomplete:
-        assert len(one.copies) == 4
-        assert (np.isnan(one.copies).sum(axis=2) == one.n_missing).all()
+    result = copy_under_conditions(np.ones((2, 9), dtype=np.float32), 0)
+    incomplete = [item_value for item_value in result if item_value.condition.kind == "incomplete"]
+    assert [item_entry.n_missing for item_entry in incomplete] == list(range(1, 9))
+    assert [item_data.condition for item_data in incomplete] == [
+        missing(size) for size in range(1, 9)
+    ]
+    for item in incomplete:
+        assert len(item.copies) == 4
+        assert (np.isnan(item.copies).sum(axis=2) == item.n_missing).all()
 
 
 def thresholds_of(conformal: Conformal) -> dict[Condition, float]:
@@ -145,8 +149,8 @@ def test_thresholds_are_by_missing_answers_and_never_fall() -> None:
 
 def test_calibrate_pools_what_several_models_have_not_seen() -> None:
     """Records 1 to 10 and 11 to 19 of two models count like records 1 to 19 of one."""
-    known = numbered(19)
-    two = [(ByGaps(), known[:10]), (ByGaps(), known[10:])]
+    known_names = numbered(19)
+    two = [(ByGaps(), known_names[:10]), (ByGaps(), known_names[10:])]
     conformal = calibrate(two, [0, 1], 0, "what it is")
     assert conformal.n_calibration == 19
     assert thresholds_of(conformal)[COMPLETE] == pytest.approx(0.019)
@@ -184,18 +188,18 @@ def test_coverage_counts_true_segments_kept_and_sets_of_other_than_one(
     """Records of class 1 with probabilities 0.9, 0.6 and 0.2 are covered up to their score."""
     copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
     conditioned = [ConditionedRecords(COMPLETE, 0, copies)]
-    found = measure_coverage(Fixed(), conditioned, np.ones(3, int), [threshold])
-    assert [(one.measure, one.condition) for one in found] == [
+    coverage = measure_coverage(Fixed(), conditioned, np.ones(3, int), [threshold])
+    assert [(item.measure, item.condition) for item in coverage] == [
         ("coverage", COMPLETE),
         ("unsure", COMPLETE),
     ]
-    assert [one.value for one in found] == pytest.approx(expected)
+    assert [item_value.value for item_value in coverage] == pytest.approx(expected)
 
 
 def test_coverage_takes_the_threshold_of_as_many_missing_answers() -> None:
     """With one answer missing the second threshold counts: at 0.7 one set of three holds both."""
     copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
     conditioned = [ConditionedRecords(missing(1), 1, copies)]
-    found = measure_coverage(Fixed(), conditioned, np.ones(3, int), [0.05, 0.7])
-    assert {one.condition for one in found} == {Condition(kind="incomplete")}
-    assert [one.value for one in found] == pytest.approx([2 / 3, 1 / 3])
+    coverage = measure_coverage(Fixed(), conditioned, np.ones(3, int), [0.05, 0.7])
+    assert {item.condition for item in coverage} == {Condition(kind="incomplete")}
+    assert [item_value.value for item_value in coverage] == pytest.approx([2 / 3, 1 / 3])

@@ -30,12 +30,12 @@ def dvc(folder: Path, *arguments: str) -> str:
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(folder / "site"),
     }
-    found = subprocess.run(
+    completed = subprocess.run(
         [str(programs / "dvc"), *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_data_go_to_s3_and_come_back(repository: Path, s3: str) -> None:
 def test_the_whole_pipeline_measures_a_package(repository: Path) -> None:
     """``dvc repro`` trains and packs; ``dvc metrics show`` prints what the package answers."""
     dvc(repository, "repro")
-    shown = json.loads(dvc(repository, "metrics", "show", "--json"))
-    metrics = shown[""]["data"]["build/retail/metrics.json"]["data"]
+    content = json.loads(dvc(repository, "metrics", "show", "--json"))
+    metrics = content[""]["data"]["build/retail/metrics.json"]["data"]
     assert metrics["customers"] == 710
     assert sum(metrics["shares"].values()) == pytest.approx(1, abs=1e-5)
     dates = ["2024-09-14", "2024-06-15", "2024-03-16"]

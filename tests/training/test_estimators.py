@@ -58,9 +58,9 @@ def test_missing_patterns_are_every_subset_but_none_and_all() -> None:
 def test_with_missing_takes_out_what_the_pattern_says_of_a_copy() -> None:
     """NaN stands where the pattern is True; the records themselves stay as they are."""
     X = np.array([[1, 2], [3, 4]], dtype=np.float32)
-    found = with_missing(X, np.array([True, False]))
-    np.testing.assert_array_equal(found, np.array([[np.nan, 2], [np.nan, 4]], dtype=np.float32))
-    assert found.dtype == np.float32
+    result = with_missing(X, np.array([True, False]))
+    np.testing.assert_array_equal(result, np.array([[np.nan, 2], [np.nan, 4]], dtype=np.float32))
+    assert result.dtype == np.float32
     assert X[0, 0] == 1
 
 
@@ -68,12 +68,12 @@ def test_with_noise_scales_each_answer_and_never_below_zero() -> None:
     """Noise is relative with the stated deviation, keeps gaps and zeros and no sign turns."""
     X = np.full((20_000, 3), 100, dtype=np.float32)
     X[:, 1], X[:, 2] = 0, np.nan
-    found = with_noise(X, 0.2, np.random.RandomState(0))
-    assert found.dtype == np.float32
-    assert found[:, 0].mean() == pytest.approx(100, abs=0.5)
-    assert found[:, 0].std() == pytest.approx(20, abs=0.5)
-    assert (found[:, 1] == 0).all()
-    assert np.isnan(found[:, 2]).all()
+    result = with_noise(X, 0.2, np.random.RandomState(0))
+    assert result.dtype == np.float32
+    assert result[:, 0].mean() == pytest.approx(100, abs=0.5)
+    assert result[:, 0].std() == pytest.approx(20, abs=0.5)
+    assert (result[:, 1] == 0).all()
+    assert np.isnan(result[:, 2]).all()
     assert with_noise(X[:, :1], 3.0, np.random.RandomState(0)).min() == 0
     np.testing.assert_array_equal(with_noise(X, 0.0, np.random.RandomState(0)), X)
 
@@ -213,8 +213,8 @@ def test_fill_puts_a_constant_into_gaps_only() -> None:
 
 def test_log1p_takes_the_logarithm_of_one_more() -> None:
     """0 stays 0, e - 1 is 1; less than 0 counts as 0; gaps stay."""
-    found = Log1p().fit_transform([[0, np.e - 1], [-5, np.nan]])
-    np.testing.assert_allclose(found, [[0, 1], [0, np.nan]])
+    transform = Log1p().fit_transform([[0, np.e - 1], [-5, np.nan]])
+    np.testing.assert_allclose(transform, [[0, 1], [0, np.nan]])
 
 
 def test_clip_limits_to_quantiles_of_what_was_answered() -> None:
@@ -246,12 +246,14 @@ SHARES = st.one_of(st.none(), st.floats(0, 1, width=32))
 
 @given(st.lists(st.dictionaries(st.sampled_from(BRANDS), SHARES), min_size=1), SHARES)
 def test_record_matrix_derives_what_the_schema_derives(
-    found: list[dict[str, Any]], given_share: float | None
+    records_given: list[dict[str, Any]], given_share: float | None
 ) -> None:
     """Whatever brand shares are given, the matrix holds what ``Schema.derive`` fills in."""
-    sent = [record | {"largest_brand_share": given_share, "value": 1.0} for record in found]
-    expected = [HOUSEHOLD.schema.derive(dict(record))["largest_brand_share"] for record in sent]
-    matrix = make_record_matrix(HOUSEHOLD.schema).transform(sent)
+    records = [
+        record | {"largest_brand_share": given_share, "value": 1.0} for record in records_given
+    ]
+    expected = [HOUSEHOLD.schema.derive(dict(record))["largest_brand_share"] for record in records]
+    matrix = make_record_matrix(HOUSEHOLD.schema).transform(records)
     np.testing.assert_array_equal(matrix[:, LARGEST], np.array(expected, dtype=np.float32))
 
 
@@ -259,9 +261,9 @@ def test_record_matrix_derives_under_every_accepted_header() -> None:
     """Brand shares under the survey's headers, in part or alone, make the largest share."""
     titles = ["Br. Cd. 55", "Br. Cd. 24"]
     frame = pd.DataFrame([[0.25, 0.5], [np.nan, 0.125], [np.nan, np.nan]], columns=titles)
-    found = make_record_matrix(HOUSEHOLD.schema).transform(frame)
-    np.testing.assert_array_equal(found[:, LARGEST], [0.5, 0.125, np.nan])
-    assert np.isnan(np.delete(found, LARGEST, axis=1)).all()
+    result = make_record_matrix(HOUSEHOLD.schema).transform(frame)
+    np.testing.assert_array_equal(result[:, LARGEST], [0.5, 0.125, np.nan])
+    assert np.isnan(np.delete(result, LARGEST, axis=1)).all()
 
 
 def as_it_is(*columns: int) -> Pipeline:
@@ -367,8 +369,8 @@ def test_a_prior_speaks_only_where_something_is_missing() -> None:
     gaps[:, :3] = np.nan
     np.testing.assert_allclose(model.predict_proba(gaps), model.prior_.predict_proba(X))
     gaps[:, 0] = X[:, 0]
-    for one in (model, plain):
-        as_the_mixture_has_it(one)
+    for item in (model, plain):
+        as_the_mixture_has_it(item)
     odds = np.log(model.predict_proba(gaps)) - np.log(plain.predict_proba(gaps))
     expected = model.prior_.predict_log_proba(X) - np.log(plain.shares_)
     np.testing.assert_allclose(odds - odds[:, :1], expected - expected[:, :1], atol=1e-6)
@@ -379,9 +381,9 @@ def test_a_prior_is_not_needed_for_what_the_space_fills_in() -> None:
     X, y = blobs(1, 3)
     model = CentroidClassifier(spaces(2), (0, 1, 2), prior_of(3, 4)).fit(X, y)
     gaps = with_gaps(X, 1)
-    other = gaps.copy()
-    other[:, 3:] = 99
-    np.testing.assert_array_equal(model.predict_proba(gaps), model.predict_proba(other))
+    second = gaps.copy()
+    second[:, 3:] = 99
+    np.testing.assert_array_equal(model.predict_proba(gaps), model.predict_proba(second))
 
 
 @settings(max_examples=40)
@@ -402,14 +404,14 @@ def test_contributions_of_distances_add_up_exactly(
     X, y = blobs(seed, k)
     model = CentroidClassifier(spaces(projection), (3, 0, 1), prior_of(2, 4) if prior else None)
     model.fit(X, y)
-    asked = with_gaps(X, seed, share)
-    found = model.contributions(asked)
-    assert found.scale == "log_odds"
-    assert found.values.shape == (len(X), k, 5)
-    scores = found.base + found.values.sum(axis=2)
+    request = with_gaps(X, seed, share)
+    result = model.contributions(request)
+    assert result.scale == "log_odds"
+    assert result.values.shape == (len(X), k, 5)
+    scores = result.base + result.values.sum(axis=2)
     expected = log_softmax(scores, axis=1)
-    np.testing.assert_allclose(np.exp(expected), model.predict_proba(asked), atol=1e-12)
-    differences = np.log(np.maximum(model.predict_proba(asked), 1e-300))
+    np.testing.assert_allclose(np.exp(expected), model.predict_proba(request), atol=1e-12)
+    differences = np.log(np.maximum(model.predict_proba(request), 1e-300))
     likely = differences > np.log(1e-200)
     np.testing.assert_allclose(expected[likely], differences[likely], atol=1e-6)
 
@@ -431,28 +433,28 @@ def test_scores_are_calibrated_on_copies_with_gaps() -> None:
     assert model.predict(empty).tolist() == [1]
     incomplete = np.vstack([np.where([i == 0, i == 1], np.nan, X) for i in range(2)])
     twice = np.tile(y, 2)
-    told = np.log(model.predict_proba(incomplete)[np.arange(400), twice]).mean()
+    text = np.log(model.predict_proba(incomplete)[np.arange(400), twice]).mean()
     as_the_mixture_has_it(model)
-    assert told > np.log(model.predict_proba(incomplete)[np.arange(400), twice]).mean()
-    assert told > np.log([0.25, 0.75])[twice].mean()
+    assert text > np.log(model.predict_proba(incomplete)[np.arange(400), twice]).mean()
+    assert text > np.log([0.25, 0.75])[twice].mean()
 
 
 def test_contributions_are_those_worked_out_by_hand() -> None:
     """At 5.9 the answer adds z c / v, the base takes c² / 2 v: 5.9 - 0.5 and 64.9 - 60.5."""
     model = CentroidClassifier(as_it_is(0), (0,)).fit(LINE, LINE_SEGMENTS)
-    found = model.contributions(np.array([[5.9]]))
-    np.testing.assert_allclose(found.base, [[-0.5, -60.5]])
-    np.testing.assert_allclose(found.values[:, :, 0], [[5.9, 64.9]])
+    result = model.contributions(np.array([[5.9]]))
+    np.testing.assert_allclose(result.base, [[-0.5, -60.5]])
+    np.testing.assert_allclose(result.values[:, :, 0], [[5.9, 64.9]])
 
 
 def test_missing_answers_and_unread_columns_contribute_nothing() -> None:
     """What isn't there can't speak; without a prior nor can what doesn't define."""
     X, y = blobs(2, 3)
-    asked = X.copy()
-    asked[:, 1] = np.nan
-    found = CentroidClassifier(spaces(None), (0, 1, 2)).fit(X, y).contributions(asked)
-    assert not found.values[:, :, [1, 3, 4]].any()
-    assert found.values[:, :, [0, 2]].all()
+    request = X.copy()
+    request[:, 1] = np.nan
+    result = CentroidClassifier(spaces(None), (0, 1, 2)).fit(X, y).contributions(request)
+    assert not result.values[:, :, [1, 3, 4]].any()
+    assert result.values[:, :, [0, 2]].all()
 
 
 def test_contributions_of_trees_add_up_to_the_probabilities() -> None:
@@ -461,11 +463,11 @@ def test_contributions_of_trees_add_up_to_the_probabilities() -> None:
     forest = RandomForestClassifier(5, max_leaf_nodes=8, random_state=0)
     filled = Pipeline([("fill", fill_gaps(-9.0)), ("forest", forest)])
     model = TrainedOnCopies(filled, n_noisy=1, random_state=0).fit(X, y)
-    asked = with_gaps(X, 3)
-    found = model.contributions(asked)
-    assert found.scale == "probability"
+    request = with_gaps(X, 3)
+    result = model.contributions(request)
+    assert result.scale == "probability"
     np.testing.assert_allclose(
-        found.base + found.values.sum(axis=2), model.predict_proba(asked), atol=1e-6
+        result.base + result.values.sum(axis=2), model.predict_proba(request), atol=1e-6
     )
 
 
@@ -505,14 +507,14 @@ def test_an_outlook_is_told_by_the_other_estimator() -> None:
     filled = Pipeline([("fill", fill_gaps()), ("logistic", LogisticRegression())])
     model = WithOutlook(segmenter, filled).fit(X, y, later=(X, later))
     alone = clone(segmenter).fit(X, y)
-    asked = with_gaps(X, 4)
-    np.testing.assert_array_equal(model.predict(asked), alone.predict(asked))
-    np.testing.assert_array_equal(model.predict_proba(asked), alone.predict_proba(asked))
-    found = model.contributions(asked)
-    np.testing.assert_array_equal(found.values, alone.contributions(asked).values)
-    told = model.predict_outlook(asked)
-    np.testing.assert_array_equal(told[:, 1], 0)
-    expected = clone(filled).fit(X.astype(np.float64), later).predict_proba(asked)
-    np.testing.assert_allclose(told[:, [0, 2]], expected)
+    request = with_gaps(X, 4)
+    np.testing.assert_array_equal(model.predict(request), alone.predict(request))
+    np.testing.assert_array_equal(model.predict_proba(request), alone.predict_proba(request))
+    result = model.contributions(request)
+    np.testing.assert_array_equal(result.values, alone.contributions(request).values)
+    text = model.predict_outlook(request)
+    np.testing.assert_array_equal(text[:, 1], 0)
+    expected = clone(filled).fit(X.astype(np.float64), later).predict_proba(request)
+    np.testing.assert_allclose(text[:, [0, 2]], expected)
     of_fitted = WithOutlook.of_fitted(model.segmenter_, model.classifier_)
-    np.testing.assert_array_equal(of_fitted.predict_outlook(asked), told)
+    np.testing.assert_array_equal(of_fitted.predict_outlook(request), text)

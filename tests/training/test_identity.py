@@ -44,10 +44,10 @@ def before(learned: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Pr
     """That model, as the next training finds it."""
     path = tmp_path_factory.mktemp("before") / "planted.bin"
     write_package(path, packed(learned), None)
-    found, reason = read_predecessor(path, STUDY, synthetic=False)
+    result, reason = read_predecessor(path, STUDY, synthetic=False)
     assert reason == ""
-    assert found is not None
-    return found
+    assert result is not None
+    return result
 
 
 def names(learned: FittedModel) -> list[str]:
@@ -72,12 +72,12 @@ def test_retraining_on_the_same_data_keeps_everything(
     assert again.lineage is not None
     assert again.lineage.previous == before.version
     assert again.lineage.conflicts == ()
-    found = again.lineage.transitions
-    assert (found.agreement, found.unchanged, found.records) == (1, 1, len(X))
-    assert [(one.segment, one.fate, one.successor) for one in found.old] == [
+    transitions = again.lineage.transitions
+    assert (transitions.agreement, transitions.unchanged, transitions.records) == (1, 1, len(X))
+    assert [(item.segment, item.fate, item.successor) for item in transitions.old] == [
         (name, "kept", name) for name in sorted(IDS)
     ]
-    assert [(one.segment, one.origin) for one in found.new] == [
+    assert [(item_value.segment, item_value.origin) for item_value in transitions.new] == [
         (name, "kept") for name in sorted(IDS)
     ]
 
@@ -89,8 +89,8 @@ def test_without_a_model_before_there_is_no_lineage(learned: FittedModel) -> Non
 
 def test_nothing_is_continued_where_there_is_nothing(tmp_path: Path) -> None:
     """The reason is a sentence."""
-    found = read_predecessor(tmp_path / "absent.bin", STUDY, synthetic=False)
-    assert found == (None, "there is no model before it")
+    predecessor = read_predecessor(tmp_path / "absent.bin", STUDY, synthetic=False)
+    assert predecessor == (None, "there is no model before it")
 
 
 def test_a_damaged_package_is_not_continued(learned: FittedModel, tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_a_damaged_package_is_not_continued(learned: FittedModel, tmp_path: Path
     path = tmp_path / "planted.bin"
     write_package(path, packed(learned), None)
     path.write_bytes(path.read_bytes()[:-100])
-    found, reason = read_predecessor(path, STUDY, synthetic=False)
-    assert found is None
+    result, reason = read_predecessor(path, STUDY, synthetic=False)
+    assert result is None
     assert reason.startswith("the model before it cannot be read (")
 
 
@@ -121,8 +121,8 @@ def test_a_package_of_another_study_or_schema_is_not_continued(
     """Its scorer could not be asked about these records, or its answers would mean nothing."""
     path = tmp_path / "planted.bin"
     write_package(path, packed(learned), None)
-    found, reason = read_predecessor(path, study, synthetic=False)
-    assert found is None
+    result, reason = read_predecessor(path, study, synthetic=False)
+    assert result is None
     assert reason == "the model before it is of another study or reads other columns"
 
 
@@ -136,8 +136,8 @@ def test_real_segments_do_not_continue_made_up_ones(
     """Only a model of the synthetic sample before one of real records is left behind."""
     path = tmp_path / "planted.bin"
     write_package(path, packed(learned, synthetic=was), None)
-    found, reason = read_predecessor(path, STUDY, synthetic=will_be)
-    assert (found is not None) is continued
+    result, reason = read_predecessor(path, STUDY, synthetic=will_be)
+    assert (result is not None) is continued
     assert reason == ("" if continued else "the model before it learned from the synthetic sample")
 
 
@@ -164,15 +164,15 @@ def test_a_segment_keeps_its_name_against_the_rules(
     """What continues mid stays mid, though it spends the most; the conflict is reported."""
     records, group = moved
     by_rules = cluster_records(STUDY, records, SEED)
-    assert by_rules.ids.tolist() == [("low", "high", "mid")[one] for one in group]
-    assert names(after) == [IDS[one] for one in group]
+    assert by_rules.ids.tolist() == [("low", "high", "mid")[item] for item in group]
+    assert names(after) == [IDS[item_value] for item_value in group]
     assert after.lineage is not None
     assert after.lineage.conflicts == (
         "the rules call high what continues mid; it stays mid",
         "the rules call mid what continues high; it stays high",
     )
-    found = cluster_records(STUDY, records, SEED, predecessor=before)
-    assert found.names.renamed == {"high": "mid", "mid": "high"}
+    result = cluster_records(STUDY, records, SEED, predecessor=before)
+    assert result.names.renamed == {"high": "mid", "mid": "high"}
     # The reasons are those of the rules: they say what the rules saw.
     assert after.clusters is not None
     assert after.clusters.naming == list(by_rules.names.reasons)
@@ -200,8 +200,8 @@ def test_identity_and_retraining_agree_on_the_second_time(
     """From the package of a model with swapped names the next one goes on with them."""
     path = tmp_path / "planted.bin"
     write_package(path, packed(after), None)
-    found, _ = read_predecessor(path, STUDY, synthetic=False)
-    assert names(trained(moved[0], found)) == names(after)
+    result, _ = read_predecessor(path, STUDY, synthetic=False)
+    assert names(trained(moved[0], result)) == names(after)
 
 
 @pytest.fixture(scope="module")
@@ -216,19 +216,24 @@ def without_high(before: Predecessor) -> FittedModel:
 def test_a_segment_that_vanished_is_listed(without_high: FittedModel) -> None:
     """The old model puts nobody there: no members, no successor, nothing that stayed."""
     assert without_high.lineage is not None
-    found = without_high.lineage.transitions
-    assert [one.segment for one in found.old] == ["low", "mid", "high"]
-    gone = found.old[2]
-    assert (gone.fate, gone.members, gone.successor, gone.stayed) == ("vanished", 0, None, None)
-    assert gone.into == ()
-    assert sum(one.members for one in found.old) == found.records
+    transitions = without_high.lineage.transitions
+    assert [item.segment for item in transitions.old] == ["low", "mid", "high"]
+    removed = transitions.old[2]
+    assert (removed.fate, removed.members, removed.successor, removed.stayed) == (
+        "vanished",
+        0,
+        None,
+        None,
+    )
+    assert removed.into == ()
+    assert sum(item_value.members for item_value in transitions.old) == transitions.records
 
 
 def test_every_name_is_used_after_a_segment_vanished(without_high: FittedModel) -> None:
     """Mid goes on; what low was split into shares the names that are left."""
     assert sorted(set(names(without_high))) == sorted(IDS)
     assert without_high.lineage is not None
-    fates = {one.segment: one.fate for one in without_high.lineage.transitions.old}
+    fates = {item.segment: item.fate for item in without_high.lineage.transitions.old}
     assert fates["mid"] == "kept"
     assert fates["low"] == "split"
     mid = without_high.X[without_high.y == IDS.index("mid"), SPEND]

@@ -58,14 +58,14 @@ def origin_of(
     )
 
 
-def fates(found: Transitions) -> dict[str, str]:
+def fates(transitions_value: Transitions) -> dict[str, str]:
     """Return what became of each old segment."""
-    return {fate.segment: fate.fate for fate in found.old}
+    return {fate.segment: fate.fate for fate in transitions_value.old}
 
 
-def origins(found: Transitions) -> dict[str, str]:
+def origins(transitions_value: Transitions) -> dict[str, str]:
     """Return where each new segment comes from."""
-    return {origin.segment: origin.origin for origin in found.new}
+    return {origin.segment: origin.origin for origin in transitions_value.new}
 
 
 def test_match_finds_the_same_clusters_under_other_numbers() -> None:
@@ -90,21 +90,21 @@ def test_match_accepts_less_than_half_the_way_to_the_nearest_other(
 
 def test_match_does_not_shift_a_row_of_clusters_by_one() -> None:
     """Where 0 goes and 31 comes, 10 and 20 stay who they are, though 11 + 11 + 11 is less."""
-    found = match(on_a_line(0, 10, 20), on_a_line(11, 21, 31))
-    assert [(pair.old, pair.new) for pair in found if pair.accepted] == [(1, 0), (2, 1)]
-    assert [(pair.old, pair.new) for pair in found if not pair.accepted] == [(0, 2)]
+    result = match(on_a_line(0, 10, 20), on_a_line(11, 21, 31))
+    assert [(pair.old, pair.new) for pair in result if pair.accepted] == [(1, 0), (2, 1)]
+    assert [(pair.old, pair.new) for pair in result if not pair.accepted] == [(0, 2)]
 
 
 def test_match_takes_the_nearest_of_two_that_could_continue_one() -> None:
     """One old cluster has one successor; what is left over is not forced on another one."""
-    found = match(on_a_line(0, 10), on_a_line(-2, 1, 10))
-    assert [(pair.old, pair.new) for pair in found if pair.accepted] == [(0, 1), (1, 2)]
+    result = match(on_a_line(0, 10), on_a_line(-2, 1, 10))
+    assert [(pair.old, pair.new) for pair in result if pair.accepted] == [(0, 1), (1, 2)]
 
 
 def test_match_copes_with_fewer_new_clusters() -> None:
     """The old cluster that is gone gets no pair that is accepted."""
-    found = match(on_a_line(0, 10, 20), on_a_line(20, 0))
-    assert [(pair.old, pair.new) for pair in found] == [(0, 1), (2, 0)]
+    result = match(on_a_line(0, 10, 20), on_a_line(20, 0))
+    assert [(pair.old, pair.new) for pair in result] == [(0, 1), (2, 0)]
     assert match(on_a_line(0), on_a_line(3)) == [Pair(0, 0, 3.0, 0.0, accepted=True)]
 
 
@@ -134,8 +134,8 @@ def test_rename_lets_the_rules_name_what_continues_nothing() -> None:
 
 def test_rename_lets_identity_win_and_reports_each_conflict() -> None:
     """Two clusters that the rules would swap keep their names."""
-    found = rename(["low", "mid", "vip"], accepted((0, 0), (1, 1), (2, 2)), ["mid", "low", "vip"])
-    assert found == RenamedClusters(
+    result = rename(["low", "mid", "vip"], accepted((0, 0), (1, 1), (2, 2)), ["mid", "low", "vip"])
+    assert result == RenamedClusters(
         ("mid", "low", "vip"),
         (
             "the rules call low what continues mid; it stays mid",
@@ -146,8 +146,8 @@ def test_rename_lets_identity_win_and_reports_each_conflict() -> None:
 
 def test_rename_gives_what_is_left_to_a_cluster_whose_name_is_taken() -> None:
     """Mid goes on in the first cluster, so the second gets the name that the first gave up."""
-    found = rename(["low", "mid", "vip"], accepted((0, 0), (1, 2)), ["mid", "vip"])
-    assert found == RenamedClusters(
+    result = rename(["low", "mid", "vip"], accepted((0, 0), (1, 2)), ["mid", "vip"])
+    assert result == RenamedClusters(
         ("mid", "low", "vip"),
         (
             "the rules call low what continues mid; it stays mid",
@@ -159,8 +159,8 @@ def test_rename_gives_what_is_left_to_a_cluster_whose_name_is_taken() -> None:
 
 def test_rename_does_not_keep_a_name_that_the_study_gave_up() -> None:
     """The texts of a segment come from the study; without them there is no such segment."""
-    found = rename(["low", "high"], accepted((0, 0), (1, 1)), ["low", "vip"])
-    assert found == RenamedClusters(
+    result = rename(["low", "high"], accepted((0, 0), (1, 1)), ["low", "vip"])
+    assert result == RenamedClusters(
         ("low", "high"), ("the rules know no vip; what continues it is now high",)
     )
 
@@ -174,10 +174,10 @@ def test_rename_uses_every_name_of_the_rules_once(data: st.DataObject) -> None:
     new = data.draw(st.lists(st.integers(0, 3), unique=True))
     old = data.draw(st.permutations(range(5)))
     pairs = accepted(*zip(old, new, strict=False))
-    found = rename(rules, pairs, old_ids)
-    assert sorted(found.ids) == names
+    result = rename(rules, pairs, old_ids)
+    assert sorted(result.ids) == names
     for pair in pairs:
-        assert old_ids[pair.old] in ("former", found.ids[pair.new])
+        assert old_ids[pair.old] in ("former", result.ids[pair.new])
 
 
 def test_identical_models_keep_everything() -> None:
@@ -198,69 +198,69 @@ def test_identical_models_keep_everything() -> None:
 
 def test_a_split_segment_is_reported_even_where_one_part_continues_it() -> None:
     """Of ten members six stay and four make another segment: a quarter would have been enough."""
-    found = transitions(
+    result = transitions(
         *flow([[6, 0, 4], [0, 10, 0]]), accepted((0, 0), (1, 1)), ["a", "b"], ["a", "b", "c"]
     )
-    assert found.old == (
+    assert result.old == (
         fate_of("a", "split", 10, 0.6, "a", "c"),
         fate_of("b", "kept", 10, 1.0, "b"),
     )
-    assert found.new == (
+    assert result.new == (
         origin_of("a", "split", 6, "a", predecessor="a"),
         origin_of("b", "kept", 10, "b", predecessor="b"),
         origin_of("c", "split", 4, "a"),
     )
-    assert (found.unchanged, found.records) == (0.8, 20)
+    assert (result.unchanged, result.records) == (0.8, 20)
 
 
 @pytest.mark.parametrize(("part", "expected"), [(24, "kept"), (25, "split")])
 def test_a_split_begins_with_a_quarter(part: int, expected: str) -> None:
     """Of a hundred members 24 that leave are a loss, 25 a split."""
     labels = flow([[100 - part, part], [0, 100]])
-    found = transitions(*labels, accepted((0, 0), (1, 1)), ["a", "b"], ["a", "b"])
-    assert fates(found) == {"a": expected, "b": "kept"}
+    result = transitions(*labels, accepted((0, 0), (1, 1)), ["a", "b"], ["a", "b"])
+    assert fates(result) == {"a": expected, "b": "kept"}
 
 
 def test_merged_segments_give_most_of_their_members_to_one() -> None:
     """Nine of ten and eight of ten go to one new segment, whoever it continues."""
     labels = flow([[9, 1], [8, 2], [0, 10]])
-    found = transitions(*labels, accepted((0, 0), (2, 1)), ["a", "b", "c"], ["a", "c"])
-    assert found.old == (
+    result = transitions(*labels, accepted((0, 0), (2, 1)), ["a", "b", "c"], ["a", "c"])
+    assert result.old == (
         fate_of("a", "merged", 10, 0.9, "a"),
         fate_of("b", "merged", 10, None, "a", successor="-"),
         fate_of("c", "kept", 10, 1.0, "c"),
     )
-    assert found.new == (
+    assert result.new == (
         origin_of("a", "merged", 17, "a", "b", predecessor="a"),
         origin_of("c", "kept", 13, "c", predecessor="c"),
     )
-    assert found.unchanged == pytest.approx(19 / 30)
+    assert result.unchanged == pytest.approx(19 / 30)
 
 
 def test_a_small_segment_that_is_swallowed_has_vanished_not_merged() -> None:
     """Ten members among a hundred don't make the segment another one."""
     labels = flow([[90, 0], [10, 0], [0, 50]])
-    found = transitions(*labels, accepted((0, 0), (2, 1)), ["a", "b", "c"], ["a", "c"])
-    assert fates(found) == {"a": "kept", "b": "vanished", "c": "kept"}
-    assert origins(found) == {"a": "kept", "c": "kept"}
-    assert found.old[1] == fate_of("b", "vanished", 10, None, "a", successor="-")
+    result = transitions(*labels, accepted((0, 0), (2, 1)), ["a", "b", "c"], ["a", "c"])
+    assert fates(result) == {"a": "kept", "b": "vanished", "c": "kept"}
+    assert origins(result) == {"a": "kept", "c": "kept"}
+    assert result.old[1] == fate_of("b", "vanished", 10, None, "a", successor="-")
 
 
 def test_vanished_and_new_segments_are_told_apart_under_one_name() -> None:
     """A cluster that the rules call b continues nothing, though there was a b before."""
     labels = flow([[10, 0], [0, 8]])
-    found = transitions(*labels, accepted((0, 0)), ["a", "b"], ["a", "b"])
-    assert fates(found) == {"a": "kept", "b": "vanished"}
-    assert origins(found) == {"a": "kept", "b": "new"}
-    assert found.agreement == 1.0
-    assert found.unchanged == pytest.approx(10 / 18)
+    result = transitions(*labels, accepted((0, 0)), ["a", "b"], ["a", "b"])
+    assert fates(result) == {"a": "kept", "b": "vanished"}
+    assert origins(result) == {"a": "kept", "b": "new"}
+    assert result.agreement == 1.0
+    assert result.unchanged == pytest.approx(10 / 18)
 
 
 def test_a_segment_without_members_has_no_share_that_stays() -> None:
     """Nobody in the new records was in b: its centroid goes on, its share isn't a number."""
     labels = flow([[5, 5], [0, 0]])
-    found = transitions(*labels, accepted((0, 0), (1, 1)), ["a", "b"], ["a", "b"])
-    assert found.old[1] == fate_of("b", "kept", 0, None)
+    result = transitions(*labels, accepted((0, 0), (1, 1)), ["a", "b"], ["a", "b"])
+    assert result.old[1] == fate_of("b", "kept", 0, None)
     nobody = np.empty(0, dtype=np.int64)
     with pytest.raises(TrainingError, match=r"^there are no records"):
         transitions(nobody, nobody, [], ["a"], ["a"])
@@ -269,10 +269,10 @@ def test_a_segment_without_members_has_no_share_that_stays() -> None:
 def test_agreement_is_the_adjusted_rand_index() -> None:
     """Halves that cross share no pair of records: (0 - 2/3) / (2 - 2/3) = -1/2."""
     labels = flow([[1, 1], [1, 1]])
-    found = transitions(*labels, accepted((0, 0), (1, 1)), ["a", "b"], ["a", "b"])
-    assert found.agreement == pytest.approx(-0.5)
-    assert found.unchanged == 0.5
-    assert fates(found) == {"a": "split", "b": "split"}
+    result = transitions(*labels, accepted((0, 0), (1, 1)), ["a", "b"], ["a", "b"])
+    assert result.agreement == pytest.approx(-0.5)
+    assert result.unchanged == 0.5
+    assert fates(result) == {"a": "split", "b": "split"}
 
 
 @given(
@@ -316,7 +316,7 @@ def test_a_retrained_model_keeps_its_segments_whatever_the_seed(seed: int) -> No
     new = KMeans(4, n_init=3, random_state=seed).fit(records)
     pairs = match(old.cluster_centers_, new.cluster_centers_)
     names = rename(list("abcd"), pairs, list("abcd"))
-    found = transitions(old.predict(records), new.labels_, pairs, list("abcd"), names.ids)
-    assert fates(found) == dict.fromkeys("abcd", "kept")
-    assert found.agreement > 0.8
-    assert found.unchanged > 0.9
+    result = transitions(old.predict(records), new.labels_, pairs, list("abcd"), names.ids)
+    assert fates(result) == dict.fromkeys("abcd", "kept")
+    assert result.agreement > 0.8
+    assert result.unchanged > 0.9

@@ -110,8 +110,8 @@ def test_probabilities_are_those_of_the_mixture(learned: FittedModel) -> None:
     )
     expected = np.exp(log_softmax(densities, axis=1))
     complete = ~np.isnan(X).any(axis=1)
-    found = learned.pipeline.predict_proba(X)
-    np.testing.assert_allclose(found[complete], expected[complete], rtol=1e-9, atol=1e-12)
+    result = learned.pipeline.predict_proba(X)
+    np.testing.assert_allclose(result[complete], expected[complete], rtol=1e-9, atol=1e-12)
 
 
 def test_contributions_add_up_through_the_projection(learned: FittedModel) -> None:
@@ -144,9 +144,9 @@ def test_contributions_share_interactions_equally() -> None:
         scores: np.ndarray = classifier._score_space(z)[0]
         return scores
 
-    both, neither = score([0, 1]), score([])
-    first = ((score([0]) - neither) + (both - score([1]))) / 2
-    second = ((score([1]) - neither) + (both - score([0]))) / 2
+    pair, neither = score([0, 1]), score([])
+    first = ((score([0]) - neither) + (pair - score([1]))) / 2
+    second = ((score([1]) - neither) + (pair - score([0]))) / 2
     values = classifier.contributions(record[np.newaxis]).values[0]
     np.testing.assert_allclose(values, np.column_stack([first, second]), atol=1e-10)
 

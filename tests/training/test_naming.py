@@ -85,7 +85,7 @@ def test_cluster_numbers_change_nothing_whatever_the_means(seed: int, numbers: l
     random = np.random.default_rng(seed)
     drawn = random.random((30, 4), dtype=np.float32)
     clusters = np.arange(30, dtype=np.int32) % 3
-    others = np.array(numbers, dtype=np.int32)[clusters]
-    one, other = (name_clusters(STUDY, drawn, which).ids for which in (clusters, others))
-    assert sorted(one) == sorted(IDS)
-    assert [other[numbers[cluster]] for cluster in range(3)] == list(one)
+    further = np.array(numbers, dtype=np.int32)[clusters]
+    item, second = (name_clusters(STUDY, drawn, which).ids for which in (clusters, further))
+    assert sorted(item) == sorted(IDS)
+    assert [second[numbers[cluster]] for cluster in range(3)] == list(item)

@@ -50,11 +50,11 @@ def moved(X: Any, rows: Any, to: int) -> Any:
 def of(*matrices: Any) -> tuple[Snapshot, ...]:
     """Return snapshots 91 days apart, the latest first; customers have the same numbers."""
     return tuple(
-        Snapshot(LATEST - timedelta(DAYS * i), records(one)) for i, one in enumerate(matrices)
+        Snapshot(LATEST - timedelta(DAYS * i), records(matrix)) for i, matrix in enumerate(matrices)
     )
 
 
-LOW, MID, HIGH = (np.flatnonzero(one == GROUP) for one in range(3))
+LOW, MID, HIGH = (np.flatnonzero(item == GROUP) for item in range(3))
 # Before the latest date six low customers become high ones; before that two mid ones low ones.
 BEFORE = moved(X, LOW[:2], 1)
 THEN = X
@@ -66,9 +66,9 @@ def forecast(
     snapshots: tuple[Snapshot, ...], make: Callable[[int], Any] = classifier
 ) -> dict[str, Metric]:
     """Return the figures of a rehearsal by their names."""
-    found, _ = rehearse(STUDY, OutlookModel(DAYS, make), snapshots, SEED, "planted.csv")
-    assert len({name_metric(metric) for metric in found}) == len(found)
-    return {name_metric(metric): metric for metric in found}
+    result, _ = rehearse(STUDY, OutlookModel(DAYS, make), snapshots, SEED, "planted.csv")
+    assert len({name_metric(metric) for metric in result}) == len(result)
+    return {name_metric(metric): metric for metric in result}
 
 
 def test_staying_is_measured_as_by_hand() -> None:
@@ -76,9 +76,11 @@ def test_staying_is_measured_as_by_hand() -> None:
 
     Recalls are 14/14, 20/20 and 20/26; precisions 14/20, 20/20 and 20/20.
     """
-    found = forecast(SNAPSHOTS)
+    result = forecast(SNAPSHOTS)
     values = {
-        metric.measure: metric.value for metric in found.values() if metric.predictor == "no_change"
+        metric.measure: metric.value
+        for metric in result.values()
+        if metric.predictor == "no_change"
     }
     f1 = [2 * 14 / (14 + 20), 1.0, 2 * 20 / (20 + 26)]
     assert values == pytest.approx(
@@ -93,25 +95,27 @@ def test_staying_is_measured_as_by_hand() -> None:
 
 def test_the_largest_class_is_that_of_the_past() -> None:
     """From BEFORE to THEN customers became low, mid and high in equal parts: the first is said."""
-    found = forecast(SNAPSHOTS)
-    assert found["accuracy, largest class, 91 days ahead"].value == pytest.approx(14 / 60, abs=1e-6)
+    result = forecast(SNAPSHOTS)
+    assert result["accuracy, largest class, 91 days ahead"].value == pytest.approx(
+        14 / 60, abs=1e-6
+    )
 
 
 def test_figures_say_when_and_from_what() -> None:
     """None is agreement with a definition; the date, the way ahead and the source stand there."""
-    found = forecast(SNAPSHOTS)
-    assert not any(metric.circular for metric in found.values())
-    assert {metric.horizon_days for metric in found.values()} == {DAYS}
-    assert {metric.n_records for metric in found.values()} == {60}
-    assert {describe_evaluation(metric) for metric in found.values()} == {
+    result = forecast(SNAPSHOTS)
+    assert not any(metric.circular for metric in result.values())
+    assert {metric.horizon_days for metric in result.values()} == {DAYS}
+    assert {metric.n_records for metric in result.values()} == {60}
+    assert {describe_evaluation(metric) for metric in result.values()} == {
         "2024-09-01, from what was known 91 days before, planted.csv"
     }
-    assert {describe_inputs(metric, STUDY.schema) for metric in found.values()} == {
+    assert {describe_inputs(metric, STUDY.schema) for metric in result.values()} == {
         "all features at the earlier date",
         "the segment stays",
         "none at the earlier date",
     }
-    forecast_features = found["accuracy, 91 days ahead"].features
+    forecast_features = result["accuracy, 91 days ahead"].features
     assert forecast_features == [column.name for column in STUDY.schema.features]
 
 
@@ -135,20 +139,22 @@ def wild(X: Any) -> Any:
 
 def test_nothing_of_the_latest_date_reaches_the_rehearsal() -> None:
     """However the latest snapshot changes, what was learned answers the same."""
-    one, other = Remembered(), Remembered()
-    told = forecast(SNAPSHOTS, one)
-    told_otherwise = forecast(of(wild(NOW), THEN, BEFORE), other)
-    np.testing.assert_array_equal(one.models[0].predict_proba(X), other.models[0].predict_proba(X))
+    item, second = Remembered(), Remembered()
+    text = forecast(SNAPSHOTS, item)
+    told_otherwise = forecast(of(wild(NOW), THEN, BEFORE), second)
+    np.testing.assert_array_equal(
+        item.models[0].predict_proba(X), second.models[0].predict_proba(X)
+    )
     name = "accuracy, 91 days ahead"
-    assert told[name].value > 0.8 > told_otherwise[name].value
+    assert text[name].value > 0.8 > told_otherwise[name].value
 
 
 def test_what_was_known_before_does_reach_it() -> None:
     """The same change of the second latest snapshot makes another classifier."""
-    one, other = Remembered(), Remembered()
-    forecast(SNAPSHOTS, one)
-    forecast(of(NOW, moved(THEN, MID[:8], 2), BEFORE), other)
-    assert np.abs(one.models[0].predict_proba(X) - other.models[0].predict_proba(X)).max() > 0.01
+    item, second = Remembered(), Remembered()
+    forecast(SNAPSHOTS, item)
+    forecast(of(NOW, moved(THEN, MID[:8], 2), BEFORE), second)
+    assert np.abs(item.models[0].predict_proba(X) - second.models[0].predict_proba(X)).max() > 0.01
 
 
 def test_customers_who_came_later_are_not_asked_about() -> None:
@@ -167,17 +173,17 @@ WITH_OUTLOOK = replace(STUDY, outlook=OutlookModel(DAYS, classifier))
 
 def learned(snapshots: tuple[Snapshot, ...], study: Study = WITH_OUTLOOK) -> Any:
     """Return what is learned from a history."""
-    made = replace(source(NOW), history=history(snapshots))
-    return fit_study(study, made, "quick", SEED)
+    created = replace(source(NOW), history=history(snapshots))
+    return fit_study(study, created, "quick", SEED)
 
 
 def test_the_model_learns_from_all_pairs_of_dates() -> None:
     """Two pairs of 60 customers, with today's segments of the later date as the truth."""
-    made = Remembered()
-    found = learned(SNAPSHOTS, replace(STUDY, outlook=OutlookModel(DAYS, made)))
-    last = found.pipeline[-1]
+    created = Remembered()
+    result = learned(SNAPSHOTS, replace(STUDY, outlook=OutlookModel(DAYS, created)))
+    last = result.pipeline[-1]
     assert isinstance(last, WithOutlook)
-    packed, rehearsed = made.models
+    packed, rehearsed = created.models
     assert last.classifier_ is packed
     expected = classifier(SEED).fit(
         np.vstack([THEN, BEFORE]).astype(np.float64),
@@ -190,11 +196,11 @@ def test_the_model_learns_from_all_pairs_of_dates() -> None:
 
 def test_todays_answers_do_not_change_with_an_outlook() -> None:
     """The segments, their probabilities and their figures are those of a study without one."""
-    plain, both = learned(SNAPSHOTS, STUDY), learned(SNAPSHOTS)
-    np.testing.assert_array_equal(both.pipeline.predict_proba(X), plain.pipeline.predict_proba(X))
-    assert both.metrics[: len(plain.metrics)] == plain.metrics
-    assert len(both.metrics) > len(plain.metrics)
-    assert sorted({IDS[label] for label in both.y}) == sorted(IDS)
+    plain, pair = learned(SNAPSHOTS, STUDY), learned(SNAPSHOTS)
+    np.testing.assert_array_equal(pair.pipeline.predict_proba(X), plain.pipeline.predict_proba(X))
+    assert pair.metrics[: len(plain.metrics)] == plain.metrics
+    assert len(pair.metrics) > len(plain.metrics)
+    assert sorted({IDS[label] for label in pair.y}) == sorted(IDS)
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -224,8 +230,14 @@ def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
 
 def test_mistakes_ahead_are_counted() -> None:
     """Rows are the segments of the latest date: 14 low, 20 mid, 26 high ones."""
-    metrics, found = rehearse(STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
-    accuracy = next(one for one in metrics if name_metric(one) == "accuracy, 91 days ahead")
-    assert [sum(row) for row in found.counts] == [14, 20, 26]
-    assert sum(found.counts[i][i] for i in range(3)) / 60 == pytest.approx(accuracy.value, abs=1e-6)
-    assert (found.evaluation, found.features) == (accuracy.evaluation, accuracy.features)
+    metrics, result = rehearse(
+        STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv"
+    )
+    accuracy = next(
+        metric for metric in metrics if name_metric(metric) == "accuracy, 91 days ahead"
+    )
+    assert [sum(row) for row in result.counts] == [14, 20, 26]
+    assert sum(result.counts[i][i] for i in range(3)) / 60 == pytest.approx(
+        accuracy.value, abs=1e-6
+    )
+    assert (result.evaluation, result.features) == (accuracy.evaluation, accuracy.features)

@@ -39,8 +39,8 @@ def test_an_onnx_model_of_another_pipeline_is_refused(
     data: LabelledRecords, fitted: Fitted
 ) -> None:
     """Disagreement stops the training and says by how much."""
-    other = MOBILE.pipeline(SEED).set_params(**fitted.params).fit(data.X, np.roll(data.y, 1))
-    onnx, _ = to_onnx(other, FEATURES)
+    second = MOBILE.pipeline(SEED).set_params(**fitted.params).fit(data.X, np.roll(data.y, 1))
+    onnx, _ = to_onnx(second, FEATURES)
     with pytest.raises(TrainingError, match=r"disagree: \d+ of 700 labels differ, probabilities"):
         check_agreement(fitted.pipeline, onnx, data.X)
 
@@ -133,8 +133,8 @@ SEGMENTS = tuple(Segment(label, f"id_{label}", "Name", "Who.", "What.") for labe
 
 def test_baseline_describes_the_answers_given() -> None:
     """Of visits 1, 3, 8 and one gap: mean 4, deciles between them; two of three colours are red."""
-    found = baseline(SHOPS, FOUR)
-    assert found.model_dump() == {
+    result = baseline(SHOPS, FOUR)
+    assert result.model_dump() == {
         "numbers": {
             "visits": {
                 "minimum": 1,
@@ -182,21 +182,21 @@ SIX = RecordTable(
 
 def test_summary_counts_gaps_and_says_where_the_answers_lie() -> None:
     """Every column has its gaps and distinct answers, and what its kind allows."""
-    found = exploration.summary(RecordTable("four.csv", "", FOUR), SHOPS)
-    assert found["missing"].to_dict() == {"shop_id": 0, "visits": 1, "colour": 1, "group": 0}
-    assert found["distinct"].to_dict() == {"shop_id": 4, "visits": 3, "colour": 2, "group": 2}
-    assert found.loc["visits", "minimum":"maximum"].tolist() == [1, 2, 3, 5.5, 8]
-    assert found.loc["colour", "most_frequent"] == "red"
-    assert found.loc["colour", "share"] == pytest.approx(2 / 3)
+    result = exploration.summary(RecordTable("four.csv", "", FOUR), SHOPS)
+    assert result["missing"].to_dict() == {"shop_id": 0, "visits": 1, "colour": 1, "group": 0}
+    assert result["distinct"].to_dict() == {"shop_id": 4, "visits": 3, "colour": 2, "group": 2}
+    assert result.loc["visits", "minimum":"maximum"].tolist() == [1, 2, 3, 5.5, 8]
+    assert result.loc["colour", "most_frequent"] == "red"
+    assert result.loc["colour", "share"] == pytest.approx(2 / 3)
 
 
 def test_associations_are_complete_where_classes_are_apart() -> None:
     """Ranks 1 2 3 against 4 5 6 give H = 27/7, epsilon-squared 27/35; own colours V = 1."""
-    found = exploration.associations(SIX, SHOPS)
-    assert found.index.tolist() == ["colour", "visits"]
-    assert found["statistic"].tolist() == pytest.approx([6, 27 / 7])
-    assert found["effect"].tolist() == pytest.approx([1, 27 / 35])
-    assert found["p_value"].tolist() == pytest.approx([0.014306, 0.049535], abs=1e-6)
+    result = exploration.associations(SIX, SHOPS)
+    assert result.index.tolist() == ["colour", "visits"]
+    assert result["statistic"].tolist() == pytest.approx([6, 27 / 7])
+    assert result["effect"].tolist() == pytest.approx([1, 27 / 35])
+    assert result["p_value"].tolist() == pytest.approx([0.014306, 0.049535], abs=1e-6)
 
 
 def test_one_answer_is_associated_with_nothing() -> None:
@@ -210,9 +210,9 @@ def test_one_answer_is_associated_with_nothing() -> None:
 def test_importances_are_what_shuffling_costs() -> None:
     """A tree that reads only the first of two answers loses by it and not by the other."""
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 25, dtype=np.float32)
-    known = LabelledRecords(X, X[:, 0].astype(np.int64))
-    tree = DecisionTreeClassifier(max_depth=1, random_state=0).fit(known.X, known.y)
-    found = exploration.importances(tree, known, ["read", "ignored"], "accuracy")
-    assert found.index.tolist() == ["read", "ignored"]
-    assert found.loc["read", "loss"] == pytest.approx(0.5, abs=0.1)
-    assert found.loc["ignored"].tolist() == [0, 0]
+    known_names = LabelledRecords(X, X[:, 0].astype(np.int64))
+    tree = DecisionTreeClassifier(max_depth=1, random_state=0).fit(known_names.X, known_names.y)
+    result = exploration.importances(tree, known_names, ["read", "ignored"], "accuracy")
+    assert result.index.tolist() == ["read", "ignored"]
+    assert result.loc["read", "loss"] == pytest.approx(0.5, abs=0.1)
+    assert result.loc["ignored"].tolist() == [0, 0]

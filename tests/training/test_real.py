@@ -84,37 +84,37 @@ def retail(customers: TrainingData) -> FittedModel:
 
 def sizes(study: Study, source: TrainingData, seed: int) -> Counter[str]:
     """Return how many records each named segment has, with K-Means from one seed."""
-    found = cluster_records(study, matrix(study, source.table.records), seed)
-    assert found.complete.all()
-    return Counter(found.ids.tolist())
+    result = cluster_records(study, matrix(study, source.table.records), seed)
+    assert result.complete.all()
+    return Counter(result.ids.tolist())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_households_are_named_right_whatever_the_seed(seed: int, households: TrainingData) -> None:
     """65 Promo Shoppers, 314 Loyalists and 221 Variety Seekers, give or take 3."""
-    found = sizes(HOUSEHOLD, households, seed)
+    result = sizes(HOUSEHOLD, households, seed)
     expected = {"promo_shoppers": 65, "loyalists": 314, "variety_seekers": 221}
-    assert found == pytest.approx(expected, abs=3)
+    assert result == pytest.approx(expected, abs=3)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_card_holders_are_named_right_whatever_the_seed(seed: int, holders: TrainingData) -> None:
     """709, 1,281, 3,087 and 3,873 holders, give or take 1.5 %."""
-    found = sizes(CREDIT_CARD, holders, seed)
-    assert found == pytest.approx({"vip": 709, "plus": 1281, "mid": 3087, "low": 3873}, rel=0.015)
+    result = sizes(CREDIT_CARD, holders, seed)
+    assert result == pytest.approx({"vip": 709, "plus": 1281, "mid": 3087, "low": 3873}, rel=0.015)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_customers_are_named_right_whatever_the_seed(seed: int, customers: TrainingData) -> None:
     """At the latest date 533, 963, 842 and 979 customers, give or take 3 %."""
-    found = sizes(RETAIL, customers, seed)
+    result = sizes(RETAIL, customers, seed)
     expected = {
         "champions": 533,
         "big_baskets": 963,
         "active_small_baskets": 842,
         "lapsed_small_baskets": 979,
     }
-    assert found == pytest.approx(expected, rel=0.03)
+    assert result == pytest.approx(expected, rel=0.03)
 
 
 def quality(learned: FittedModel, name: str) -> float:
@@ -158,8 +158,10 @@ def test_only_figures_of_demographics_are_predictions(household: FittedModel) ->
     """All others read columns that define the segments, or none."""
     inputs = circular_by_inputs(household.metrics, HOUSEHOLD.schema)
     predicting = {name for name, is_circular in inputs.items() if not is_circular}
-    others = [one.title.strip() for one in HOUSEHOLD.schema.features if not one.defines]
-    assert predicting == {"demographics only", f"only {', '.join(others)}", "none"}
+    further = [
+        feature.title.strip() for feature in HOUSEHOLD.schema.features if not feature.defines
+    ]
+    assert predicting == {"demographics only", f"only {', '.join(further)}", "none"}
 
 
 def test_clusters_of_card_holders_are_there(credit_card: FittedModel) -> None:
@@ -207,7 +209,7 @@ def test_sets_cover_held_out_records(name: str, request: pytest.FixtureRequest) 
     covered = [metric for metric in learned.metrics if metric.measure == "coverage"]
     kinds = {metric.condition.kind for metric in covered if metric.condition}
     assert kinds >= {"complete", "incomplete"}
-    assert all(one.value >= 0.93 for one in covered)
+    assert all(item.value >= 0.93 for item in covered)
 
 
 def test_the_forecast_beats_staying(retail: FittedModel) -> None:
@@ -229,8 +231,8 @@ def test_forecasts_are_predictions_and_the_rest_is_not(retail: FittedModel) -> N
     }
     ahead = [metric for metric in retail.metrics if metric.horizon_days == 91]
     assert ahead
-    assert not any(one.circular for one in ahead)
-    assert np.isfinite([one.value for one in ahead]).all()
+    assert not any(item.circular for item in ahead)
+    assert np.isfinite([item_value.value for item_value in ahead]).all()
 
 
 def test_clusters_of_customers_are_there(retail: FittedModel) -> None:

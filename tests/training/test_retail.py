@@ -59,15 +59,15 @@ def named(X: Floats, seed: int) -> NDArray[np.int64]:
 def assert_true_to_the_texts(X: Floats, labels: NDArray[np.int64]) -> None:
     """Compare means with what the descriptions of the segments say."""
     champions, big, active, lapsed = (X[labels == label].mean(axis=0) for label in range(4))
-    others = (big, active, lapsed)
-    assert all(champions[FREQUENCY] > 2 * one[FREQUENCY] for one in others)
-    assert all(champions[MONETARY] > 2 * one[MONETARY] for one in others)
+    further = (big, active, lapsed)
+    assert all(champions[FREQUENCY] > 2 * item[FREQUENCY] for item in further)
+    assert all(champions[MONETARY] > 2 * item_value[MONETARY] for item_value in further)
     assert champions[RECENCY] < min(big[RECENCY], lapsed[RECENCY])
-    assert all(big[AVERAGE] > 1.8 * one[AVERAGE] for one in (active, lapsed))
+    assert all(big[AVERAGE] > 1.8 * item_entry[AVERAGE] for item_entry in (active, lapsed))
     assert big[FREQUENCY] < 2
     assert active[RECENCY] < 0.5 * min(big[RECENCY], lapsed[RECENCY])
     assert lapsed[FREQUENCY] < 1.5
-    assert lapsed[MONETARY] < min(one[MONETARY] for one in (champions, big, active))
+    assert lapsed[MONETARY] < min(item_data[MONETARY] for item_data in (champions, big, active))
 
 
 def assert_names_hold(X: Floats) -> None:
@@ -81,8 +81,8 @@ def assert_names_hold(X: Floats) -> None:
 
 def numbers(path: Path, reference: datetime) -> Floats:
     """Return the features of a file as they were at some time."""
-    found: Floats = RETAIL.pipeline(0)[0].transform(aggregate_file(AGGREGATION, path, reference))
-    return found
+    result: Floats = RETAIL.pipeline(0)[0].transform(aggregate_file(AGGREGATION, path, reference))
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -133,24 +133,24 @@ def test_every_segment_is_named_and_has_an_action() -> None:
 
 def test_the_sample_is_what_its_generator_writes() -> None:
     """Byte for byte, on any day."""
-    made = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "data/make_retail.py"], cwd=ROOT, capture_output=True, check=True
     )
-    assert made.stdout == SAMPLE.read_bytes()
+    assert completed.stdout == SAMPLE.read_bytes()
 
 
 def test_the_sample_has_the_dirt_of_the_original(history: History) -> None:
     """About 20,000 rows: a quarter without a customer, 2 % cancelled, 1 % twice."""
-    found = history.validation
-    assert found is not None
+    validation = history.validation
+    assert validation is not None
     assert SAMPLE.stat().st_size <= 2_000_000
-    assert 18_000 <= found.rows_read <= 22_000
-    shares = {reason: count / found.rows_read for reason, count in found.dropped.items()}
+    assert 18_000 <= validation.rows_read <= 22_000
+    shares = {reason: count / validation.rows_read for reason, count in validation.dropped.items()}
     assert shares["missing_customer"] == pytest.approx(0.25, abs=0.02)
     assert shares["cancelled"] == pytest.approx(0.02, abs=0.005)
     assert shares["duplicate"] == pytest.approx(0.0075, abs=0.0025)
-    assert found.dropped["price_not_positive"] > 0
-    assert found.customers == 710
+    assert validation.dropped["price_not_positive"] > 0
+    assert validation.customers == 710
 
 
 def test_records_of_the_sample_are_valid(history: History) -> None:
@@ -186,19 +186,20 @@ def forward(history: History) -> tuple[NDArray[np.int64], NDArray[np.int64], NDA
             )
         )
         became[earlier.as_of] = np.array([labels[r["customer_id"]] for r in earlier.records])
-    known = dates[2:]
+    known_names = dates[2:]
     assert RETAIL.outlook is not None
     classifier = RETAIL.outlook.classifier(0).fit(
-        np.vstack([X[date] for date in known]), np.concatenate([became[date] for date in known])
+        np.vstack([X[date] for date in known_names]),
+        np.concatenate([became[date] for date in known_names]),
     )
     return became[dates[1]], classifier.predict(X[dates[1]]), today.predict(X[dates[1]])
 
 
 def test_the_forecast_of_the_sample_beats_staying(history: History) -> None:
     """Forward in time, nothing known that came to be later."""
-    truth, told, same = forward(history)
-    assert accuracy_score(truth, told) > accuracy_score(truth, same)
-    assert f1_score(truth, told, average="macro") > f1_score(truth, same, average="macro")
+    truth, text, same = forward(history)
+    assert accuracy_score(truth, text) > accuracy_score(truth, same)
+    assert f1_score(truth, text, average="macro") > f1_score(truth, same, average="macro")
 
 
 @pytest.mark.real
@@ -213,15 +214,15 @@ def test_names_of_the_original_hold(month: int, real_clean: Path) -> None:
 @pytest.mark.real
 def test_the_forecast_of_the_original_beats_staying(real_clean: Path) -> None:
     """Measured: accuracy 0.74 against 0.68, macro F1 0.69 against 0.65."""
-    found = read_history(real_clean, RETAIL, TRANSACTIONS, PAIRS)
-    truth, told, same = forward(found)
-    assert accuracy_score(truth, told) > accuracy_score(truth, same) + 0.04
-    assert f1_score(truth, told, average="macro") > f1_score(truth, same, average="macro")
+    result = read_history(real_clean, RETAIL, TRANSACTIONS, PAIRS)
+    truth, text, same = forward(result)
+    assert accuracy_score(truth, text) > accuracy_score(truth, same) + 0.04
+    assert f1_score(truth, text, average="macro") > f1_score(truth, same, average="macro")
 
 
 @pytest.mark.real
 def test_categories_cover_the_original(real_clean: Path) -> None:
     """Nine categories hold 92 % of the amount; what is left is ``other``."""
     X = numbers(real_clean, datetime(2011, 9, 1))
-    other = X[:, FEATURES.index("share_other")] @ X[:, MONETARY] / X[:, MONETARY].sum()
-    assert other < 0.08
+    second = X[:, FEATURES.index("share_other")] @ X[:, MONETARY] / X[:, MONETARY].sum()
+    assert second < 0.08

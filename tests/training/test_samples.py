@@ -52,22 +52,22 @@ def clusters(study: Study, table: pd.DataFrame, seed: int) -> tuple[Any, Any]:
     """Return the records in the study's space and the K-Means cluster of each."""
     records, last = study.pipeline(seed)
     Z = last.space.fit_transform(records.transform(table)[:, list(last.columns)])
-    found = KMeans(len(study.segments), n_init=20, tol=0, random_state=seed).fit_predict(Z)
-    return Z, found
+    predict = KMeans(len(study.segments), n_init=20, tol=0, random_state=seed).fit_predict(Z)
+    return Z, predict
 
 
-def named(study: Study, table: pd.DataFrame, found: Any) -> pd.Series:
+def named(study: Study, table: pd.DataFrame, labels: Any) -> pd.Series:
     """Return the segment of each record by the study's rules of naming."""
-    means = table.groupby(found).mean(numeric_only=True)
+    means = table.groupby(labels).mean(numeric_only=True)
     names = {}
     for pick in study.naming:
         score = means[list(pick.columns)].sum(axis=1)
         number = score.idxmax() if pick.extreme == "highest" else score.idxmin()
         names[number] = pick.segment
         means = means.drop(index=number)
-    (rest,) = {segment.id for segment in study.segments} - set(names.values())
-    names[means.index.item()] = rest
-    return pd.Series(found, index=table.index).map(names)
+    (remainder,) = {segment.id for segment in study.segments} - set(names.values())
+    names[means.index.item()] = remainder
+    return pd.Series(labels, index=table.index).map(names)
 
 
 def profiles(study: Study, table: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
@@ -113,9 +113,9 @@ def holders() -> pd.DataFrame:
 def test_a_generator_writes_the_shipped_sample(study: Study) -> None:
     """The generator writes the file again, byte for byte."""
     script = f"data/make_{study.name}.py"
-    made = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, check=True)
-    assert made.stderr == b""
-    assert made.stdout == sample(study).read_bytes()
+    completed = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, check=True)
+    assert completed.stderr == b""
+    assert completed.stdout == sample(study).read_bytes()
 
 
 @BOTH
@@ -131,14 +131,19 @@ def test_a_sample_has_the_originals_columns(study: Study) -> None:
 @pytest.mark.parametrize(
     ("study", "column"),
     [(study, column) for study in (HOUSEHOLD, CREDIT_CARD) for column in study.schema.columns],
-    ids=lambda one: one.name,
+    ids=lambda item: item.name,
 )
 def test_a_data_sheet_describes_every_column(study: Study, column: Column) -> None:
     """The data sheet has one row for the column, with its header, kind, unit and limits."""
     sheet = (ROOT / "data" / f"{study.name}.md").read_text(encoding="utf-8")
     rows = [line for line in sheet.splitlines() if line.startswith(f"| `{column.name}` |")]
     assert len(rows) == 1
-    for text in (column.title, column.kind, column.unit, *(one.title for one in column.aliases)):
+    for text in (
+        column.title,
+        column.kind,
+        column.unit,
+        *(aliase.title for aliase in column.aliases),
+    ):
         assert text in rows[0]
     if column.numeric:
         assert f"{column.minimum:,}\u2013{column.maximum:,}" in rows[0]
@@ -163,11 +168,11 @@ def test_a_study_fits_together(study: Study) -> None:
 def test_only_the_demographics_say_nothing_of_purchases() -> None:
     """Demographics define nothing and are fixed; of the twelve features seven define."""
     by_name = HOUSEHOLD.schema.by_name
-    found = {
+    result = {
         reading.name: (len(reading.columns), sum(by_name[c].defines for c in reading.columns))
         for reading in HOUSEHOLD.feature_sets
     }
-    assert found == {
+    assert result == {
         "demographics only": (10, 0),
         "12 features (the published way)": (12, 7),
         "all features": (19, 9),
@@ -273,8 +278,8 @@ def test_holders_of_the_sample_are_named_right_whatever_the_seed(holders: pd.Dat
 @BOTH
 def test_clusters_of_a_sample_are_there(study: Study) -> None:
     """Silhouettes are at least the originals' (about 0.22), and not those of toy data."""
-    Z, found = clusters(study, frame(study, sample(study)), 0)
-    assert 0.2 <= silhouette_score(Z, found) <= 0.35
+    Z, result = clusters(study, frame(study, sample(study)), 0)
+    assert 0.2 <= silhouette_score(Z, result) <= 0.35
 
 
 def real(name: str) -> Path:
@@ -342,5 +347,5 @@ def test_no_row_of_an_original_is_in_a_sample(study: Study, request: Any) -> Non
     names = {"household": "real_households", "credit_card": "real_holders"}
     original = request.getfixturevalue(names[study.name])
     columns = [column.name for column in study.schema.numbers]
-    both = pd.concat([frame(study, sample(study))[columns], original[columns].drop_duplicates()])
-    assert not both.duplicated().any()
+    pair = pd.concat([frame(study, sample(study))[columns], original[columns].drop_duplicates()])
+    assert not pair.duplicated().any()

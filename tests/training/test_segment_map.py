@@ -26,9 +26,9 @@ COLUMNS = {"first": np.exp(Z[:, 0]), "second": -(Z[:, 1] ** 3), "third": Z[:, 2]
 @pytest.fixture(scope="module")
 def drawn() -> SegmentMap:
     """The map of the three groups."""
-    found = segment_map(Z, COLUMNS, IDS, ("a", "b", "c"))
-    assert found is not None
-    return found
+    result = segment_map(Z, COLUMNS, IDS, ("a", "b", "c"))
+    assert result is not None
+    return result
 
 
 def test_axes_are_those_of_the_largest_variances_however_the_space_is_turned() -> None:
@@ -64,43 +64,43 @@ def test_the_share_of_a_sample_is_that_of_its_correlations(study: str) -> None:
     assert clusters is not None
     assert clusters.map is not None
     _, source = read_source(STUDIES[study])
-    answers = [[one.get(name) for name in clusters.columns] for one in source.table.records]
+    answers = [[record.get(name) for name in clusters.columns] for record in source.table.records]
     scaled = SPACES[study](np.array(answers, dtype=np.float32).astype(np.float64))
     eigenvalues = np.linalg.eigvalsh(np.corrcoef(scaled.T))[::-1]
-    kept = eigenvalues[: clusters.n_dimensions]
-    found = [clusters.map.x.share, clusters.map.y.share]
-    np.testing.assert_allclose(found, kept[:2] / kept.sum(), atol=1e-5)
+    stored = eigenvalues[: clusters.n_dimensions]
+    result = [clusters.map.x.share, clusters.map.y.share]
+    np.testing.assert_allclose(result, stored[:2] / stored.sum(), atol=1e-5)
     if study == "credit_card":  # whose space keeps nine tenths of the variance
         before = eigenvalues[: clusters.n_dimensions - 1].sum()
-        assert before < 0.9 * eigenvalues.sum() <= kept.sum()
+        assert before < 0.9 * eigenvalues.sum() <= stored.sum()
 
 
 def test_places_are_the_means_of_the_segments(drawn: SegmentMap) -> None:
     """As far apart as in the plane of the largest two principal axes of the records."""
     eigenvalues, vectors = np.linalg.eigh(np.cov(Z.T))
     plane = Z @ vectors[:, eigenvalues.argsort()[:0:-1]]
-    means = np.array([plane[one == IDS].mean(axis=0) for one in "abc"])
-    found = np.array([[one.x, one.y] for one in drawn.places])
-    assert [one.segment for one in drawn.places] == ["a", "b", "c"]
+    means = np.array([plane[item == IDS].mean(axis=0) for item in "abc"])
+    result = np.array([[place.x, place.y] for place in drawn.places])
+    assert [item_value.segment for item_value in drawn.places] == ["a", "b", "c"]
     for i, j in ((0, 1), (0, 2), (1, 2)):
-        np.testing.assert_allclose(np.abs(found[i] - found[j]), np.abs(means[i] - means[j]),
+        np.testing.assert_allclose(np.abs(result[i] - result[j]), np.abs(means[i] - means[j]),
                                    atol=2e-3)  # fmt: skip
 
 
 def test_outlines_hold_half_of_their_segments(drawn: SegmentMap) -> None:
     """Inside the ellipse, as it is turned, lies every second member."""
     places, _ = project(Z)
-    middles = np.array([places[one == IDS].mean(axis=0) for one in "abc"])
-    found = np.array([[one.x, one.y] for one in drawn.places])
-    places = places * np.sign((middles * found).sum(axis=0))
-    for one in drawn.places:
-        members = places[one.segment == IDS] - [one.x, one.y]
-        angle = np.radians(one.angle)
+    middles = np.array([places[item == IDS].mean(axis=0) for item in "abc"])
+    result = np.array([[item_value.x, item_value.y] for item_value in drawn.places])
+    places = places * np.sign((middles * result).sum(axis=0))
+    for place in drawn.places:
+        members = places[place.segment == IDS] - [place.x, place.y]
+        angle = np.radians(place.angle)
         along = members @ [np.cos(angle), np.sin(angle)]
         across = members @ [-np.sin(angle), np.cos(angle)]
-        inside = (along / one.major) ** 2 + (across / one.minor) ** 2 <= 1
+        inside = (along / place.major) ** 2 + (across / place.minor) ** 2 <= 1
         assert inside.mean() == pytest.approx(0.5, abs=0.02)
-        assert one.major >= one.minor
+        assert place.major >= place.minor
 
 
 def test_axes_are_said_by_ranks_and_point_to_more(drawn: SegmentMap) -> None:
@@ -108,7 +108,7 @@ def test_axes_are_said_by_ranks_and_point_to_more(drawn: SegmentMap) -> None:
     for axis in (drawn.x, drawn.y):
         loadings = list(axis.loadings.values())
         assert loadings[0] > 0
-        assert [abs(one) for one in loadings] == sorted(map(abs, loadings), reverse=True)
+        assert [abs(loading) for loading in loadings] == sorted(map(abs, loadings), reverse=True)
     assert next(iter(drawn.x.loadings)) == "first"
     assert drawn.x.loadings["first"] > 0.9
     assert next(iter(drawn.y.loadings)) == "second"
@@ -133,12 +133,12 @@ def test_no_place_is_one_customers() -> None:
     """Two far away are counted nowhere; nearly all others are, each once."""
     far = np.vstack([Z, [[60.0, 0, 0], [0, -60.0, 0]]])
     ids = np.append(IDS, ["a", "c"])
-    found = segment_map(far, {"first": far[:, 0]}, ids, ("a", "b", "c"))
-    assert found is not None
-    assert all(sum(cell.counts) >= FEWEST for cell in found.cells)
-    assert all(abs(cell.x) < 30 and abs(cell.y) < 30 for cell in found.cells)
-    assert 0.9 * 362 <= sum(sum(cell.counts) for cell in found.cells) <= 360
-    assert found.records == 362
+    result = segment_map(far, {"first": far[:, 0]}, ids, ("a", "b", "c"))
+    assert result is not None
+    assert all(sum(cell.counts) >= FEWEST for cell in result.cells)
+    assert all(abs(cell.x) < 30 and abs(cell.y) < 30 for cell in result.cells)
+    assert 0.9 * 362 <= sum(sum(cell.counts) for cell in result.cells) <= 360
+    assert result.records == 362
 
 
 def test_counts_are_those_of_the_segments(drawn: SegmentMap) -> None:
@@ -146,8 +146,8 @@ def test_counts_are_those_of_the_segments(drawn: SegmentMap) -> None:
     by_segment = np.array([cell.counts for cell in drawn.cells]).sum(axis=0)
     assert (by_segment <= [200, 100, 60]).all()
     assert (by_segment >= [180, 85, 40]).all()
-    for position, one in enumerate(drawn.places):
-        nearest = min(drawn.cells, key=lambda cell: np.hypot(cell.x - one.x, cell.y - one.y))
+    for position, place in enumerate(drawn.places):
+        nearest = min(drawn.cells, key=lambda cell: np.hypot(cell.x - place.x, cell.y - place.y))
         assert np.argmax(nearest.counts) == position
 
 

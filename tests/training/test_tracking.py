@@ -57,8 +57,8 @@ def test_a_run_is_read_back_as_it_was_packed(manifest: Manifest, store: Path) ->
     (run,) = runs(store, "mobile")
     assert run.info.status == "FINISHED"
     assert run.info.run_name == manifest.version
-    found = run.data.metrics
-    assert {name: found[name] for name in values(manifest)} == values(manifest)
+    metrics = run.data.metrics
+    assert {name: metrics[name] for name in values(manifest)} == values(manifest)
     training = manifest.training
     assert run.data.params["data.sha256"] == training.data.sha256
     assert run.data.params["data.rows"] == str(training.data.rows)
@@ -81,8 +81,8 @@ def test_the_package_and_the_manifest_are_artifacts(manifest: Manifest, store: P
     folder = store / run.info.experiment_id / run.info.run_id / "artifacts"
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.bin"]
     assert (folder / "model.bin").read_bytes() == MODEL.read_bytes()
-    found = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    assert found == manifest
+    result = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    assert result == manifest
 
 
 def test_runs_of_one_study_share_an_experiment_in_the_store_that_was_named(
@@ -94,8 +94,8 @@ def test_runs_of_one_study_share_an_experiment_in_the_store_that_was_named(
     assert track(manifest, MODEL, environment) is None
     assert track(manifest, MODEL, environment) is None
     assert not store.exists()
-    other = manifest.model_copy(update={"study": "other"})
-    assert track(other, MODEL, {"MLFLOW_TRACKING_URI": ""}) is None
+    second = manifest.model_copy(update={"study": "other"})
+    assert track(second, MODEL, {"MLFLOW_TRACKING_URI": ""}) is None
     assert len(runs(elsewhere, "mobile")) == 2
     assert len(runs(store, "other")) == 1
 
@@ -124,10 +124,10 @@ def test_clusters_and_lineage_become_metrics(manifest: Manifest, store: Path) ->
     described = manifest.model_copy(update={"clusters": clusters, "lineage": lineage})
     assert track(described, MODEL, {}) is None
     (run,) = runs(store, "mobile")
-    found = run.data.metrics
-    assert found["clusters silhouette clustered space"] == 0.25
-    assert found["bootstrap agreement worst"] == 0.8
-    assert (found["lineage agreement"], found["lineage unchanged"]) == (0.75, 0.875)
+    metrics = run.data.metrics
+    assert metrics["clusters silhouette clustered space"] == 0.25
+    assert metrics["bootstrap agreement worst"] == 0.8
+    assert (metrics["lineage agreement"], metrics["lineage unchanged"]) == (0.75, 0.875)
     client = tracking.MlflowClient(tracking_uri=str(store))
     history = client.get_metric_history(run.info.run_id, "curve over k silhouette")
     assert [(point.step, point.value) for point in history] == [(2, 0.5), (3, 0.4)]
@@ -280,7 +280,7 @@ def test_tracking_locally_is_silent_and_leaves_the_host_alone(tmp_path: Path) ->
         if not name.startswith(("MLFLOW_", "PYTEST_", "GIT_", "DO_NOT_"))
     }
     deprecated = "ignore:codecs.open() is deprecated:DeprecationWarning"  # MLflow, Python 3.14
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-W", "error", "-W", deprecated, "-c", PROGRAM, str(MODEL)],
         cwd=tmp_path,
         env=clean | {"PYTHONPATH": str(ROOT), "CI": ""},
@@ -288,5 +288,5 @@ def test_tracking_locally_is_silent_and_leaves_the_host_alone(tmp_path: Path) ->
         text=True,
         check=False,
     )
-    assert found.stderr == ""
-    assert found.stdout.split() == ["None", "None"]
+    assert completed.stderr == ""
+    assert completed.stdout.split() == ["None", "None"]

@@ -91,8 +91,8 @@ def test_one_seed_makes_one_model(trained: Trained, data: LabelledRecords) -> No
     first, second = trained.first, trained.second
     assert first.manifest.version == second.manifest.version
     assert first.scorer == second.scorer
-    one, other = (pickle.loads(package.pipeline) for package in (first, second))
-    np.testing.assert_array_equal(one.predict_proba(data.X), other.predict_proba(data.X))
+    item, second_value = (pickle.loads(package.pipeline) for package in (first, second))
+    np.testing.assert_array_equal(item.predict_proba(data.X), second_value.predict_proba(data.X))
 
 
 @pytest.mark.usefixtures("one_candidate")
@@ -112,7 +112,7 @@ def test_the_package_says_what_it_was_trained_on(trained: Trained) -> None:
     assert manifest.training.params == {name: values[0] for name, values in ONE_CANDIDATE.items()}
     assert [segment.size for segment in manifest.segments] == [12] * 5
     assert values_by_name(manifest.metrics).keys() >= SAMPLE_FLOORS.keys()
-    assert manifest.caveats == [one for one in MOBILE.caveats if isinstance(one, str)]
+    assert manifest.caveats == [caveat for caveat in MOBILE.caveats if isinstance(caveat, str)]
 
 
 def test_the_pickle_answers_records_under_the_original_headers(trained: Trained) -> None:
@@ -246,7 +246,7 @@ def test_a_bad_table_is_refused_by_row_line_and_column(
     path.write_text(text, encoding="utf-8")
     assert train("--data", path, "--output", tmp_path / "m.bin") == 1
     assert expected in complaint(capsys)
-    assert [one.name for one in tmp_path.iterdir()] == ["bad.csv"]
+    assert [item.name for item in tmp_path.iterdir()] == ["bad.csv"]
 
 
 def test_one_reason_takes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -316,9 +316,9 @@ def test_a_file_that_is_no_table_is_refused(
     path = tmp_path / "table.csv"
     make(path)
     assert train("--data", path, "--output", tmp_path / "m.bin") == 1
-    found = complaint(capsys)
-    assert str(path) in found
-    assert expected in found
+    result = complaint(capsys)
+    assert str(path) in result
+    assert expected in result
 
 
 @contextmanager
@@ -354,7 +354,7 @@ def test_a_table_without_permission_is_refused(capsys: pytest.CaptureFixture[str
         path.chmod(0)
         with without_rights():
             assert train("--data", path, "--output", folder / "m.bin") == 1
-        assert [one.name for one in folder.iterdir()] == ["secret.csv"]
+        assert [item.name for item in folder.iterdir()] == ["secret.csv"]
     assert complaint(capsys) == f"train.py: {path}: no permission to read it\n"
 
 
@@ -462,9 +462,9 @@ def test_a_bad_argument_is_a_usage_error(
     with pytest.raises(SystemExit) as exit_:
         command_line.main(arguments)
     assert exit_.value.code == 2
-    found = capsys.readouterr().err
-    assert "usage: train.py" in found
-    assert ("need one --study, not all" in found) == ("all" in arguments)
+    result = capsys.readouterr().err
+    assert "usage: train.py" in result
+    assert ("need one --study, not all" in result) == ("all" in arguments)
 
 
 @dataclass(frozen=True)
@@ -483,13 +483,13 @@ def households(tmp_path_factory: pytest.TempPathFactory) -> Retrained:
     folder = tmp_path_factory.mktemp("households")
     output = folder / "models" / "household.bin"
     output.parent.mkdir()
-    found = []
+    result = []
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for arguments in ([], [], ["--new-names"]):
             assert train("--study", "household", *arguments) == 0
-            found.append(read_package(output))
-    return Retrained(folder, *found)
+            result.append(read_package(output))
+    return Retrained(folder, *result)
 
 
 def test_another_study_is_trained_on_its_sample(households: Retrained) -> None:
@@ -512,9 +512,9 @@ def test_another_study_is_trained_on_its_sample(households: Retrained) -> None:
 
 def test_other_studies_go_to_the_folder_models(households: Retrained) -> None:
     """The package is models/NAME.bin, where the service looks for it; model.bin is mobile's."""
-    found = [path.relative_to(households.folder) for path in households.folder.rglob("*.*")]
-    assert found == [Path("models/household.bin")]
-    assert command_line.default_output(HOUSEHOLD) == found[0]
+    relative_tos = [path.relative_to(households.folder) for path in households.folder.rglob("*.*")]
+    assert relative_tos == [Path("models/household.bin")]
+    assert command_line.default_output(HOUSEHOLD) == relative_tos[0]
     assert command_line.default_output(MOBILE) == Path("model.bin")
 
 
@@ -630,9 +630,9 @@ def test_compare_prints_other_kinds_of_model(
     )
     output = small.with_name("m.bin")
     assert train("--data", small, "--output", output, "--compare") == 0
-    found = capsys.readouterr().out
-    assert "Other kinds of model, on one held-out quarter" in found
-    assert "Decision Tree" in found
+    result = capsys.readouterr().out
+    assert "Other kinds of model, on one held-out quarter" in result
+    assert "Decision Tree" in result
     assert read_package(output).manifest.study == "mobile"
 
 
@@ -645,23 +645,23 @@ def test_compare_prints_what_each_reading_is_worth(
         command_line.STUDIES, "household", replace(HOUSEHOLD, feature_sets=feature_sets)
     )
     assert train("--study", "household", "--output", tmp_path / "m.bin", "--compare") == 0
-    found = capsys.readouterr().out
-    assert "Prediction, from demographics only; clusters refitted in each fold" in found
+    output = capsys.readouterr().out
+    assert "Prediction, from demographics only; clusters refitted in each fold" in output
     for kind in ("Logistic Regression", "Random Forest", "XGBoost"):
-        assert found.count(f"mean |SHAP|, {kind}: ") == 1
+        assert output.count(f"mean |SHAP|, {kind}: ") == 1
 
 
 @pytest.mark.usefixtures("one_candidate")
 def test_a_signed_package_is_accepted_with_its_key_only(small: Path) -> None:
     """``--sign`` makes a package that the public key opens and another one doesn't."""
     key, public = key_pair(small.parent, "ours")
-    _, other = key_pair(small.parent, "theirs")
+    _, second = key_pair(small.parent, "theirs")
     output = small.with_name("model.bin")
     assert train("--data", small, "--output", output, "--sign", key) == 0
     assert read_package(output, public).manifest.study == "mobile"
     assert read_package(output).manifest.study == "mobile"
     with pytest.raises(PackageError, match="not signed by the key"):
-        read_package(output, other)
+        read_package(output, second)
     content = output.read_bytes()
     assert key.read_bytes() not in content
 
@@ -696,16 +696,16 @@ def test_a_signing_key_that_cannot_be_used_is_refused_before_training(
 
 def test_the_script_trains_as_its_users_run_it(small: Path) -> None:
     """``python train.py`` searches the quick grid from any folder, and complains of nothing."""
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), "--data", small.name, "--output", "m.bin"],
         cwd=small.parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert found.stderr == ""
-    assert found.returncode == 0
+    assert completed.stderr == ""
+    assert completed.returncode == 0
     manifest = read_package(small.with_name("m.bin")).manifest
-    assert f"m.bin: model {manifest.version}" in found.stdout
+    assert f"m.bin: model {manifest.version}" in completed.stdout
     assert manifest.training.grid == "quick"
     assert manifest.training.params.keys() == MOBILE.grids["quick"].keys()

@@ -174,13 +174,13 @@ def test_a_history_of_other_dates_is_refused(data: TrainingData, tmp_path: Path)
     """Stored or at hand: an outlook of 30 days is not learned from dates 28 days apart."""
     assert data.history is not None
     assert CALLS.outlook is not None
-    other = replace(CALLS, outlook=replace(CALLS.outlook, days=30))
+    second = replace(CALLS, outlook=replace(CALLS.outlook, days=30))
     message = "holds dates that are 28 days apart, but the outlook is 30 days ahead"
     with pytest.raises(TrainingError, match=message):
-        fit_study(other, data, "quick", 0)
+        fit_study(second, data, "quick", 0)
     write_history(data.history, CALLS.schema, tmp_path / "features.parquet")
     with pytest.raises(DataError, match=message):
-        read_source(other, str(tmp_path / "features.parquet"))
+        read_source(second, str(tmp_path / "features.parquet"))
     assert read_source(CALLS, str(tmp_path / "features.parquet"))[1].history is not None
 
 

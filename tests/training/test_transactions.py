@@ -93,14 +93,14 @@ def sample_history(clean: Path) -> History:
 
 def test_every_dropped_row_is_counted_under_its_first_reason(tmp_path: Path) -> None:
     """Counts worked out by hand; a cancellation without a customer has no customer."""
-    found = validate(
+    validation = validate(
         write_csv(tmp_path / "shop.csv", DIRTY), TRANSACTIONS, tmp_path / "clean.parquet"
     )
-    assert found.dropped == DIRTY_COUNTS
-    assert list(found.dropped) == list(REASONS)
-    assert (found.rows_read, found.rows_kept, found.customers) == (16, 2, 2)
-    assert found.amount == 6.0
-    assert (found.first, found.last) == ("2024-03-01T10:00:00", "2024-03-01T10:00:00")
+    assert validation.dropped == DIRTY_COUNTS
+    assert list(validation.dropped) == list(REASONS)
+    assert (validation.rows_read, validation.rows_kept, validation.customers) == (16, 2, 2)
+    assert validation.amount == 6.0
+    assert (validation.first, validation.last) == ("2024-03-01T10:00:00", "2024-03-01T10:00:00")
 
 
 def test_clean_rows_have_types_and_own_names(tmp_path: Path) -> None:
@@ -144,10 +144,10 @@ def test_counts_add_up_whatever_the_dirt(
     """Rows read are the kept ones and the dropped ones, and the kept ones are in the file."""
     folder = tmp_path_factory.mktemp("dirt")
     table = [GOOD, *(changed(**cells) for cells in rows)]
-    found = validate(write_csv(folder / "t.csv", table), TRANSACTIONS, folder / "c.parquet")
-    assert found.rows_read == len(table)
-    assert found.rows_read == found.rows_kept + sum(found.dropped.values())
-    assert found.rows_kept == len(rows_of(folder / "c.parquet"))
+    validation = validate(write_csv(folder / "t.csv", table), TRANSACTIONS, folder / "c.parquet")
+    assert validation.rows_read == len(table)
+    assert validation.rows_read == validation.rows_kept + sum(validation.dropped.values())
+    assert validation.rows_kept == len(rows_of(folder / "c.parquet"))
 
 
 def test_kept_rows_are_valid_transactions(clean: Path) -> None:
@@ -177,8 +177,8 @@ def test_both_editions_of_the_original_are_read(
 ) -> None:
     """Headers and times as they are in the files that go around."""
     path = write_csv(tmp_path / "shop.csv", [changed(invoice_time=time)], header)
-    found = validate(path, TRANSACTIONS, tmp_path / "clean.parquet")
-    assert found.first == ("2024-03-21T10:00:00" if "/" in time else "2024-03-01T10:00:00")
+    validation = validate(path, TRANSACTIONS, tmp_path / "clean.parquet")
+    assert validation.first == ("2024-03-21T10:00:00" if "/" in time else "2024-03-01T10:00:00")
 
 
 def test_parquet_and_csv_give_the_same(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ def test_parquet_and_csv_give_the_same(tmp_path: Path) -> None:
             "* REPLACE (CAST(nullif(CustomerID, 'nan') AS DOUBLE) AS CustomerID)"
         ).write_parquet(str(tmp_path / "shop.parquet"))
     for kind in ("csv", "parquet"):
-        found = validate(
+        validation = validate(
             tmp_path / f"shop.{kind}", TRANSACTIONS, tmp_path / f"{kind}.clean.parquet"
         )
-        assert (found.rows_read, found.rows_kept) == (9, 1)
+        assert (validation.rows_read, validation.rows_kept) == (9, 1)
     assert rows_of(tmp_path / "csv.clean.parquet") == rows_of(tmp_path / "parquet.clean.parquet")
 
 
@@ -238,10 +238,10 @@ def by_pandas(clean: Path, reference: datetime) -> pd.DataFrame:
     words = frame["description"].str.lower().str.split()
     keywords = [(keyword.split(), category) for keyword, category in CATEGORIES]
 
-    def category(found: list[str]) -> str:
+    def category(words_value: list[str]) -> str:
         for keyword, name in keywords:
-            for at in range(len(found) - len(keyword) + 1):
-                part = " ".join(found[at:])
+            for at in range(len(words_value) - len(keyword) + 1):
+                part = " ".join(words_value[at:])
                 if part.startswith(" ".join(keyword)):
                     return name
         return "other"
@@ -262,10 +262,10 @@ def by_pandas(clean: Path, reference: datetime) -> pd.DataFrame:
 def test_the_sql_agrees_with_pandas(clean: Path, reference: datetime) -> None:
     """Two independent ways to the same numbers, at the end of the data and before."""
     expected = by_pandas(clean, reference)
-    found = pd.DataFrame(aggregate_file(AGGREGATION, clean, reference)).set_index("customer_id")
-    assert sorted(found.index) == sorted(expected.index)
+    result = pd.DataFrame(aggregate_file(AGGREGATION, clean, reference)).set_index("customer_id")
+    assert sorted(result.index) == sorted(expected.index)
     pd.testing.assert_frame_equal(
-        found.loc[expected.index, expected.columns].astype(float),
+        result.loc[expected.index, expected.columns].astype(float),
         expected.astype(float),
         check_names=False,
         rtol=1e-9,
@@ -303,8 +303,8 @@ def test_both_sides_give_the_same_record(clean: Path, sample_history: History) -
     frame["invoice_time"] = frame["invoice_time"].map(pd.Timestamp.isoformat)
     for record in snapshot.records[::70]:
         mine = frame[frame["customer_id"] == str(record["customer_id"])].replace({np.nan: None})
-        (found,) = aggregate(AGGREGATION, mine.to_dict("records"), snapshot.as_of)
-        assert found | {"customer_id": record["customer_id"]} == record
+        (result,) = aggregate(AGGREGATION, mine.to_dict("records"), snapshot.as_of)
+        assert result | {"customer_id": record["customer_id"]} == record
 
 
 def test_transactions_after_the_reference_are_refused() -> None:
@@ -321,7 +321,7 @@ def test_transactions_without_what_is_needed_are_refused() -> None:
     lines = [{"invoice": "1", "quantity": 1, "unit_price": 1.0}, {"invoice_time": "2024-03-02"}]
     with pytest.raises(InvalidRecordsError) as caught:
         aggregate(AGGREGATION, lines, datetime(2024, 3, 2))
-    assert [(one.row, one.field) for one in caught.value.problems] == [
+    assert [(problem.row, problem.field) for problem in caught.value.problems] == [
         (0, "invoice_time"), (1, "invoice"), (1, "quantity"), (1, "unit_price"),
     ]  # fmt: skip
 
@@ -351,9 +351,9 @@ def test_little_memory_is_enough(tmp_path: Path) -> None:
             " unit_price, (i % 5000)::VARCHAR AS customer_id, 'Spain' AS country"
             " FROM range(1000000) t(i)"
         ).write_parquet(str(path))
-    found = aggregate_file(AGGREGATION, path, datetime(2024, 1, 1), memory_limit="64MB")
-    assert len(found) == 5000
-    assert {record["frequency"] for record in found} == {200.0}
+    result = aggregate_file(AGGREGATION, path, datetime(2024, 1, 1), memory_limit="64MB")
+    assert len(result) == 5000
+    assert {record["frequency"] for record in result} == {200.0}
 
 
 def test_snapshots_know_nothing_later(sample_history: History) -> None:
@@ -364,29 +364,29 @@ def test_snapshots_know_nothing_later(sample_history: History) -> None:
         {record["customer_id"]: record for record in shot.records}
         for shot in sample_history.snapshots
     )
-    for known in earlier:
-        assert known.keys() < latest.keys()
-        assert all(known[key]["monetary"] <= latest[key]["monetary"] for key in known)
-        assert min(record["recency_days"] for record in known.values()) >= 0
+    for known_names in earlier:
+        assert known_names.keys() < latest.keys()
+        assert all(known_names[key]["monetary"] <= latest[key]["monetary"] for key in known_names)
+        assert min(record["recency_days"] for record in known_names.values()) >= 0
 
 
 def test_a_history_survives_its_file(sample_history: History, tmp_path: Path) -> None:
     """Features that the DVC stage wrote are the same records, with the report of their origin."""
     write_history(sample_history, RETAIL.schema, tmp_path / "features.parquet")
-    found = history(tmp_path / "features.parquet")
-    assert found.snapshots == sample_history.snapshots
-    assert found.validation == sample_history.validation
-    assert found.validation is not None
-    assert found.validation.name == "retail.csv"
+    result = history(tmp_path / "features.parquet")
+    assert result.snapshots == sample_history.snapshots
+    assert result.validation == sample_history.validation
+    assert result.validation is not None
+    assert result.validation.name == "retail.csv"
     write_history(sample_history, RETAIL.schema, tmp_path / "again.parquet")
     assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "features.parquet").read_bytes()
 
 
 def test_raw_and_clean_transactions_make_the_same_history(sample_history: History) -> None:
     """The stage in between saves time and changes nothing."""
-    found = history(SAMPLE)
-    assert found.snapshots == sample_history.snapshots
-    assert found.validation == sample_history.validation
+    result = history(SAMPLE)
+    assert result.snapshots == sample_history.snapshots
+    assert result.validation == sample_history.validation
 
 
 @pytest.mark.parametrize(
@@ -448,23 +448,23 @@ def real_table() -> Path:
 @pytest.mark.real
 def test_the_original_is_cleaned(real_table: Path, tmp_path: Path) -> None:
     """Counted independently: with pandas, on the public data set."""
-    found = validate(real_table, TRANSACTIONS, tmp_path / "clean.parquet")
+    validation = validate(real_table, TRANSACTIONS, tmp_path / "clean.parquet")
     with duckdb.connect() as connection:
         frame = connection.execute("SELECT * FROM read_parquet($1)", [str(real_table)]).df()
     nobody = frame["CustomerID"].isna()
     cancelled = frame["InvoiceNo"].str.startswith("C") | (frame["Quantity"] <= 0)
     free = frame["UnitPrice"] <= 0
-    rest = frame[~(nobody | cancelled | free)]
-    assert found.dropped == {
+    remainder = frame[~(nobody | cancelled | free)]
+    assert validation.dropped == {
         "missing_customer": nobody.sum(),
         "cancelled": (cancelled & ~nobody).sum(),
         "price_not_positive": (free & ~cancelled & ~nobody).sum(),
-        "duplicate": rest.duplicated().sum(),
+        "duplicate": remainder.duplicated().sum(),
         "unreadable": 0,
         "out_of_range": 0,
     }
-    assert found.customers == rest["CustomerID"].nunique() == 3317
-    assert found.rows_kept == len(rest.drop_duplicates())
+    assert validation.customers == remainder["CustomerID"].nunique() == 3317
+    assert validation.rows_kept == len(remainder.drop_duplicates())
 
 
 @pytest.mark.usefixtures("s3")
@@ -475,8 +475,8 @@ def test_transactions_are_read_from_s3(tmp_path: Path) -> None:
     client = boto3.client("s3")
     client.create_bucket(Bucket="shop")
     client.upload_file(str(write_csv(tmp_path / "shop.csv", DIRTY)), "shop", "2024/shop.csv")
-    found = validate("s3://shop/2024/shop.csv", TRANSACTIONS, tmp_path / "clean.parquet")
-    assert found.name == "shop.csv"
-    assert found.dropped == DIRTY_COUNTS
+    validation = validate("s3://shop/2024/shop.csv", TRANSACTIONS, tmp_path / "clean.parquet")
+    assert validation.name == "shop.csv"
+    assert validation.dropped == DIRTY_COUNTS
     with pytest.raises(DataError, match="there is no such object"):
         validate("s3://shop/none.csv", TRANSACTIONS, tmp_path / "clean.parquet")

@@ -15,51 +15,51 @@
 
   let spec = null;
   let file = null;
-  let wanted = new Map(); // header -> spelling of a field, or nothing
+  let mappings = new Map(); // header -> spelling of a field, or nothing
   let running = null; // AbortController of what is being asked
 
-  const by = (id) => document.getElementById(`file-${id}`);
-  const say = (text) => (by("said").textContent = text);
-  const show = (id, visible) => (by(id).hidden = !visible);
+  const byId = (id) => document.getElementById(`file-${id}`);
+  const announce = (text) => (byId("said").textContent = text);
+  const setVisible = (id, visible) => (byId(id).hidden = !visible);
   /* phrases.js is loaded after this file, so its functions are looked up when they are called. */
-  const count = (n, noun) => window.phrases.countNoun(n, noun);
-  const percent = (share) => window.phrases.formatPercent(share);
-  const megabytes = (n) => `${(n / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
-  const short = (text) => (text.length > SHORT ? `${text.slice(0, SHORT - 1)}…` : text);
+  const countNoun = (n, noun) => window.phrases.countNoun(n, noun);
+  const formatPercent = (share) => window.phrases.formatPercent(share);
+  const formatMegabytes = (n) => `${(n / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+  const shorten = (text) => (text.length > SHORT ? `${text.slice(0, SHORT - 1)}…` : text);
 
-  function make(name, content = [], attributes = {}) {
+  function makeElement(name, content = [], attributes = {}) {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     element.append(...(Array.isArray(content) ? content : [content]));
     return element;
   }
 
-  function button(text, act, kind = "") {
-    const made = make("button", text, { type: "button", class: `button ${kind}` });
-    made.addEventListener("click", act);
-    return made;
+  function makeButton(text, act, kind = "") {
+    const element = makeElement("button", text, { type: "button", class: `button ${kind}` });
+    element.addEventListener("click", act);
+    return element;
   }
 
-  function notice(kind, ...content) {
-    return make("div", content, { class: `notice ${kind}`, role: "note" });
+  function makeNotice(kind, ...content) {
+    return makeElement("div", content, { class: `notice ${kind}`, role: "note" });
   }
 
-  function listed(rows) {
-    return make("tbody", rows.map((cells) => make("tr", cells)));
+  function makeRows(rows) {
+    return makeElement("tbody", rows.map((cells) => makeElement("tr", cells)));
   }
 
-  function table(caption, head, body) {
-    const heads = make("tr", head.map((text) => make("th", text, { scope: "col" })));
-    return make("table", [make("caption", caption, { class: "unseen" }), make("thead", heads), body]);
+  function makeTable(caption, head, body) {
+    const heads = makeElement("tr", head.map((text) => makeElement("th", text, { scope: "col" })));
+    return makeElement("table", [makeElement("caption", caption, { class: "unseen" }), makeElement("thead", heads), body]);
   }
 
   /* Asking */
 
-  function address(way, more = {}) {
-    const asked = new URLSearchParams(more);
-    for (const [header, field] of wanted) asked.append("map", `${header}:${field}`);
-    const query = asked.toString();
-    return `${spec.address}${way}${query ? `?${query}` : ""}`;
+  function makeAddress(route, more = {}) {
+    const parameters = new URLSearchParams(more);
+    for (const [header, field] of mappings) parameters.append("map", `${header}:${field}`);
+    const query = parameters.toString();
+    return `${spec.address}${route}${query ? `?${query}` : ""}`;
   }
 
   async function ask(where, body, accept) {
@@ -67,47 +67,47 @@
     running = new AbortController();
     const headers = { "Content-Type": "text/csv", Accept: accept };
     const answer = await fetch(where, { method: "POST", body, headers, signal: running.signal })
-      .catch(lost("The file can't be read any more, or the service can't be reached."));
+      .catch(explainLoss("The file can't be read any more, or the service can't be reached."));
     if (answer.ok) return answer;
     const problem = await answer.json().catch(() => ({}));
     throw new Error(problem.detail || `The service answered ${answer.status}.`);
   }
 
   /* What the browser says of a connection that fails helps nobody. */
-  const lost = (text) => (error) => {
+  const explainLoss = (text) => (error) => {
     throw error.name === "AbortError" ? error : new Error(text);
   };
 
-  function fault(error) {
-    if (error.name === "AbortError" || !by("fault")) return;
-    by("fault").replaceChildren(notice("error", error.message));
+  function showFault(error) {
+    if (error.name === "AbortError" || !byId("fault")) return;
+    byId("fault").replaceChildren(makeNotice("error", error.message));
   }
 
   /* Choosing */
 
-  function begin() {
+  function reset() {
     if (running) running.abort();
     running = file = null;
-    wanted = new Map();
+    mappings = new Map();
     for (const id of ["fault", "problem", "columns", "missing", "start", "bar", "cancel", "download",
-      "figures", "shares", "warnings", "refused"]) by(id).replaceChildren();
-    for (const id of ["preview", "progress", "results"]) show(id, false);
-    say("");
-    by("drop").classList.remove("used");
-    if (!by("drop").firstChild) chooser();
+      "figures", "shares", "warnings", "refused"]) byId(id).replaceChildren();
+    for (const id of ["preview", "progress", "results"]) setVisible(id, false);
+    announce("");
+    byId("drop").classList.remove("used");
+    if (!byId("drop").firstChild) makeChooser();
   }
 
-  function chooser() {
-    const input = make("input", [], {
+  function makeChooser() {
+    const input = makeElement("input", [], {
       type: "file", id: "file-input", class: "unseen", accept: ".csv,.tsv,.txt,.xlsx,.xls,.parquet,.gz,.zip,text/csv",
     });
     input.addEventListener("change", () => {
-      if (input.files.length) chosen(input.files[0]);
+      if (input.files.length) chooseFile(input.files[0]);
       input.value = ""; // so that the same file can be chosen again
     });
-    const label = make("label", "Choose a file", { for: "file-input", class: "button strong" });
-    const drop = by("drop");
-    drop.replaceChildren(input, label, make("span", "or drop it here"));
+    const label = makeElement("label", "Choose a file", { for: "file-input", class: "button strong" });
+    const drop = byId("drop");
+    drop.replaceChildren(input, label, makeElement("span", "or drop it here"));
     drop.ondragover = (event) => {
       event.preventDefault();
       drop.classList.add("over");
@@ -116,31 +116,31 @@
     drop.ondrop = (event) => {
       event.preventDefault();
       drop.classList.remove("over");
-      if (event.dataTransfer.files.length) chosen(event.dataTransfer.files[0]);
+      if (event.dataTransfer.files.length) chooseFile(event.dataTransfer.files[0]);
     };
   }
 
-  async function chosen(one) {
-    begin();
-    if (one.size > spec.longest) {
-      fault(new Error(`The file has ${megabytes(one.size)}, at most ${megabytes(spec.longest)} can be scored.`));
+  async function chooseFile(dropped) {
+    reset();
+    if (dropped.size > spec.longest) {
+      showFault(new Error(`The file has ${formatMegabytes(dropped.size)}, at most ${formatMegabytes(spec.longest)} can be scored.`));
       return;
     }
-    file = one;
-    by("drop").classList.add("used");
-    say("Looking at the file.");
+    file = dropped;
+    byId("drop").classList.add("used");
+    announce("Looking at the file.");
     try {
-      const found = await preview();
-      if (file !== one || !by("drop")) return;
-      columns(found);
-      about(found);
-      by("preview-title").textContent = `How ${short(one.name)} is read`;
-      show("preview", true);
-      say("");
-      by("preview-title").focus();
+      const card = await preview();
+      if (file !== dropped || !byId("drop")) return;
+      showColumns(card);
+      describeFile(card);
+      byId("preview-title").textContent = `How ${shorten(dropped.name)} is read`;
+      setVisible("preview", true);
+      announce("");
+      byId("preview-title").focus();
     } catch (error) {
-      if (by("said")) say("");
-      fault(error);
+      if (byId("said")) announce("");
+      showFault(error);
     }
   }
 
@@ -148,191 +148,191 @@
 
   async function preview() {
     const cut = file.size > BEGINNING && TEXT.test(file.name);
-    const where = address("/preview", cut ? { cut: "true" } : {});
+    const where = makeAddress("/preview", cut ? { cut: "true" } : {});
     const answer = await ask(where, cut ? file.slice(0, BEGINNING) : file, "application/json");
     return answer.json();
   }
 
-  function about(found) {
-    const { n_rows: rows } = found;
-    const size = rows === null ? megabytes(file.size) : count(rows, "row");
-    by("read").textContent =
-      `${size}, read as ${form(found)}.${passedOver(found)} What a column holds can be corrected below.`;
-    const fields = new Set(found.columns.map((one) => one.field));
-    const decided = spec.weights[0].fields.some((one) => fields.has(one.name));
-    const problem = found.problem || (decided ? "" :
+  function describeFile(card) {
+    const { n_rows: rows } = card;
+    const size = rows === null ? formatMegabytes(file.size) : countNoun(rows, "row");
+    byId("read").textContent =
+      `${size}, read as ${describeForm(card)}.${describePassedOver(card)} What a column holds can be corrected below.`;
+    const fields = new Set(card.columns.map((column) => column.field));
+    const decided = spec.weights[0].fields.some((field) => fields.has(field.name));
+    const problem = card.problem || (decided ? "" :
       "No column holds an answer that makes the segments: rows will be refused, or answered with a first guess.");
-    by("problem").replaceChildren(
-      ...(problem ? [notice(found.problem ? "error" : "warning", problem)] : []),
-      ...tried(found.tried),
-      ...notUnderstood(found),
+    byId("problem").replaceChildren(
+      ...(problem ? [makeNotice(card.problem ? "error" : "warning", problem)] : []),
+      ...describeTrial(card.tried),
+      ...describeNotUnderstood(card),
     );
-    missing(found.missing);
-    const start = button("Score the file", score, "strong");
-    start.disabled = Boolean(found.problem);
-    by("start").replaceChildren(start);
+    showMissing(card.missing);
+    const start = makeButton("Score the file", score, "strong");
+    start.disabled = Boolean(card.problem);
+    byId("start").replaceChildren(start);
   }
 
-  function form({ format, encoding, separator, sheet, decimal_mark: mark }) {
+  function describeForm({ format, encoding, separator, sheet, decimal_mark: mark }) {
     if (format === "csv") return `${encoding} with ${MARKS[separator]} between cells${DECIMALS[mark]}`;
-    return `${FORMATS[format]}${sheet ? `, sheet ${short(sheet)}` : ""}`;
+    return `${FORMATS[format]}${sheet ? `, sheet ${shorten(sheet)}` : ""}`;
   }
 
   /* Rows that are no customers, and were not taken for some. */
-  function passedOver({ n_above: above, n_repeated: repeated }) {
+  function describePassedOver({ n_above: above, n_repeated: repeated }) {
     const parts = [];
-    if (above) parts.push(`${count(above, "row")} above the header`);
-    if (repeated) parts.push(`${count(repeated, "row")} that repeat the header`);
+    if (above) parts.push(`${countNoun(above, "row")} above the header`);
+    if (repeated) parts.push(`${countNoun(repeated, "row")} that repeat the header`);
     return parts.length ? ` Passed over: ${parts.join(", ")}.` : "";
   }
 
-  function tried({ n_rows: n, n_refused: refused, reasons }) {
+  function describeTrial({ n_rows: n, n_refused: refused, reasons }) {
     if (!refused) return [];
-    const listed = reasons.map((reason) =>
-      make("li", `${reason.field === null ? "The row" : short(reason.field)} ${reason.message} (${count(reason.n_rows, "row")})`));
-    const text = `${refused} of the first ${count(n, "row")} would be refused:`;
-    return [notice("warning", make("strong", text), make("ul", listed))];
+    const items = reasons.map((reason) =>
+      makeElement("li", `${reason.field === null ? "The row" : shorten(reason.field)} ${reason.message} (${countNoun(reason.n_rows, "row")})`));
+    const text = `${refused} of the first ${countNoun(n, "row")} would be refused:`;
+    return [makeNotice("warning", makeElement("strong", text), makeElement("ul", items))];
   }
 
   /* What the API warns of for the file as a whole, in the page's words. */
-  function notUnderstood(card) {
+  function describeNotUnderstood(card) {
     if (!card.warnings.length) return [];
     const labels = card.missing_defining.map((field) => spec.labels.get(field) ?? field);
-    const columns = card.columns.filter((column) => column.field === null).slice(0, MOST_COLUMNS_NAMED);
-    const names = columns.map(({ header, nearest }) => {
-      const name = short(header) || "(no name)";
+    const unread = card.columns.filter((column) => column.field === null).slice(0, MOST_COLUMNS_NAMED);
+    const names = unread.map(({ header, nearest }) => {
+      const name = shorten(header) || "(no name)";
       return nearest ? `${name} (perhaps ${spec.labels.get(nearest) ?? nearest})` : name;
     });
-    return [notice("warning", make("strong", "Perhaps not understood: "),
+    return [makeNotice("warning", makeElement("strong", "Perhaps not understood: "),
       `no column is read as ${labels.join(", ")}, and these columns are not read: ${names.join(", ")}.`)];
   }
 
-  function missing(names) {
-    const [grave, ...rest] = spec.weights.map(({ matter, fields }) => {
-      const lacking = fields.filter((one) => names.includes(one.name)).map((one) => one.label);
+  function showMissing(names) {
+    const [grave, ...lesser] = spec.weights.map(({ matter, fields }) => {
+      const lacking = fields.filter((field) => names.includes(field.name)).map((field) => field.label);
       return { n: lacking.length, text: `${lacking.join(", ")}. ${matter}` };
     });
-    const others = rest.filter((one) => one.n);
-    const n = others.reduce((sum, one) => sum + one.n, 0);
-    by("missing").replaceChildren(
-      ...(grave.n ? [notice("warning", make("strong", "Not in the file: "), grave.text)] : []),
-      ...(n ? [make("details", [
-        make("summary", `Of less weight, and not in the file: ${count(n, "field")}`),
-        ...others.map((one) => make("p", one.text)),
+    const lackingLesser = lesser.filter((weight) => weight.n);
+    const n = lackingLesser.reduce((sum, weight) => sum + weight.n, 0);
+    byId("missing").replaceChildren(
+      ...(grave.n ? [makeNotice("warning", makeElement("strong", "Not in the file: "), grave.text)] : []),
+      ...(n ? [makeElement("details", [
+        makeElement("summary", `Of less weight, and not in the file: ${countNoun(n, "field")}`),
+        ...lackingLesser.map((weight) => makeElement("p", weight.text)),
       ])] : []),
     );
   }
 
-  function columns(found) {
-    const head = ["Column", "Read as", ...found.rows.map((row) => `Line ${row.line}`)];
-    const rows = found.columns.map((column, place) => [
-      make("th", short(column.header) || "(no name)", { scope: "row" }),
-      make("td", choice(column, place)),
-      ...found.rows.map((row) => make("td", short(row.cells[place] ?? ""), { class: "cell" })),
+  function showColumns(card) {
+    const head = ["Column", "Read as", ...card.rows.map((row) => `Line ${row.line}`)];
+    const rows = card.columns.map((column, place) => [
+      makeElement("th", shorten(column.header) || "(no name)", { scope: "row" }),
+      makeElement("td", makeChoice(column, place)),
+      ...card.rows.map((row) => makeElement("td", shorten(row.cells[place] ?? ""), { class: "cell" })),
     ]);
-    by("columns").replaceChildren(table("Columns of the file", head, listed(rows)));
-    chosenAs(found.columns);
+    byId("columns").replaceChildren(makeTable("Columns of the file", head, makeRows(rows)));
+    selectFields(card.columns);
   }
 
-  function choice(column, place) {
-    const options = [make("option", "not read", { value: "" })];
-    for (const one of spec.choices) options.push(make("option", one.label, { value: one.value }));
-    const select = make("select", options, {
-      "aria-label": `Read ${short(column.header) || `column ${place + 1}`} as`,
+  function makeChoice(column, place) {
+    const options = [makeElement("option", "not read", { value: "" })];
+    for (const field of spec.choices) options.push(makeElement("option", field.label, { value: field.value }));
+    const select = makeElement("select", options, {
+      "aria-label": `Read ${shorten(column.header) || `column ${place + 1}`} as`,
     });
-    select.addEventListener("change", () => remap(column.header.trim(), select.value));
+    select.addEventListener("change", () => changeMapping(column.header.trim(), select.value));
     return select;
   }
 
   /* What someone chooses last is taken from the column that had it. */
-  async function remap(header, field) {
-    const name = (value) => spec.choices.find((one) => one.value === value)?.field;
-    for (const [other, its] of wanted) {
-      if (field && name(its) === name(field)) wanted.delete(other);
+  async function changeMapping(header, field) {
+    const name = (value) => spec.choices.find((choice) => choice.value === value)?.field;
+    for (const [mapped, its] of mappings) {
+      if (field && name(its) === name(field)) mappings.delete(mapped);
     }
-    wanted.set(header, field);
-    by("fault").replaceChildren();
+    mappings.set(header, field);
+    byId("fault").replaceChildren();
     try {
-      const found = await preview();
-      if (!by("columns")) return; // someone went to another page
-      chosenAs(found.columns);
-      about(found);
+      const card = await preview();
+      if (!byId("columns")) return; // someone went to another page
+      selectFields(card.columns);
+      describeFile(card);
     } catch (error) {
-      fault(error);
-      const start = by("start")?.querySelector("button");
+      showFault(error);
+      const start = byId("start")?.querySelector("button");
       if (start && error.name !== "AbortError") start.disabled = true;
     }
   }
 
-  function chosenAs(read) {
-    const selects = by("columns").querySelectorAll("select");
-    read.forEach((column, place) => {
-      const found = spec.choices.find((one) => one.field === column.field && one.unit === column.unit);
-      selects[place].value = found ? found.value : "";
-      selects[place].closest("tr").classList.toggle("unread", !found);
+  function selectFields(columns) {
+    const selects = byId("columns").querySelectorAll("select");
+    columns.forEach((column, place) => {
+      const chosenField = spec.choices.find((choice) => choice.field === column.field && choice.unit === column.unit);
+      selects[place].value = chosenField ? chosenField.value : "";
+      selects[place].closest("tr").classList.toggle("unread", !chosenField);
     });
   }
 
   /* Scoring */
 
   async function score() {
-    const done = { rows: [], bad: [], csv: [], counts: new Map(), n: 0, unsure: 0, refused: 0, first: null };
-    by("fault").replaceChildren();
-    show("preview", false);
-    waiting();
-    say("Scoring has begun.");
-    by("progress-title").focus();
+    const results = { rows: [], bad: [], csv: [], counts: new Map(), n: 0, unsure: 0, refused: 0, first: null };
+    byId("fault").replaceChildren();
+    setVisible("preview", false);
+    showProgress();
+    announce("Scoring has begun.");
+    byId("progress-title").focus();
     try {
-      const answer = await ask(address(""), file, "application/x-ndjson");
-      await read(answer.body.getReader(), done);
-      if (!done.first || done.n < done.first.n_rows) throw new Error(BROKEN);
+      const answer = await ask(makeAddress(""), file, "application/x-ndjson");
+      await readAnswer(answer.body.getReader(), results);
+      if (!results.first || results.n < results.first.n_rows) throw new Error(BROKEN);
       running = null;
-      await finished(done);
+      await showResults(results);
     } catch (error) {
-      if (!by("progress")) return; // someone went to another page
-      show("progress", false);
-      show("results", false);
-      show("preview", Boolean(file));
-      if (error.name === "AbortError" && file) cancelled(done);
-      fault(error);
-      say("");
+      if (!byId("progress")) return; // someone went to another page
+      setVisible("progress", false);
+      setVisible("results", false);
+      setVisible("preview", Boolean(file));
+      if (error.name === "AbortError" && file) showCancelled(results);
+      showFault(error);
+      announce("");
     }
   }
 
-  function waiting() {
-    const bar = make("progress", [], { "aria-label": "Rows scored" });
-    by("bar").replaceChildren(bar);
-    by("count").textContent = "The file is sent and checked.";
-    by("cancel").replaceChildren(button("Cancel", () => running && running.abort()));
-    show("progress", true);
-    show("results", false);
+  function showProgress() {
+    const bar = makeElement("progress", [], { "aria-label": "Rows scored" });
+    byId("bar").replaceChildren(bar);
+    byId("count").textContent = "The file is sent and checked.";
+    byId("cancel").replaceChildren(makeButton("Cancel", () => running && running.abort()));
+    setVisible("progress", true);
+    setVisible("results", false);
   }
 
-  function cancelled(done) {
-    const text = `Cancelled after ${count(done.n, "row")}; nothing was kept.`;
-    by("fault").replaceChildren(notice("info", text));
-    by("preview-title").focus();
+  function showCancelled(results) {
+    const text = `Cancelled after ${countNoun(results.n, "row")}; nothing was kept.`;
+    byId("fault").replaceChildren(makeNotice("info", text));
+    byId("preview-title").focus();
   }
 
-  async function read(reader, done) {
+  async function readAnswer(reader, results) {
     const decoder = new TextDecoder();
-    let rest = "";
+    let remainder = "";
     let looked = 0;
-    let told = 0;
+    let announced = 0;
     for (;;) {
-      const { value, done: ended } = await reader.read().catch(lost(BROKEN));
-      if (!by("progress")) {
+      const { value, done: ended } = await reader.read().catch(explainLoss(BROKEN));
+      if (!byId("progress")) {
         reader.cancel(); // someone went to another page
         throw new DOMException("gone", "AbortError");
       }
-      const lines = (rest + decoder.decode(value, { stream: !ended })).split("\n");
-      rest = lines.pop();
-      for (const line of lines) take(JSON.parse(line), done);
-      if (done.first && (ended || performance.now() - looked > EVERY)) {
-        tally(done);
-        const quarter = Math.floor((done.n / done.first.n_rows) * 4);
-        if (quarter > told && quarter < 4) say(`${quarter * 25}% of the rows are scored.`);
-        told = Math.max(told, quarter);
+      const lines = (remainder + decoder.decode(value, { stream: !ended })).split("\n");
+      remainder = lines.pop();
+      for (const line of lines) countLine(JSON.parse(line), results);
+      if (results.first && (ended || performance.now() - looked > EVERY)) {
+        showTally(results);
+        const quarter = Math.floor((results.n / results.first.n_rows) * 4);
+        if (quarter > announced && quarter < 4) announce(`${quarter * 25}% of the rows are scored.`);
+        announced = Math.max(announced, quarter);
         looked = performance.now();
         await new Promise((next) => setTimeout(next)); // the page answers to its reader, too
       }
@@ -340,28 +340,28 @@
     }
   }
 
-  function take(line, done) {
+  function countLine(line, results) {
     if (line.summary) return; // the page has counted for itself
-    done.csv.push(line.csv);
+    results.csv.push(line.csv);
     if (!line.rows) {
-      done.first = line;
+      results.first = line;
       return;
     }
     for (const row of line.rows) {
-      done.n += 1;
+      results.n += 1;
       if (row.problems.length) {
-        done.refused += 1;
-        if (done.bad.length < MOST_PROBLEMS) done.bad.push(row);
+        results.refused += 1;
+        if (results.bad.length < MOST_PROBLEMS) results.bad.push(row);
         continue;
       }
-      done.counts.set(row.segment, (done.counts.get(row.segment) || 0) + 1);
-      done.unsure += row.unsure;
-      done.rows.push(told(row));
+      results.counts.set(row.segment, (results.counts.get(row.segment) || 0) + 1);
+      results.unsure += row.unsure;
+      results.rows.push(describeRow(row));
     }
   }
 
   /* A row as the grid shows it, in words for people. */
-  function told(row) {
+  function describeRow(row) {
     const name = (id) => spec.names.get(id) ?? "";
     const label = (field) => spec.labels.get(field) ?? field;
     const [first, second, third] = row.cells;
@@ -372,64 +372,64 @@
       runner: name(row.runner_up),
       plausible: row.plausible.map(name).join(", ") || "none",
       unsure: row.unsure ? "unsure" : "sure",
-      warnings: row.warnings.map((one) => (one.field ? `${label(one.field)} ${one.message}` : one.message)).join("; "),
-      reasons: row.reasons.map((one) => `${label(one.field)}: ${one.level}`).join("; "),
+      warnings: row.warnings.map((warning) => (warning.field ? `${label(warning.field)} ${warning.message}` : warning.message)).join("; "),
+      reasons: row.reasons.map((reason) => `${label(reason.field)}: ${reason.level}`).join("; "),
     };
   }
 
-  function tally(done) {
-    const { n_rows: all } = done.first;
-    const bar = by("bar").firstChild;
+  function showTally(results) {
+    const { n_rows: all } = results.first;
+    const bar = byId("bar").firstChild;
     bar.max = all;
-    bar.value = done.n;
-    by("count").textContent = `${done.n.toLocaleString("en")} of ${count(all, "row")}`;
-    by("results-title").textContent = "Results so far";
-    show("results", true);
-    show("all", false);
-    figures(done);
-    sizes(done);
+    bar.value = results.n;
+    byId("count").textContent = `${results.n.toLocaleString("en")} of ${countNoun(all, "row")}`;
+    byId("results-title").textContent = "Results so far";
+    setVisible("results", true);
+    setVisible("all", false);
+    showFigures(results);
+    showSizes(results);
   }
 
-  function figures(done) {
-    const scored = done.n - done.refused;
+  function showFigures(results) {
+    const scored = results.n - results.refused;
     const figure = (n, text) =>
-      make("p", [make("strong", n.toLocaleString("en")), ` ${text}`], { class: "size" });
-    by("figures").replaceChildren(
+      makeElement("p", [makeElement("strong", n.toLocaleString("en")), ` ${text}`], { class: "size" });
+    byId("figures").replaceChildren(
       figure(scored, `${scored === 1 ? "row" : "rows"} scored`),
-      figure(done.unsure, "of them unsure"),
-      figure(done.refused, "refused"),
+      figure(results.unsure, "of them unsure"),
+      figure(results.refused, "refused"),
     );
   }
 
-  function sizes(done) {
-    const scored = done.n - done.refused;
-    const shares = by("shares");
-    if (!shares.childNodes.length) shares.append(...spec.segments.map(painted));
+  function showSizes(results) {
+    const scored = results.n - results.refused;
+    const shares = byId("shares");
+    if (!shares.childNodes.length) shares.append(...spec.segments.map(paintPart));
     shares.hidden = !scored;
-    by("sizes").hidden = !scored;
-    const rows = by("sizes").querySelectorAll("tbody tr");
+    byId("sizes").hidden = !scored;
+    const rows = byId("sizes").querySelectorAll("tbody tr");
     spec.segments.forEach((segment, place) => {
-      const n = done.counts.get(segment.id) || 0;
+      const n = results.counts.get(segment.id) || 0;
       const share = scored ? n / scored : 0;
       const part = shares.children[place];
       part.style.flexGrow = share;
       part.hidden = !n;
-      part.textContent = share > 0.04 ? percent(share) : "";
+      part.textContent = share > 0.04 ? formatPercent(share) : "";
       const [size, figure, bar] = rows[place].querySelectorAll("td");
       const head = rows[place].querySelector("th");
-      if (!head.querySelector(".swatch")) head.prepend(paint(make("span", [], { class: "swatch" }), segment));
+      if (!head.querySelector(".swatch")) head.prepend(paintSegment(makeElement("span", [], { class: "swatch" }), segment));
       size.textContent = n.toLocaleString("en");
-      figure.textContent = percent(share);
+      figure.textContent = formatPercent(share);
       size.className = figure.className = "figure";
       bar.className = "wide";
-      if (!bar.firstChild) bar.append(make("span", painted(segment), { class: "bar", "aria-hidden": "true" }));
+      if (!bar.firstChild) bar.append(makeElement("span", paintPart(segment), { class: "bar", "aria-hidden": "true" }));
       bar.firstChild.firstChild.style.width = `${share * 100}%`;
     });
   }
 
-  const painted = (segment) => paint(make("span"), segment);
+  const paintPart = (segment) => paintSegment(makeElement("span"), segment);
 
-  function paint(element, segment) {
+  function paintSegment(element, segment) {
     element.style.setProperty("--segment", segment["--segment"]);
     element.style.setProperty("--on-segment", segment["--on-segment"]);
     return element;
@@ -437,100 +437,100 @@
 
   /* Results */
 
-  async function finished(done) {
-    tally(done);
-    show("progress", false);
+  async function showResults(results) {
+    showTally(results);
+    setVisible("progress", false);
     const name = file.name.replace(/\.[^.]*$/, "");
-    by("results-title").textContent = `Results of ${short(file.name)}`;
-    by("download").replaceChildren(download(done, `${name}-segments.csv`));
-    by("warnings").replaceChildren(...notUnderstood(done.first));
-    refused(done);
-    show("all", done.rows.length > 0);
-    say(`Done. ${count(done.n - done.refused, "row")} scored, ${done.refused.toLocaleString("en")} refused.`);
-    by("results-title").focus();
-    if (done.rows.length) await fill(done);
+    byId("results-title").textContent = `Results of ${shorten(file.name)}`;
+    byId("download").replaceChildren(makeDownload(results, `${name}-segments.csv`));
+    byId("warnings").replaceChildren(...describeNotUnderstood(results.first));
+    showRefused(results);
+    setVisible("all", results.rows.length > 0);
+    announce(`Done. ${countNoun(results.n - results.refused, "row")} scored, ${results.refused.toLocaleString("en")} refused.`);
+    byId("results-title").focus();
+    if (results.rows.length) await fillGrid(results);
   }
 
   /* The answers of the API, byte for byte. */
-  function download(done, name) {
-    const made = button("Download the file with its answers", () => {
-      const url = URL.createObjectURL(new Blob(done.csv, { type: "text/csv;charset=utf-8" }));
-      const link = make("a", [], { href: url, download: name });
+  function makeDownload(results, name) {
+    const element = makeButton("Download the file with its answers", () => {
+      const url = URL.createObjectURL(new Blob(results.csv, { type: "text/csv;charset=utf-8" }));
+      const link = makeElement("a", [], { href: url, download: name });
       link.click();
       setTimeout(() => URL.revokeObjectURL(url), 60_000);
     }, "strong");
-    return made;
+    return element;
   }
 
-  function refused(done) {
-    if (!done.refused) {
-      by("refused").replaceChildren();
+  function showRefused(results) {
+    if (!results.refused) {
+      byId("refused").replaceChildren();
       return;
     }
-    const rows = done.bad.flatMap((row) =>
-      row.problems.map((one) => [
-        make("th", row.line.toLocaleString("en"), { scope: "row" }),
-        make("td", one.field === null ? "the row" : short(one.field)),
-        make("td", one.message),
+    const rows = results.bad.flatMap((row) =>
+      row.problems.map((problem) => [
+        makeElement("th", row.line.toLocaleString("en"), { scope: "row" }),
+        makeElement("td", problem.field === null ? "the row" : shorten(problem.field)),
+        makeElement("td", problem.message),
       ]),
     );
-    const more = done.refused - done.bad.length;
-    const beyond = more ? [make("p", `And ${count(more, "row")} more: the download names all.`, { class: "lead" })] : [];
-    const region = make("div", table("Rows that were refused", ["Line", "Field", "Reason"], listed(rows)), {
+    const more = results.refused - results.bad.length;
+    const beyond = more ? [makeElement("p", `And ${countNoun(more, "row")} more: the download names all.`, { class: "lead" })] : [];
+    const region = makeElement("div", makeTable("Rows that were refused", ["Line", "Field", "Reason"], makeRows(rows)), {
       class: "scrolling tall", tabindex: "0", role: "region", "aria-label": "Rows that were refused",
     });
-    const share = done.refused / done.n;
+    const share = results.refused / results.n;
     const loud = share > MANY_REFUSED
-      ? [notice("warning", make("strong", `${percent(share)} of the rows were refused. `),
+      ? [makeNotice("warning", makeElement("strong", `${formatPercent(share)} of the rows were refused. `),
         "Shares above are of the scored rows only, and the refused ones may be other customers.")]
       : [];
-    by("refused").replaceChildren(
-      ...loud, make("h3", `${count(done.refused, "row")} refused`), region, ...beyond,
+    byId("refused").replaceChildren(
+      ...loud, makeElement("h3", `${countNoun(results.refused, "row")} refused`), region, ...beyond,
     );
   }
 
-  async function fill(done) {
-    await library(spec.library).catch(() => null); // a small file may be scored before it is there
+  async function fillGrid(results) {
+    await loadLibrary(spec.library).catch(() => null); // a small file may be scored before it is there
     const grid = await (window.dash_ag_grid ? window.dash_ag_grid.getApiAsync("file-rows") : null);
     if (!grid) return;
     grid.setFilterModel(null);
-    grid.setGridOption("columnDefs", defined(done.first.columns));
-    grid.setGridOption("rowData", done.rows);
-    grid.addEventListener("modelUpdated", shown); // the same function: it is added once
-    shown({ api: grid });
+    grid.setGridOption("columnDefs", defineColumns(results.first.columns));
+    grid.setGridOption("rowData", results.rows);
+    grid.addEventListener("modelUpdated", countShown); // the same function: it is added once
+    countShown({ api: grid });
   }
 
-  function shown({ api: grid }) {
+  function countShown({ api: grid }) {
     let all = 0;
     grid.forEachNode(() => (all += 1));
     const n = grid.getDisplayedRowCount();
-    by("shown").textContent = `${n.toLocaleString("en")} of ${count(all, "row")} shown`;
+    byId("shown").textContent = `${n.toLocaleString("en")} of ${countNoun(all, "row")} shown`;
   }
 
-  function defined(read) {
+  function defineColumns(columns) {
     const text = { filter: "agTextColumnFilter" };
-    const own = ["first", "second", "third"].slice(0, read.length).map((field, place) => ({
-      ...text, field, headerName: short(read[place].header) || `Column ${place + 1}`, width: 110,
+    const ownColumns = ["first", "second", "third"].slice(0, columns.length).map((field, place) => ({
+      ...text, field, headerName: shorten(columns[place].header) || `Column ${place + 1}`, width: 110,
     }));
-    const before = window.innerWidth < 640 ? 1 : own.length; // on a phone the segment is in sight
+    const before = window.innerWidth < 640 ? 1 : ownColumns.length; // on a phone the segment is in sight
     return [
       { field: "line", headerName: "Line", width: 80, filter: "agNumberColumnFilter" },
-      ...own.slice(0, before),
-      { ...text, field: "segment", headerName: "Segment", width: 250, cellStyle: colored },
+      ...ownColumns.slice(0, before),
+      { ...text, field: "segment", headerName: "Segment", width: 250, cellStyle: colorCell },
       { field: "confidence", headerName: "Confidence", width: 115, filter: "agNumberColumnFilter",
         filterParams: { defaultOption: "lessThan" },
         filterValueGetter: (row) => row.data.confidence * 100,
-        valueFormatter: (cell) => percent(cell.value) },
+        valueFormatter: (cell) => formatPercent(cell.value) },
       { ...text, field: "unsure", headerName: "Sure", width: 85 },
       { ...text, field: "reasons", headerName: "Reasons", width: 380, tooltipField: "reasons" },
       { ...text, field: "runner", headerName: "Runner-up", width: 200 },
       { ...text, field: "plausible", headerName: "Plausible", width: 220, tooltipField: "plausible" },
       { ...text, field: "warnings", headerName: "Warnings", width: 320, tooltipField: "warnings" },
-      ...own.slice(before),
+      ...ownColumns.slice(before),
     ];
   }
 
-  function colored(cell) {
+  function colorCell(cell) {
     const tone = spec.tones.get(cell.value);
     return { backgroundImage: `linear-gradient(${tone}, ${tone})` };
   }
@@ -539,12 +539,12 @@
 
   const loaded = new Map();
 
-  function library(where) {
+  function loadLibrary(where) {
     if (!loaded.has(where)) {
-      loaded.set(where, new Promise((done, failed) => {
-        const script = make("script", [], { src: where });
-        script.onload = done;
-        script.onerror = failed;
+      loaded.set(where, new Promise((resolve, reject) => {
+        const script = makeElement("script", [], { src: where });
+        script.onload = resolve;
+        script.onerror = reject;
         document.head.append(script);
       }));
     }
@@ -556,10 +556,10 @@
     open(specification) {
       if (specification) {
         spec = specification;
-        spec.names = new Map(spec.segments.map((one) => [one.id, one.name]));
-        spec.tones = new Map(spec.segments.map((one) => [one.name, one["--segment"]]));
-        spec.labels = new Map(spec.weights.flatMap(({ fields }) => fields.map((one) => [one.name, one.label])));
-        begin();
+        spec.names = new Map(spec.segments.map((segment) => [segment.id, segment.name]));
+        spec.tones = new Map(spec.segments.map((segment) => [segment.name, segment["--segment"]]));
+        spec.labels = new Map(spec.weights.flatMap(({ fields }) => fields.map((field) => [field.name, field.label])));
+        reset();
       }
       return window.dash_clientside.no_update;
     },
@@ -567,12 +567,12 @@
     grid(specification) {
       if (!specification) return window.dash_clientside.no_update;
       const without = "The table of rows can't be shown now; the download has all of them.";
-      return library(specification.library).then(() => specification.grid, () => without);
+      return loadLibrary(specification.library).then(() => specification.grid, () => without);
     },
   };
 
   // A file that misses the drop zone must not replace the page.
   for (const kind of ["dragover", "drop"]) {
-    document.addEventListener(kind, (event) => by("drop") && event.preventDefault());
+    document.addEventListener(kind, (event) => byId("drop") && event.preventDefault());
   }
 })();

@@ -35,8 +35,8 @@
     // Explanations take longer than answers, so they wait until nothing has moved for a moment.
     settle() {
       const mine = ++latest;
-      return new Promise((done) => {
-        setTimeout(() => done(mine === latest ? mine : same()), 350);
+      return new Promise((resolve) => {
+        setTimeout(() => resolve(mine === latest ? mine : same()), 350);
       });
     },
   };

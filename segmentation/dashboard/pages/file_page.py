@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 
 from segmentation.dashboard import plain_language
 from segmentation.dashboard.addresses import ROOT
-from segmentation.dashboard.html_elements import aria, color, notice, table
+from segmentation.dashboard.html_elements import make_aria, make_color, render_notice, render_table
 from segmentation.runtime import Manifest, Model
 from segmentation.schema import Column
 
@@ -26,7 +26,7 @@ _READ = "Such fields are read, too, but do not make the segments."
 _UNREAD = "Such fields are not needed."
 
 
-def page(model: Model, longest: int) -> list[Component]:
+def render_page(model: Model, longest: int) -> list[Component]:
     """Return the page of a study.
 
     Parameters
@@ -43,14 +43,14 @@ def page(model: Model, longest: int) -> list[Component]:
             "The file is scored while you wait and not kept.",
             className="lead",
         ),
-        dcc.Store(id=SPECIFICATION, data=_specification(manifest, longest)),
+        dcc.Store(id=SPECIFICATION, data=_collect_specification(manifest, longest)),
         html.Div(id="file-opened", hidden=True),
-        html.P(id="file-said", className="unseen", role="status", **aria(live="polite")),
-        _choice(manifest, longest),
+        html.P(id="file-said", className="unseen", role="status", **make_aria(live="polite")),
+        _render_choice(manifest, longest),
         html.Div(id="file-fault", role="alert"),
-        _preview(),
-        _progress(),
-        _results(manifest),
+        _render_preview(),
+        _render_progress(),
+        _render_results(manifest),
     ]
 
 
@@ -73,25 +73,25 @@ def register(app: Dash) -> None:
     )
 
 
-def _specification(manifest: Manifest, longest: int) -> dict[str, Any]:
+def _collect_specification(manifest: Manifest, longest: int) -> dict[str, Any]:
     """Return what the script needs to know about a study."""
     segments = [
-        {"id": segment.id, "name": segment.name, **color(position)}
+        {"id": segment.id, "name": segment.name, **make_color(position)}
         for position, segment in enumerate(manifest.segments)
     ]
     return {
         "address": f"/studies/{manifest.study}/predict/file",
         "longest": longest,
-        "weights": _weights(manifest),
-        "choices": _choices(manifest),
+        "weights": _collect_weights(manifest),
+        "choices": _collect_choices(manifest),
         "segments": segments,
         "library": f"{ROOT}_dash-component-suites/dash_ag_grid/{_LIBRARY}"
         f"?{dash_ag_grid.__version__}",
-        "grid": _grid().to_plotly_json(),  # type: ignore[no-untyped-call]
+        "grid": _render_grid().to_plotly_json(),  # type: ignore[no-untyped-call]
     }
 
 
-def _grid() -> Component:
+def _render_grid() -> Component:
     """Return the empty grid; its columns depend on the file, and rows don't go through Dash."""
     grid: Component = dash_ag_grid.AgGrid(
         id=ROWS,
@@ -115,7 +115,7 @@ def _grid() -> Component:
     return grid
 
 
-def _weights(manifest: Manifest) -> list[dict[str, Any]]:
+def _collect_weights(manifest: Manifest) -> list[dict[str, Any]]:
     """Return the fields by how much they matter, the decisive ones first."""
     schema = manifest.record
     decisive = list(schema.decisive_columns)
@@ -137,7 +137,7 @@ def _weights(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
-def _choices(manifest: Manifest) -> list[dict[str, str]]:
+def _collect_choices(manifest: Manifest) -> list[dict[str, str]]:
     """Return what a column can be read as: each field, and in each unit that it is known in."""
     choices: dict[tuple[str, str], dict[str, str]] = {}
     columns_by_name = manifest.record.by_name
@@ -149,18 +149,18 @@ def _choices(manifest: Manifest) -> list[dict[str, str]]:
                     "value": spelling,
                     "field": column_spelling.column.name,
                     "unit": column_spelling.unit,
-                    "label": _in_unit(column_spelling.column, column_spelling.unit),
+                    "label": _describe_in_unit(column_spelling.column, column_spelling.unit),
                 },
             )
     return list(choices.values())
 
 
-def _in_unit(column: Column, unit: str) -> str:
+def _describe_in_unit(column: Column, unit: str) -> str:
     label = plain_language.label_column(column)
     return label if not unit or unit in label.lower() else f"{label} ({unit})"
 
 
-def _choice(manifest: Manifest, longest: int) -> Component:
+def _render_choice(manifest: Manifest, longest: int) -> Component:
     address = f"/studies/{manifest.study}/predict/file/template"
     return html.Section(
         [
@@ -181,21 +181,21 @@ def _choice(manifest: Manifest, longest: int) -> Component:
                 ],
                 className="lead hint",
             ),
-            *_transactions(manifest),
+            *_render_transactions(manifest),
         ],
         className="panel",
-        **aria(labelledby="file-choice-title"),
+        **make_aria(labelledby="file-choice-title"),
     )
 
 
-def _transactions(manifest: Manifest) -> list[Component]:
+def _render_transactions(manifest: Manifest) -> list[Component]:
     if manifest.aggregation is None:
         return []
     text = "One row is one customer with figures already added up, not one purchase."
-    return [notice("info", text)]
+    return [render_notice("info", text)]
 
 
-def _preview() -> Component:
+def _render_preview() -> Component:
     return html.Section(
         [
             html.H2(id="file-preview-title", tabIndex="-1"),
@@ -208,17 +208,17 @@ def _preview() -> Component:
                 className="scrolling",
                 tabIndex="0",
                 role="region",
-                **aria(label="Columns of the file"),
+                **make_aria(label="Columns of the file"),
             ),
         ],
         id="file-preview",
         className="panel",
         hidden=True,
-        **aria(labelledby="file-preview-title"),
+        **make_aria(labelledby="file-preview-title"),
     )
 
 
-def _progress() -> Component:
+def _render_progress() -> Component:
     return html.Section(
         [
             html.H2("Scoring", id="file-progress-title", tabIndex="-1"),
@@ -229,14 +229,14 @@ def _progress() -> Component:
         id="file-progress",
         className="panel",
         hidden=True,
-        **aria(labelledby="file-progress-title"),
+        **make_aria(labelledby="file-progress-title"),
     )
 
 
-def _results(manifest: Manifest) -> Component:
+def _render_results(manifest: Manifest) -> Component:
     head = ["Segment", "Rows", "Share", ""]
     rows = [[segment.name, html.Td(), html.Td(), html.Td()] for segment in manifest.segments]
-    sizes = table("Sizes of the segments in the file", head, rows)
+    sizes = render_table("Sizes of the segments in the file", head, rows)
     return html.Section(
         [
             html.Div(
@@ -244,7 +244,7 @@ def _results(manifest: Manifest) -> Component:
                 className="headed",
             ),
             html.Div(id="file-figures", className="tally"),
-            html.Div(id="file-shares", className="shares", **aria(hidden="true")),
+            html.Div(id="file-shares", className="shares", **make_aria(hidden="true")),
             html.Div(sizes, id="file-sizes"),
             html.Div(id="file-warnings"),
             html.Div(id="file-refused"),
@@ -266,5 +266,5 @@ def _results(manifest: Manifest) -> Component:
         id="file-results",
         className="panel",
         hidden=True,
-        **aria(labelledby="file-results-title"),
+        **make_aria(labelledby="file-results-title"),
     )

@@ -6,8 +6,15 @@ from dash import html
 from dash.development.base_component import Component
 
 from segmentation.dashboard import plain_language
-from segmentation.dashboard.html_elements import facts, folded, panel, share_bar, swatch, table
-from segmentation.dashboard.pages.segments_page import synthetic
+from segmentation.dashboard.html_elements import (
+    render_facts,
+    render_folded,
+    render_panel,
+    render_share_bar,
+    render_swatch,
+    render_table,
+)
+from segmentation.dashboard.pages.segments_page import render_synthetic
 from segmentation.dashboard.panels import cluster_quality
 from segmentation.dashboard.panels.confusion_tables import show_confusions
 from segmentation.dashboard.panels.metrics_panel import show_metrics
@@ -16,14 +23,16 @@ from segmentation.runtime.cards import segment_cards
 from segmentation.wording.phrases import format_percent, join_parts
 
 
-def page(model: Model) -> list[Component]:
+def render_page(model: Model) -> list[Component]:
     """Return the page of a study."""
     manifest = model.manifest
     return [
         html.H1("Model", tabIndex="-1"),
         html.P(manifest.description, className="lead"),
-        *synthetic(manifest),
-        panel("What it can't tell", html.Ul([html.Li(caveat) for caveat in manifest.caveats])),
+        *render_synthetic(manifest),
+        render_panel(
+            "What it can't tell", html.Ul([html.Li(caveat) for caveat in manifest.caveats])
+        ),
         show_metrics(
             manifest,
             "Predictions",
@@ -39,31 +48,35 @@ def page(model: Model) -> list[Component]:
             circular=True,
         ),
         *show_confusions(manifest),
-        _sizes(manifest),
-        *cluster_quality.firmness(manifest),
-        _lineage(manifest),
-        _data(manifest),
-        _versions(manifest),
+        _render_sizes(manifest),
+        *cluster_quality.describe_firmness(manifest),
+        _render_lineage(manifest),
+        _render_data(manifest),
+        _render_versions(manifest),
     ]
 
 
-def _sizes(manifest: Manifest) -> Component:
+def _render_sizes(manifest: Manifest) -> Component:
     rows = [
         [
-            [swatch(position), segment["name"]],
+            [render_swatch(position), segment["name"]],
             html.Td(f"{segment['size']:,}", className="figure"),
             html.Td(format_percent(segment["share"]), className="figure"),
-            html.Td(share_bar(segment["share"], position), className="wide"),
+            html.Td(render_share_bar(segment["share"], position), className="wide"),
         ]
         for position, segment in enumerate(segment_cards(manifest)["segments"])
     ]
-    return panel("Sizes", table("Sizes of the segments", ["Segment", "Records", "Share", ""], rows))
+    return render_panel(
+        "Sizes", render_table("Sizes of the segments", ["Segment", "Records", "Share", ""], rows)
+    )
 
 
-def _lineage(manifest: Manifest) -> Component:
+def _render_lineage(manifest: Manifest) -> Component:
     lineage = manifest.lineage
     if lineage is None:
-        return panel("Names since the model before", html.P("This is the first model of its kind."))
+        return render_panel(
+            "Names since the model before", html.P("This is the first model of its kind.")
+        )
     names = {segment.id: segment.name for segment in manifest.segments}
     rows = [
         [
@@ -82,12 +95,12 @@ def _lineage(manifest: Manifest) -> Component:
         if lineage.conflicts
         else []
     )
-    body = table("Where each segment comes from", ["Segment", "It is", "Made of"], rows)
+    body = render_table("Where each segment comes from", ["Segment", "It is", "Made of"], rows)
     about = html.P(f"The model before was {lineage.previous}.")
-    return panel("Names since the model before", body, about, *conflicts, lead=lead)
+    return render_panel("Names since the model before", body, about, *conflicts, lead=lead)
 
 
-def _data(manifest: Manifest) -> Component:
+def _render_data(manifest: Manifest) -> Component:
     training, data = manifest.training, manifest.training.data
     missing = {
         name: baseline.missing
@@ -99,9 +112,9 @@ def _data(manifest: Manifest) -> Component:
         f"{plain_language.label_column(columns[name])}: {format_percent(share)}"
         for name, share in missing.items()
     ]
-    return panel(
+    return render_panel(
         "Data",
-        facts(
+        render_facts(
             [
                 ("Table", f"{data.name}{', made up' * training.synthetic}"),
                 ("Records", f"{data.rows:,}"),
@@ -117,12 +130,12 @@ def _data(manifest: Manifest) -> Component:
     )
 
 
-def _versions(manifest: Manifest) -> Component:
+def _render_versions(manifest: Manifest) -> Component:
     training = manifest.training
     params = [(name, html.Code(str(value))) for name, value in training.params.items()]
-    return panel(
+    return render_panel(
         "Versions",
-        facts(
+        render_facts(
             [
                 ("Version", html.Code(manifest.version)),
                 ("Trained", manifest.created[:16].replace("T", " ")),
@@ -131,5 +144,5 @@ def _versions(manifest: Manifest) -> Component:
                 *[(name, version) for name, version in training.libraries.items()],
             ]
         ),
-        *([folded("Parameters that were chosen", facts(params))] if params else []),
+        *([render_folded("Parameters that were chosen", render_facts(params))] if params else []),
     )

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from segmentation.dashboard.addresses import ServedStudies
-from segmentation.dashboard.html_elements import aria, notice
+from segmentation.dashboard.html_elements import make_aria, render_notice
 from segmentation.dashboard.panels import answer_panel, record_form
 from segmentation.errors import InvalidRecordsError, UnavailableError
 from segmentation.runtime import Model
@@ -29,10 +29,12 @@ _ITS_SLIDER = {
 _BEGINNINGS = {"type": record_form.TYPICAL, "study": ALL, "segment": ALL}
 
 
-def page(model: Model) -> list[Component]:
+def render_page(model: Model) -> list[Component]:
     """Return the page of a study."""
     manifest = model.manifest
-    headline = html.Div(answer_panel.nothing(), id="headline", role="status", **aria(live="polite"))
+    headline = html.Div(
+        answer_panel.render_nothing(), id="headline", role="status", **make_aria(live="polite")
+    )
     return [
         html.H1("Score one", tabIndex="-1"),
         html.P(
@@ -40,19 +42,19 @@ def page(model: Model) -> list[Component]:
             "Move a slider to see what would be different.",
             className="lead",
         ),
-        record_form.beginnings(manifest),
+        record_form.find_beginnings(manifest),
         html.Div(
             [
                 html.Section(
-                    record_form.form(manifest),
+                    record_form.render_form(manifest),
                     className="panel form",
-                    **aria(label="Answers given"),
+                    **make_aria(label="Answers given"),
                 ),
                 html.Section(
                     [headline, html.Div(id="details"), html.Div(id="why")],
                     className="panel answer",
                     tabIndex="0",  # it scrolls by itself where the form is long
-                    **aria(label="The segment"),
+                    **make_aria(label="The segment"),
                 ),
             ],
             className="two",
@@ -63,8 +65,8 @@ def page(model: Model) -> list[Component]:
 
 def register(app: Dash, studies: ServedStudies) -> None:
     """Make the answer follow the record_form."""
-    _in_the_browser(app)
-    _beginning(app, studies)
+    _add_browser_callbacks(app)
+    _add_beginning(app, studies)
 
     @app.callback(
         Output("headline", "children"),
@@ -74,7 +76,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
         State(_EVERY, "id"),
     )
     def answer(values: Values, ids: Ids) -> tuple[list[Component], list[Component], list[str]]:
-        return answered(*_read_form(studies, values, ids))
+        return render_answer(*_read_form(studies, values, ids))
 
     @app.callback(
         Output("why", "children"),
@@ -83,10 +85,10 @@ def register(app: Dash, studies: ServedStudies) -> None:
         State(_EVERY, "id"),
     )
     def explain(_settled: Any, values: Values, ids: Ids) -> list[Component]:
-        return explained(*_read_form(studies, values, ids))
+        return render_explanation(*_read_form(studies, values, ids))
 
 
-def _in_the_browser(app: Dash) -> None:
+def _add_browser_callbacks(app: Dash) -> None:
     """Tie each slider to its question, and wait until nothing moves before asking why."""
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("pages", "tie"),
@@ -104,7 +106,7 @@ def _in_the_browser(app: Dash) -> None:
     )
 
 
-def _beginning(app: Dash, studies: ServedStudies) -> None:
+def _add_beginning(app: Dash, studies: ServedStudies) -> None:
     @app.callback(
         Output(_EVERY, "value", allow_duplicate=True),
         Input(_BEGINNINGS, "n_clicks"),
@@ -116,7 +118,7 @@ def _beginning(app: Dash, studies: ServedStudies) -> None:
         if not ids or not ctx.triggered or not ctx.triggered[0]["value"]:
             raise PreventUpdate  # the buttons came into being; nobody pressed one
         manifest = studies.find(chosen["study"]).get().manifest
-        return record_form.typical(
+        return record_form.collect_typical(
             manifest, chosen["segment"], [identifier["field"] for identifier in ids]
         )
 
@@ -128,34 +130,34 @@ def _read_form(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model,
     return studies.find(ids[0]["study"]).get(), typed
 
 
-def answered(
+def render_answer(
     model: Model, typed: Mapping[str, Any]
 ) -> tuple[list[Component], list[Component], list[str]]:
     """Return the headline of the answer, what belongs to it, and an error for each question."""
-    record, manifest = record_form.record(model.manifest, typed), model.manifest
+    record, manifest = record_form.read_record(model.manifest, typed), model.manifest
     if not record:
-        return answer_panel.nothing(), [], [""] * len(typed)
+        return answer_panel.render_nothing(), [], [""] * len(typed)
     try:
         (checked,) = model.check([record])
     except InvalidRecordsError as error:
-        return answer_panel.refused(error.problems), [], _errors(error, list(typed))
+        return answer_panel.render_refusal(error.problems), [], _collect_errors(error, list(typed))
     ((answer,),) = model.answer([checked])
-    details = answer_panel.details(manifest, checked, answer)
-    return answer_panel.headline(manifest, answer), details, [""] * len(typed)
+    details = answer_panel.render_details(manifest, checked, answer)
+    return answer_panel.render_headline(manifest, answer), details, [""] * len(typed)
 
 
-def explained(model: Model, typed: Mapping[str, Any]) -> list[Component]:
+def render_explanation(model: Model, typed: Mapping[str, Any]) -> list[Component]:
     """Return why the answer is what it is; nothing where there is none."""
     try:
-        checked = model.check([record_form.record(model.manifest, typed)])
+        checked = model.check([record_form.read_record(model.manifest, typed)])
         ((answer,),) = model.answer(checked, [0])
     except InvalidRecordsError:
         return []
     except UnavailableError as error:
-        return [notice("info", str(error))]
-    return answer_panel.why(model.manifest, answer["explanation"])
+        return [render_notice("info", str(error))]
+    return answer_panel.render_reasons(model.manifest, answer["explanation"])
 
 
-def _errors(error: InvalidRecordsError, fields: Sequence[str]) -> list[str]:
+def _collect_errors(error: InvalidRecordsError, fields: Sequence[str]) -> list[str]:
     messages = {problem.field: problem.message for problem in error.problems}
     return [f"It {messages[field]}." if field in messages else "" for field in fields]

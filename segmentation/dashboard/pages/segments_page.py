@@ -12,25 +12,25 @@ from dash.exceptions import PreventUpdate
 from segmentation.dashboard import plain_language
 from segmentation.dashboard.addresses import PageAddress, ServedStudies
 from segmentation.dashboard.html_elements import (
-    aria,
-    color,
-    facts,
-    heat_cell,
     link,
-    notice,
-    panel,
-    share_bar,
-    swatch,
-    table,
+    make_aria,
+    make_color,
+    render_facts,
+    render_heat_cell,
+    render_notice,
+    render_panel,
+    render_share_bar,
+    render_swatch,
+    render_table,
 )
 from segmentation.dashboard.panels import cluster_quality
 from segmentation.dashboard.panels.segment_differences import (
     EVERYONE,
-    comparison,
     is_leading,
-    ranked,
+    rank_differences,
+    render_comparison,
 )
-from segmentation.dashboard.panels.segment_map import map_panel
+from segmentation.dashboard.panels.segment_map import render_map_panel
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.cards import SegmentCard, segment_cards
 from segmentation.wording.phrases import count_noun, format_percent
@@ -39,57 +39,57 @@ _MOST_CHIPS = 3
 ALL_SEGMENTS = "all"
 
 
-def page(model: Model) -> list[Component]:
+def render_page(model: Model) -> list[Component]:
     """Return the page of a study."""
     manifest, cards = model.manifest, segment_cards(model.manifest)
     segments = cards["segments"]
     return [
         html.H1(manifest.title, tabIndex="-1"),
         html.P(manifest.description, className="lead"),
-        *synthetic(manifest),
-        panel(
+        *render_synthetic(manifest),
+        render_panel(
             "The segments",
-            _shares(segments),
+            _render_shares(segments),
             html.Div(
-                [_card(manifest, segment, i) for i, segment in enumerate(segments)],
+                [_render_card(manifest, segment, i) for i, segment in enumerate(segments)],
                 className="cards",
             ),
             lead=f"{cards['records']:,} records fall into {len(segments)} segments.",
         ),
-        *map_panel(manifest),
-        _compared(manifest, segments),
-        _profiles(manifest, segments),
-        *cluster_quality.firmness(manifest),
+        *render_map_panel(manifest),
+        _list_compared(manifest, segments),
+        _render_profiles(manifest, segments),
+        *cluster_quality.describe_firmness(manifest),
     ]
 
 
-def synthetic(manifest: Manifest) -> list[Component]:
+def render_synthetic(manifest: Manifest) -> list[Component]:
     """Return the remark that a model has learned from made-up records, if it has."""
     if not manifest.training.synthetic:
         return []
     text = "Learned from a made-up sample: sizes and profiles show what the pages do, not a market."
-    return [notice("info", text)]
+    return [render_notice("info", text)]
 
 
-def _shares(segments: Sequence[SegmentCard]) -> Component:
+def _render_shares(segments: Sequence[SegmentCard]) -> Component:
     """Return one bar of all segments; their names and shares are on the cards."""
     parts = [
         html.Span(
             format_percent(segment["share"]),
-            style=color(position) | {"flexGrow": segment["share"]},
+            style=make_color(position) | {"flexGrow": segment["share"]},
             title=segment["name"],
         )
         for position, segment in enumerate(segments)
     ]
-    return html.Div(parts, className="shares", **aria(hidden="true"))
+    return html.Div(parts, className="shares", **make_aria(hidden="true"))
 
 
-def _card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
-    lines = [line for line in ranked(manifest, card) if line.leading][:_MOST_CHIPS]
+def _render_card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
+    lines = [line for line in rank_differences(manifest, card) if line.leading][:_MOST_CHIPS]
     chips = [f"{line.title}: {plain_language.compare_with_average(line.index)}" for line in lines]
     return html.Article(
         [
-            html.H3([swatch(position), card["name"]]),
+            html.H3([render_swatch(position), card["name"]]),
             html.P(
                 [html.Strong(format_percent(card["share"])), f" {card['size']:,} records"],
                 className="size",
@@ -106,30 +106,34 @@ def _card(manifest: Manifest, card: SegmentCard, position: int) -> Component:
             ),
         ],
         className="card",
-        style=color(position),
+        style=make_color(position),
     )
 
 
-def _profiles(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
-    leading, background_fields = _fields(manifest, segments)
-    return panel(
+def _render_profiles(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
+    leading, background_fields = _collect_fields(manifest, segments)
+    return render_panel(
         "All profiles at a glance",
-        _heat(manifest, segments, leading, "Profiles against the average"),
-        *_background(
+        _render_heat(manifest, segments, leading, "Profiles against the average"),
+        *_render_background(
             manifest.study, ALL_SEGMENTS, ALL_SEGMENTS, len(background_fields), "question"
         ),
         lead="Average of each segment as an index: 100 is everyone, 200 twice as much, 50 half.",
     )
 
 
-def _fields(manifest: Manifest, segments: Sequence[SegmentCard]) -> tuple[list[str], list[str]]:
+def _collect_fields(
+    manifest: Manifest, segments: Sequence[SegmentCard]
+) -> tuple[list[str], list[str]]:
     """Return the questions that make the segments, and the others."""
     fields = [trait["field"] for trait in segments[0]["traits"]]
     leading = [field for field in fields if is_leading(manifest, field)]
     return leading, [field for field in fields if field not in leading]
 
 
-def _background(study: str, segment: str, against: str, n: int, noun: str) -> list[Component]:
+def _render_background(
+    study: str, segment: str, against: str, n: int, noun: str
+) -> list[Component]:
     """Return what unfolds to a table of the other questions; few people look at those.
 
     The table is made then: dozens of rows would double the time until a page is there.
@@ -142,21 +146,21 @@ def _background(study: str, segment: str, against: str, n: int, noun: str) -> li
     return [html.Details([summary, table_], id={"type": "background", **place})]
 
 
-def background(
+def render_background(
     manifest: Manifest, segments: Sequence[SegmentCard], segment: str, against: str
 ) -> Component:
     """Return the table of the questions that do not make the segments."""
     if segment == ALL_SEGMENTS:
-        _, background_fields = _fields(manifest, segments)
-        return _heat(manifest, segments, background_fields, "Background against the average")
+        _, background_fields = _collect_fields(manifest, segments)
+        return _render_heat(manifest, segments, background_fields, "Background against the average")
     by_id = {segment_card["id"]: segment_card for segment_card in segments}
     card, rival = by_id[segment], by_id.get(against)
-    lines = [line for line in ranked(manifest, card, rival) if not line.leading]
+    lines = [line for line in rank_differences(manifest, card, rival) if not line.leading]
     names = (card["name"], rival["name"] if rival else "Everyone")
-    return comparison(lines, f"Background of {card['name']}", names)
+    return render_comparison(lines, f"Background of {card['name']}", names)
 
 
-def _heat(
+def _render_heat(
     manifest: Manifest, segments: Sequence[SegmentCard], fields: Sequence[str], caption: str
 ) -> Component:
     columns = manifest.record.by_name
@@ -167,17 +171,22 @@ def _heat(
                 plain_language.label_column(columns[field]), title=columns[field].description
             ),
             *(
-                heat_cell(trait[field]["index"], plain_language.format_index(trait[field]["index"]))
+                render_heat_cell(
+                    trait[field]["index"], plain_language.format_index(trait[field]["index"])
+                )
                 for trait in traits
             ),
         ]
         for field in fields
     ]
-    head = ["Question", *([swatch(i), segment["name"]] for i, segment in enumerate(segments))]
-    return table(caption, head, rows, "heat")
+    head = [
+        "Question",
+        *([render_swatch(i), segment["name"]] for i, segment in enumerate(segments)),
+    ]
+    return render_table(caption, head, rows, "heat")
 
 
-def _compared(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
+def _list_compared(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
     names = [{"value": segment["id"], "label": segment["name"]} for segment in segments]
     study = manifest.study
     choose = [
@@ -196,33 +205,33 @@ def _compared(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:
             allowDeselect=False,
         ),
     ]
-    return panel(
+    return render_panel(
         "What tells them apart",
         html.Div(choose, className="choices"),
         html.Div(
-            differences(manifest, segments, segments[0]["id"], EVERYONE),
+            render_differences(manifest, segments, segments[0]["id"], EVERYONE),
             id={"type": "differences", "study": study},
-            **aria(live="polite"),
+            **make_aria(live="polite"),
         ),
         lead="The largest differences first. An index of 100 means no difference.",
     )
 
 
-def differences(
+def render_differences(
     manifest: Manifest, segments: Sequence[SegmentCard], segment: str, against: str
 ) -> list[Component]:
     """Return how a segment differs from another one, or from everyone."""
     by_id = {segment_card["id"]: segment_card for segment_card in segments}
     if segment == against or segment not in by_id:
-        return [notice("info", "Choose two different segments.")]
+        return [render_notice("info", "Choose two different segments.")]
     card, rival = by_id[segment], by_id.get(against)
     names = (card["name"], rival["name"] if rival else "Everyone")
-    lines = ranked(manifest, card, rival)
+    lines = rank_differences(manifest, card, rival)
     first = [line for line in lines if line.leading]
     n_rest = len(lines) - len(first)
     return [
-        comparison(first, " and ".join(names), names),
-        *_background(manifest.study, segment, against, n_rest, "line"),
+        render_comparison(first, " and ".join(names), names),
+        *_render_background(manifest.study, segment, against, n_rest, "line"),
     ]
 
 
@@ -239,7 +248,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
     def compare(segment: str, against: str, place: dict[str, str]) -> list[Component]:
         manifest = studies.find(place["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
-        return differences(manifest, segments, segment, against)
+        return render_differences(manifest, segments, segment, against)
 
     place = {"study": MATCH, "segment": MATCH, "against": MATCH}
 
@@ -255,17 +264,17 @@ def register(app: Dash, studies: ServedStudies) -> None:
             raise PreventUpdate
         manifest = studies.find(clicked["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
-        return background(manifest, segments, clicked["segment"], clicked["against"])
+        return render_background(manifest, segments, clicked["segment"], clicked["against"])
 
 
-def one_page(model: Model, segment: str) -> list[Component] | None:
+def render_one_page(model: Model, segment: str) -> list[Component] | None:
     """Return the card of one segment, to be printed; None if there is no such segment."""
     manifest, segments = model.manifest, segment_cards(model.manifest)["segments"]
     position = next((i for i, candidate in enumerate(segments) if candidate["id"] == segment), None)
     if position is None:
         return None
     card = segments[position]
-    lines = ranked(manifest, card)
+    lines = rank_differences(manifest, card)
     leading_lines = [line for line in lines if line.leading][:10]
     about = [
         ("Study", manifest.title),
@@ -276,22 +285,24 @@ def one_page(model: Model, segment: str) -> list[Component] | None:
     return [
         html.Article(
             [
-                html.H1([swatch(position), card["name"]], tabIndex="-1"),
+                html.H1([render_swatch(position), card["name"]], tabIndex="-1"),
                 html.P(
                     [html.Strong(format_percent(card["share"])), " of all records"],
                     className="size",
                 ),
-                share_bar(card["share"], position),
+                render_share_bar(card["share"], position),
                 html.P(card["description"], className="lead"),
                 html.H2("What to do"),
                 html.P(card["action"], className="action"),
                 html.H2("What sets them apart"),
-                comparison(leading_lines, f"{card['name']} and everyone", ("Segment", "Everyone")),
+                render_comparison(
+                    leading_lines, f"{card['name']} and everyone", ("Segment", "Everyone")
+                ),
                 html.H2("Where this comes from"),
-                facts(about),
+                render_facts(about),
             ],
             className="sheet panel",
-            style=color(position),
+            style=make_color(position),
         ),
         html.Div(
             [

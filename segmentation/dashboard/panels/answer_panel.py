@@ -7,12 +7,12 @@ from dash.development.base_component import Component
 
 from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import (
-    balance_bar,
-    color,
-    notice,
-    share_bar,
-    swatch,
-    table,
+    make_color,
+    render_balance_bar,
+    render_notice,
+    render_share_bar,
+    render_swatch,
+    render_table,
 )
 from segmentation.errors import Problem
 from segmentation.runtime import Manifest
@@ -27,9 +27,9 @@ _MOST_REASONS = 8
 _WORTH_SHOWING = 0.02  # of the heaviest
 
 
-def headline(manifest: Manifest, answer: Answer) -> list[Component]:
+def render_headline(manifest: Manifest, answer: Answer) -> list[Component]:
     """Return the answer in two lines."""
-    position = _position(manifest, answer["segment"]["id"])
+    position = _compute_position(manifest, answer["segment"]["id"])
     second = sorted(answer["probabilities"], key=lambda probability: -probability["probability"])[
         1:2
     ]
@@ -41,12 +41,12 @@ def headline(manifest: Manifest, answer: Answer) -> list[Component]:
         for probability in second
     ]
     return [
-        html.H2([swatch(position), answer["segment"]["name"]], className="segment"),
+        html.H2([render_swatch(position), answer["segment"]["name"]], className="segment"),
         html.P([sure, *next_best]),
     ]
 
 
-def nothing() -> list[Component]:
+def render_nothing() -> list[Component]:
     """Return what stands there while nothing is filled in."""
     return [
         html.H2("No answer yet", className="segment"),
@@ -54,7 +54,7 @@ def nothing() -> list[Component]:
     ]
 
 
-def refused(problems: tuple[Problem, ...]) -> list[Component]:
+def render_refusal(problems: tuple[Problem, ...]) -> list[Component]:
     """Return what stands there while something is wrong; it is said beside each question."""
     further = [
         html.P(problem.message) for problem in problems if not isinstance(problem.field, str)
@@ -67,59 +67,62 @@ def refused(problems: tuple[Problem, ...]) -> list[Component]:
     ]
 
 
-def details(manifest: Manifest, record: Record, answer: Answer) -> list[Component]:
+def render_details(manifest: Manifest, record: Record, answer: Answer) -> list[Component]:
     """Return what belongs to the answer beside its headline."""
     schema = manifest.record
     decisive = schema.decisive_names
     n_given = sum(record.get(field) is not None for field in decisive)
     later = answer.get("outlook")
     doubt = plain_language.describe_plausible(answer, manifest.conformal.coverage)
-    tone = color(_position(manifest, answer["segment"]["id"]))
+    tone = make_color(_compute_position(manifest, answer["segment"]["id"]))
     return [
-        _probabilities(answer),
+        _render_probabilities(answer),
         html.P(doubt, className="doubt unsure" if answer["unsure"] else "doubt"),
         html.P(plain_language.describe_basis(answer, n_given, len(decisive))),
-        *[notice("warning", _warning(manifest, warning)) for warning in answer["warnings"]],
+        *[
+            render_notice("warning", _describe_warning(manifest, warning))
+            for warning in answer["warnings"]
+        ],
         html.H3("What to do"),
         html.P(answer["segment"]["action"], className="action", style=tone),
-        *(_later(manifest, later) if later else []),
+        *(_render_later(manifest, later) if later else []),
     ]
 
 
-def _probabilities(answer: Answer) -> Component:
+def _render_probabilities(answer: Answer) -> Component:
     rows = [
         [
-            [swatch(position), probability["name"]],
+            [render_swatch(position), probability["name"]],
             html.Td(format_percent(probability["probability"]), className="figure"),
-            html.Td(share_bar(probability["probability"], position), className="wide"),
+            html.Td(render_share_bar(probability["probability"], position), className="wide"),
         ]
         for position, probability in enumerate(answer["probabilities"])
     ]
-    return table("How probable each segment is", ["Segment", "Probability", ""], rows)
+    return render_table("How probable each segment is", ["Segment", "Probability", ""], rows)
 
 
-def _warning(manifest: Manifest, doubt: RecordWarning) -> str:
+def _describe_warning(manifest: Manifest, doubt: RecordWarning) -> str:
     message = doubt["message"]
     if doubt["field"] is None:
         return f"{message[:1].upper()}{message[1:]}."
     return f"{plain_language.label_column(manifest.record.by_name[doubt['field']])} {message}."
 
 
-def _later(manifest: Manifest, later: LaterSegment) -> list[Component]:
+def _render_later(manifest: Manifest, later: LaterSegment) -> list[Component]:
     likely = next(
         probability
         for probability in later["probabilities"]
         if probability["id"] == later["segment"]
     )
-    position = _position(manifest, likely["id"])
+    position = _compute_position(manifest, likely["id"])
     text = f"{likely['name']}, {format_percent(likely['probability'])}"
     return [
         html.H3(f"Expected {later['days']} days later"),
-        html.P([swatch(position), text]),
+        html.P([render_swatch(position), text]),
     ]
 
 
-def why(manifest: Manifest, explanation: Explanation) -> list[Component]:
+def render_reasons(manifest: Manifest, explanation: Explanation) -> list[Component]:
     """Return what made the answer, and what would change it."""
     reasons = word_reasons(manifest, explanation["lead"], explanation["reasons"])
     contributions = explanation["contributions"]
@@ -129,20 +132,22 @@ def why(manifest: Manifest, explanation: Explanation) -> list[Component]:
         for contribution in contributions
         if abs(contribution["contribution"]) > heaviest * _WORTH_SHOWING
     ][:_MOST_REASONS]
-    rows = [_reason(manifest, explanation, part, heaviest) for part in heaviest_parts]
+    rows = [_render_reason(manifest, explanation, part, heaviest) for part in heaviest_parts]
     names = {segment.id: segment.name for segment in manifest.segments}
     against = explanation["against"]
     unit = f"Against {names[against]}" if against else "Probability"
     return [
         html.H3("Why"),
         html.P(reasons),
-        table("What each answer contributed", ["Answer", "Given", unit, ""], rows, "reasons"),
+        render_table(
+            "What each answer contributed", ["Answer", "Given", unit, ""], rows, "reasons"
+        ),
         html.H3("What would change it"),
         html.P(word_change(manifest, explanation["change"])),
     ]
 
 
-def _reason(
+def _render_reason(
     manifest: Manifest, explanation: Explanation, part: Contribution, heaviest: float
 ) -> list[Component | str]:
     column = manifest.record.by_name[part["field"]]
@@ -156,9 +161,9 @@ def _reason(
             plain_language.describe_contribution(part["contribution"], explanation),
             className="figure",
         ),
-        html.Td(balance_bar(part["contribution"] / heaviest), className="wide"),
+        html.Td(render_balance_bar(part["contribution"] / heaviest), className="wide"),
     ]
 
 
-def _position(manifest: Manifest, segment: str) -> int:
+def _compute_position(manifest: Manifest, segment: str) -> int:
     return [packed.id for packed in manifest.segments].index(segment)

@@ -6,26 +6,31 @@ from dash import html
 from dash.development.base_component import Component
 
 from segmentation.dashboard import plain_language
-from segmentation.dashboard.html_elements import folded, panel, share_bar, table
+from segmentation.dashboard.html_elements import (
+    render_folded,
+    render_panel,
+    render_share_bar,
+    render_table,
+)
 from segmentation.runtime import Manifest
 from segmentation.wording.clusters import describe_naming
 from segmentation.wording.phrases import format_percent
 
 
-def firmness(manifest: Manifest) -> list[Component]:
+def describe_firmness(manifest: Manifest) -> list[Component]:
     """Return what is known about discovered segments; nothing about given ones."""
     clusters = manifest.clusters
     if clusters is None:
         return []
     silhouette, stability = clusters.quality.silhouette, clusters.stability
     tiles = [
-        _tile(
+        _render_tile(
             "Are they apart?",
             f"{silhouette:.2f}",
             "silhouette, at most 1",
             plain_language.describe_separation(silhouette),
         ),
-        _tile(
+        _render_tile(
             "Do they come out again?",
             format_percent(stability.mean),
             "agreement, where 0% is chance",
@@ -34,13 +39,13 @@ def firmness(manifest: Manifest) -> list[Component]:
         ),
     ]
     return [
-        panel(
+        render_panel(
             "How firm the segments are",
             html.Div(tiles, className="tiles"),
             html.H3("Why this many?"),
-            html.P(_why_so_many(manifest)),
-            _curve(manifest),
-            folded("How each got its name", _list_reasons(manifest)),
+            html.P(_explain_number(manifest)),
+            _render_curve(manifest),
+            render_folded("How each got its name", _list_reasons(manifest)),
             lead="They were found in the data rather than given: how far can they be trusted?",
         )
     ]
@@ -51,7 +56,7 @@ def _list_reasons(manifest: Manifest) -> Component:
     return html.Ul([html.Li(describe_naming(reason, manifest.record)) for reason in naming])
 
 
-def _tile(question: str, figure: str, unit: str, text: str) -> Component:
+def _render_tile(question: str, figure: str, unit: str, text: str) -> Component:
     return html.Div(
         [
             html.H3(question),
@@ -62,7 +67,7 @@ def _tile(question: str, figure: str, unit: str, text: str) -> Component:
     )
 
 
-def _why_so_many(manifest: Manifest) -> str:
+def _explain_number(manifest: Manifest) -> str:
     curve = manifest.clusters.curve if manifest.clusters else []
     best = max(curve, key=lambda point: point.silhouette)
     used = len(manifest.segments)
@@ -72,19 +77,19 @@ def _why_so_many(manifest: Manifest) -> str:
     return f"{tried} {best.k} lie farthest apart; {used} are used because they tell more."
 
 
-def _curve(manifest: Manifest) -> Component:
+def _render_curve(manifest: Manifest) -> Component:
     curve = manifest.clusters.curve if manifest.clusters else []
     most, widest = max(point.silhouette for point in curve), max(point.inertia for point in curve)
     rows = [
         [
             f"{point.k}{' (used)' if point.k == len(manifest.segments) else ''}",
             html.Td(f"{point.silhouette:.2f}", className="figure"),
-            html.Td(share_bar(max(point.silhouette, 0.0) / (most or 1.0)), className="wide"),
+            html.Td(render_share_bar(max(point.silhouette, 0.0) / (most or 1.0)), className="wide"),
             html.Td(format_percent(point.inertia / widest), className="figure"),
-            html.Td(share_bar(point.inertia / widest), className="wide"),
+            html.Td(render_share_bar(point.inertia / widest), className="wide"),
         ]
         for point in curve
     ]
     head = ["Segments", "Apart", html.Span("longer is better", className="axis"),
             "Spread left", html.Span("shorter is better", className="axis")]  # fmt: skip
-    return table("Numbers of segments that were tried", head, rows, "curve")
+    return render_table("Numbers of segments that were tried", head, rows, "curve")

@@ -8,7 +8,12 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard.html_elements import panel, swatch, table, tinted
+from segmentation.dashboard.html_elements import (
+    render_panel,
+    render_swatch,
+    render_table,
+    render_tinted,
+)
 from segmentation.runtime import Confusion, Manifest
 from segmentation.wording.metrics import describe_subject
 from segmentation.wording.phrases import capitalize_first, format_percent, join_parts
@@ -22,7 +27,7 @@ def show_confusions(manifest: Manifest) -> list[Component]:
         part for confusion in manifest.confusions for part in _show_confusion(manifest, confusion)
     ]
     return [
-        panel(
+        render_panel(
             "What is mistaken for what",
             *parts,
             lead="Each row is where the customers of one segment were put by models that had not "
@@ -71,7 +76,7 @@ def _make_table(
 ) -> Component:
     positions = {segment.id: position for position, segment in enumerate(manifest.segments)}
     heads = [
-        [swatch(positions.get(segment, 0)), name]
+        [render_swatch(positions.get(segment, 0)), name]
         for segment, name in zip(confusion.segments, names, strict=True)
     ]
     rows = [
@@ -85,10 +90,10 @@ def _make_table(
         for true, (head, row) in enumerate(zip(heads, confusion.counts, strict=True))
     ]
     caption = f"{subject}: true segments in rows, answers in columns"
-    return table(caption, ["Truth ↓ answer →", *heads], rows, "heat")
+    return render_table(caption, ["Truth ↓ answer →", *heads], rows, "heat")
 
 
 def _make_cell(count: int, row: list[int], *, is_right: bool) -> Component:
     share = count / (sum(row) or 1)
     text = [format_percent(share), html.Small(f"{count:,}")] if count else "0"
-    return tinted(text, -share if is_right else share)
+    return render_tinted(text, -share if is_right else share)

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dash import html
 from dash.development.base_component import Component
 
-from segmentation.dashboard.html_elements import facts, folded, panel, table
+from segmentation.dashboard.html_elements import (
+    render_facts,
+    render_folded,
+    render_panel,
+    render_table,
+)
 from segmentation.runtime import Manifest, Measure, Metric
 from segmentation.schema import Schema
 from segmentation.wording.metrics import (
@@ -33,14 +38,14 @@ def show_metrics(manifest: Manifest, title: str, lead: str, *, circular: bool) -
     overall = [metric for metric in metrics if metric.measure not in _OF_ONE_SEGMENT]
     by_segment = [metric for metric in metrics if metric.measure in _OF_ONE_SEGMENT]
     if not overall:
-        return panel(title, html.P("None measured."), lead=lead)
+        return render_panel(title, html.P("None measured."), lead=lead)
     parts = [*_show_evaluations(overall, manifest.record, title), _explain_measures(overall)]
     if all(metric.predictor in ("largest_class", "stratified_draw") for metric in overall):
         parts.insert(0, html.P("No prediction is claimed: these lines need no model."))
     if by_segment:
         segments = _show_segments(manifest, by_segment, title)
-        parts.append(folded("By segment", segments, _explain_measures(by_segment)))
-    return panel(title, *parts, lead=lead)
+        parts.append(render_folded("By segment", segments, _explain_measures(by_segment)))
+    return render_panel(title, *parts, lead=lead)
 
 
 def _show_evaluations(metrics: Metrics, schema: Schema, title: str) -> Iterator[Component]:
@@ -62,8 +67,8 @@ def _make_table(
     rows: dict[tuple[str, str], dict[str, Metric]] = {}
     for metric in metrics:
         subject = (
-            _subject(metric, schema),
-            _unread_origin(metric, schema, several_inputs=several_inputs),
+            _describe_subject(metric, schema),
+            _describe_unread_origin(metric, schema, several_inputs=several_inputs),
         )
         rows.setdefault(subject, {})[metric.measure] = metric
     head = ["What was asked", *(capitalize_first(MEASURE_NAMES[name]) for name in measures)]
@@ -74,19 +79,19 @@ def _make_table(
         ]
         for (subject, inputs), by_measure in rows.items()
     ]
-    return table(caption, head, body, "figures")
+    return render_table(caption, head, body, "figures")
 
 
-def _subject(metric: Metric, schema: Schema) -> str:
+def _describe_subject(metric: Metric, schema: Schema) -> str:
     return capitalize_first(describe_subject(metric) or describe_inputs(metric, schema))
 
 
-def _unread_origin(metric: Metric, schema: Schema, *, several_inputs: bool) -> str:
+def _describe_unread_origin(metric: Metric, schema: Schema, *, several_inputs: bool) -> str:
     """Return what was read to answer; empty where it is said already, or nothing was read."""
     inputs = describe_inputs(metric, schema)
     if not several_inputs or metric.predictor in ("largest_class", "stratified_draw"):
         return ""
-    return "" if _subject(metric, schema) == capitalize_first(inputs) else inputs
+    return "" if _describe_subject(metric, schema) == capitalize_first(inputs) else inputs
 
 
 def _show_segments(manifest: Manifest, metrics: Iterable[Metric], title: str) -> Component:
@@ -94,14 +99,14 @@ def _show_segments(manifest: Manifest, metrics: Iterable[Metric], title: str) ->
     rows: dict[tuple[str, str], dict[str, Metric]] = {}
     for metric in metrics:
         segment = names.get(metric.segment or "", metric.segment or "")
-        row = rows.setdefault((segment, _subject(metric, manifest.record)), {})
+        row = rows.setdefault((segment, _describe_subject(metric, manifest.record)), {})
         row[metric.measure] = metric
     body = [
         [[segment, html.Span(subject, className="unit")],
          *(_make_cell(by_measure.get(measure)) for measure in _OF_ONE_SEGMENT)]
         for (segment, subject), by_measure in rows.items()
     ]  # fmt: skip
-    return table(
+    return render_table(
         f"Figures by segment: {title}", ["Segment", "Precision", "Recall"], body, "figures"
     )
 
@@ -127,4 +132,4 @@ def _explain_measures(metrics: Metrics) -> Component:
         (capitalize_first(MEASURE_NAMES[measure]), MEASURE_MEANINGS[measure])
         for measure in _order_measures(metrics)
     ]
-    return folded("What these words mean", facts(pairs))
+    return render_folded("What these words mean", render_facts(pairs))

@@ -11,7 +11,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from segmentation.dashboard import plain_language
-from segmentation.dashboard.html_elements import folded, swatch
+from segmentation.dashboard.html_elements import render_folded, render_swatch
 from segmentation.runtime import Manifest
 from segmentation.schema import Column, Record
 from segmentation.schema.column_values import parse_text
@@ -26,29 +26,37 @@ _FINEST_STEP = 0.001  # of an average that is filled in where any number is an a
 _STEPS = 100  # of a slider, at least: someone without a mouse goes through them
 
 
-def form(manifest: Manifest) -> list[Component]:
+def render_form(manifest: Manifest) -> list[Component]:
     """Return the questions of a study: what decides first, and last what isn't read."""
     schema = manifest.record
     decisive = list(schema.decisive_columns)
     other_columns = [column for column in schema.features if column not in decisive]
     unread_columns = [column for column in schema.sendable if column.role != "feature"]
-    groups = [_group("Answers that make the segments", _questions(manifest, decisive))]
+    groups = [
+        _render_group("Answers that make the segments", _render_questions(manifest, decisive))
+    ]
     if other_columns:
         groups.append(
-            _group("Further answers that the model reads", _questions(manifest, other_columns))
+            _render_group(
+                "Further answers that the model reads", _render_questions(manifest, other_columns)
+            )
         )
     text = f"{count_noun(len(unread_columns), 'more question')} that the model does not read"
     return [
         *groups,
-        *([folded(text, *_questions(manifest, unread_columns))] if unread_columns else []),
+        *(
+            [render_folded(text, *_render_questions(manifest, unread_columns))]
+            if unread_columns
+            else []
+        ),
     ]
 
 
-def beginnings(manifest: Manifest) -> Component:
+def find_beginnings(manifest: Manifest) -> Component:
     """Return the buttons that fill the form with a segment's averages, or empty it."""
     buttons = [
         html.Button(
-            [swatch(position), segment.name],
+            [render_swatch(position), segment.name],
             id={"type": TYPICAL, "study": manifest.study, "segment": segment.id},
             className="button",
         )
@@ -62,7 +70,7 @@ def beginnings(manifest: Manifest) -> Component:
     return html.Div([html.Span("Start with an average"), *buttons, clear], className="beginnings")
 
 
-def typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[float | str]:
+def collect_typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[float | str]:
     """Return a segment's average answers to those questions that make it; the others are blank."""
     schema = manifest.record
     decisive = schema.decisive_names
@@ -77,7 +85,7 @@ def typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[flo
     ]
 
 
-def record(manifest: Manifest, typed: Mapping[str, Any]) -> Record:
+def read_record(manifest: Manifest, typed: Mapping[str, Any]) -> Record:
     """Return what was filled in as a record as a table's cells would be read."""
     columns = manifest.record.by_name
     answers = {
@@ -88,20 +96,20 @@ def record(manifest: Manifest, typed: Mapping[str, Any]) -> Record:
     return {field: value for field, value in answers.items() if value is not None}
 
 
-def _group(title: str, questions: Sequence[Component]) -> Component:
+def _render_group(title: str, questions: Sequence[Component]) -> Component:
     return html.Fieldset([html.Legend(title), *questions])
 
 
-def _questions(manifest: Manifest, columns: Sequence[Column]) -> list[Component]:
+def _render_questions(manifest: Manifest, columns: Sequence[Column]) -> list[Component]:
     return [
-        _numeric(manifest, column) if column.numeric else _text(manifest, column)
+        _render_numeric(manifest, column) if column.numeric else _render_text(manifest, column)
         for column in columns
     ]
 
 
-def _text(manifest: Manifest, column: Column) -> Component:
+def _render_text(manifest: Manifest, column: Column) -> Component:
     about = {
-        "id": _id(ANSWER, manifest, column),
+        "id": _make_id(ANSWER, manifest, column),
         "label": plain_language.label_column(column),
         "description": column.description,
         "value": "",
@@ -114,11 +122,14 @@ def _text(manifest: Manifest, column: Column) -> Component:
     return html.Div(question, className="question")
 
 
-def _numeric(manifest: Manifest, column: Column) -> Component:
+def _render_numeric(manifest: Manifest, column: Column) -> Component:
     question = dmc.NumberInput(
-        id=_id(ANSWER, manifest, column),
-        label=[plain_language.label_column(column), html.Span(_unit(column), className="unit")],
-        description=_help(manifest, column),
+        id=_make_id(ANSWER, manifest, column),
+        label=[
+            plain_language.label_column(column),
+            html.Span(_describe_unit(column), className="unit"),
+        ],
+        description=_describe_help(manifest, column),
         value="",
         hideControls=True,
         clampBehavior="none",
@@ -126,17 +137,17 @@ def _numeric(manifest: Manifest, column: Column) -> Component:
         inputProps={"inputMode": "decimal"},
         debounce=_PAUSE,
     )
-    return html.Div([question, *_slider(manifest, column)], className="question numeric")
+    return html.Div([question, *_render_slider(manifest, column)], className="question numeric")
 
 
-def _slider(manifest: Manifest, column: Column) -> list[Component]:
+def _render_slider(manifest: Manifest, column: Column) -> list[Component]:
     described = manifest.baseline.numbers.get(column.name)
     if described is None or described.minimum == described.maximum:
         return []
-    step = _step(column, described.maximum - described.minimum)
+    step = _compute_step(column, described.maximum - described.minimum)
     return [
         dmc.Slider(
-            id=_id(SLIDER, manifest, column),
+            id=_make_id(SLIDER, manifest, column),
             min=math.floor(described.minimum / step) * step,
             max=math.ceil(described.maximum / step) * step,
             step=step,
@@ -151,7 +162,7 @@ def _slider(manifest: Manifest, column: Column) -> list[Component]:
     ]
 
 
-def _help(manifest: Manifest, column: Column) -> str:
+def _describe_help(manifest: Manifest, column: Column) -> str:
     """Return what a question means, what is possible and what is usual."""
     parts = [column.description]
     described = manifest.baseline.numbers.get(column.name)
@@ -169,18 +180,18 @@ def _help(manifest: Manifest, column: Column) -> str:
     return " ".join(parts)
 
 
-def _unit(column: Column) -> str:
+def _describe_unit(column: Column) -> str:
     """Return the unit in which the question is asked, unless its heading says it."""
     return "" if column.unit in plain_language.label_column(column).lower() else column.unit
 
 
-def _step(column: Column, span: float) -> float:
+def _compute_step(column: Column, span: float) -> float:
     """Return a round step of which a slider has some hundred, or the question's own if larger."""
     own = column.step or 0.0
     return max(own, 10.0 ** math.floor(math.log10(span / _STEPS)))
 
 
-def _id(kind: str, manifest: Manifest, column: Column) -> dict[str, str]:
+def _make_id(kind: str, manifest: Manifest, column: Column) -> dict[str, str]:
     """Return the id of a question, which says whether it has a slider, or of that slider."""
     described = manifest.baseline.numbers.get(column.name)
     slides = column.numeric and described is not None and described.minimum < described.maximum

@@ -12,7 +12,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from segmentation.dashboard import plain_language
-from segmentation.dashboard.html_elements import index_bar, table
+from segmentation.dashboard.html_elements import render_index_bar, render_table
 from segmentation.runtime import Manifest
 from segmentation.runtime.cards import SegmentCard
 from segmentation.wording.phrases import format_percent
@@ -33,11 +33,11 @@ class Difference:
     leading: bool
 
 
-def ranked(
+def rank_differences(
     manifest: Manifest, card: SegmentCard, rival: SegmentCard | None = None
 ) -> list[Difference]:
     """Return the differences of a segment from its rival, or from everyone, the largest first."""
-    lines = [*_of_numbers(manifest, card, rival), *_of_choices(manifest, card, rival)]
+    lines = [*_compare_numbers(manifest, card, rival), *_compare_choices(manifest, card, rival)]
     return sorted(lines, key=lambda line: -abs(line.weight))
 
 
@@ -47,7 +47,7 @@ def is_leading(manifest: Manifest, field: str) -> bool:
     return field in schema.decisive_names
 
 
-def _of_numbers(
+def _compare_numbers(
     manifest: Manifest, card: SegmentCard, rival: SegmentCard | None
 ) -> list[Difference]:
     columns = manifest.record.by_name
@@ -62,7 +62,7 @@ def _of_numbers(
                 plain_language.format_unit(column),
                 plain_language.format_quantity(trait["mean"], column),
                 plain_language.format_quantity(level, column),
-                _index(trait["mean"], level) if against else trait["index"],
+                _collect_index(trait["mean"], level) if against else trait["index"],
                 trait["difference"] - (against["difference"] if against else 0.0),
                 is_leading(manifest, column.name),
             )
@@ -70,7 +70,7 @@ def _of_numbers(
     return differences
 
 
-def _of_choices(
+def _compare_choices(
     manifest: Manifest, card: SegmentCard, rival: SegmentCard | None
 ) -> list[Difference]:
     columns = manifest.record.by_name
@@ -92,7 +92,7 @@ def _of_choices(
                 "",
                 format_percent(choice["share"]),
                 format_percent(level),
-                _index(choice["share"], level) if rival else choice["index"],
+                _collect_index(choice["share"], level) if rival else choice["index"],
                 choice["share"] - level,
                 leading=False,
             )
@@ -100,11 +100,13 @@ def _of_choices(
     return differences
 
 
-def _index(own: float, level: float) -> float | None:
+def _collect_index(own: float, level: float) -> float | None:
     return 100 * own / level if level > 0 else None
 
 
-def comparison(lines: Sequence[Difference], caption: str, names: tuple[str, str]) -> Component:
+def render_comparison(
+    lines: Sequence[Difference], caption: str, names: tuple[str, str]
+) -> Component:
     """Return differences as a table with bars."""
     rows = [
         [
@@ -112,9 +114,9 @@ def comparison(lines: Sequence[Difference], caption: str, names: tuple[str, str]
             html.Td(line.own, className="figure"),
             html.Td(line.reference, className="figure"),
             html.Td(plain_language.format_index(line.index), className="figure"),
-            html.Td(index_bar(line.index), className="wide"),
+            html.Td(render_index_bar(line.index), className="wide"),
         ]
         for line in lines
     ]
     head = ["Question", *names, "Index", html.Span("Less ← 100 → more", className="axis")]
-    return table(caption, head, rows, "comparison")
+    return render_table(caption, head, rows, "comparison")

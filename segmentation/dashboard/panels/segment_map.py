@@ -16,7 +16,13 @@ from dash import html
 from dash.development.base_component import Component
 
 from segmentation.dashboard import plain_language
-from segmentation.dashboard.html_elements import aria, color, facts, panel, tone
+from segmentation.dashboard.html_elements import (
+    describe_tone,
+    make_aria,
+    make_color,
+    render_facts,
+    render_panel,
+)
 from segmentation.runtime import Manifest, MapPlace, SegmentMap
 from segmentation.wording.phrases import format_percent, join_parts
 
@@ -50,39 +56,40 @@ class _Frame:
         return (x - self.left) * self.scale, (self.top - y) * self.scale
 
 
-def map_panel(manifest: Manifest) -> list[Component]:
+def render_map_panel(manifest: Manifest) -> list[Component]:
     """Return the map of a study; nothing where its package holds none."""
     segment_map = manifest.clusters.map if manifest.clusters else None
     if segment_map is None or not segment_map.cells:
         return []
-    frame, names = _frame(segment_map), _names(manifest)
+    frame, names = _collect_frame(segment_map), _collect_names(manifest)
     picture = html.Img(
-        src=_source(_svg(segment_map, frame)), alt=description(manifest, segment_map)
+        src=_describe_source(_describe_svg(segment_map, frame)),
+        alt=describe_map(manifest, segment_map),
     )
     figure = html.Div(
         [
             picture,
-            *_labels(segment_map, names, frame),
-            html.Span(className="axis-up", **aria(hidden="true")),
-            html.Span(className="axis-right", **aria(hidden="true")),
+            *_render_labels(segment_map, names, frame),
+            html.Span(className="axis-up", **make_aria(hidden="true")),
+            html.Span(className="axis-right", **make_aria(hidden="true")),
         ],
         className="map",
         style={"aspectRatio": f"{_WIDTH:.0f} / {frame.height:.0f}"},
     )
     return [
-        panel(
+        render_panel(
             "The segments on a map",
             html.Div(
-                [figure, html.Div(_legend(manifest, segment_map), className="beside")],
+                [figure, html.Div(_render_legend(manifest, segment_map), className="beside")],
                 className="mapped",
             ),
             lead="Customers who answer alike lie near each other. "
-            + _share_of_variance(segment_map),
+            + _describe_share_of_variance(segment_map),
         )
     ]
 
 
-def _share_of_variance(segment_map: SegmentMap) -> str:
+def _describe_share_of_variance(segment_map: SegmentMap) -> str:
     share = format_percent(segment_map.x.share + segment_map.y.share)
     return (
         f"A flat map keeps {share} of the differences by which the segments were found: "
@@ -90,31 +97,31 @@ def _share_of_variance(segment_map: SegmentMap) -> str:
     )
 
 
-def _names(manifest: Manifest) -> dict[str, str]:
+def _collect_names(manifest: Manifest) -> dict[str, str]:
     return {segment.id: segment.name for segment in manifest.segments}
 
 
-def description(manifest: Manifest, segment_map: SegmentMap) -> str:
+def describe_map(manifest: Manifest, segment_map: SegmentMap) -> str:
     """Say in words what the map shows."""
-    names = _names(manifest)
-    middle = _middle(segment_map)
+    names = _collect_names(manifest)
+    middle = _find_middle(segment_map)
     lie = [
-        f"{names[place.segment]} {_where(place.x, place.y, middle, segment_map)}"
+        f"{names[place.segment]} {_describe_place(place.x, place.y, middle, segment_map)}"
         for place in segment_map.places
     ]
     return (
         f"Map of {segment_map.records:,} records in {len(segment_map.places)} segments:"
         f" {join_parts(lie)}. "
-        f"{_nearest(manifest, segment_map)}"
+        f"{_describe_nearest(manifest, segment_map)}"
     )
 
 
-def _middle(segment_map: SegmentMap) -> _Point:
+def _find_middle(segment_map: SegmentMap) -> _Point:
     xs, ys = [place.x for place in segment_map.places], [place.y for place in segment_map.places]
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
-def _where(x: float, y: float, middle: _Point, segment_map: SegmentMap) -> str:
+def _describe_place(x: float, y: float, middle: _Point, segment_map: SegmentMap) -> str:
     """Say in which part of the map a place is, the middle being that of the segments."""
     reach = max(math.dist((place.x, place.y), middle) for place in segment_map.places)
     across, up = (x - middle[0]) / reach, (y - middle[1]) / reach
@@ -127,9 +134,9 @@ def _where(x: float, y: float, middle: _Point, segment_map: SegmentMap) -> str:
     return f"at the {vertical}" if vertical else "in the middle"
 
 
-def _nearest(manifest: Manifest, segment_map: SegmentMap) -> str:
+def _describe_nearest(manifest: Manifest, segment_map: SegmentMap) -> str:
     """Say which two segments are the nearest, and how much all of them mix."""
-    names = _names(manifest)
+    names = _collect_names(manifest)
     first, second = min(
         combinations(segment_map.places, 2),
         key=lambda two: math.dist((two[0].x, two[0].y), (two[1].x, two[1].y)),
@@ -143,21 +150,26 @@ def _nearest(manifest: Manifest, segment_map: SegmentMap) -> str:
     )
 
 
-def _legend(manifest: Manifest, segment_map: SegmentMap) -> list[Component]:
+def _render_legend(manifest: Manifest, segment_map: SegmentMap) -> list[Component]:
     n_shown = sum(sum(cell.counts) for cell in segment_map.cells)
     left_out = format_percent(1 - n_shown / segment_map.records)
     key = [
-        html.Li([html.B(f"{position + 1}", style=color(position)), _names(manifest)[place.segment]])
+        html.Li(
+            [
+                html.B(f"{position + 1}", style=make_color(position)),
+                _collect_names(manifest)[place.segment],
+            ]
+        )
         for position, place in enumerate(segment_map.places)
     ]
     axes = [
-        ("Further right", _pulls(manifest, segment_map.x.loadings)),
-        ("Further up", _pulls(manifest, segment_map.y.loadings)),
+        ("Further right", _render_pulls(manifest, segment_map.x.loadings)),
+        ("Further up", _render_pulls(manifest, segment_map.y.loadings)),
     ]
     return [
         html.Ol(key, className="key"),
-        facts(axes),
-        html.P(_nearest(manifest, segment_map)),
+        render_facts(axes),
+        html.P(_describe_nearest(manifest, segment_map)),
         html.P(
             "The larger a hexagon, the more customers; rings of a second colour are customers of "
             "another segment among them. Half of each segment lies inside its outline. "
@@ -168,7 +180,7 @@ def _legend(manifest: Manifest, segment_map: SegmentMap) -> list[Component]:
     ]
 
 
-def _pulls(manifest: Manifest, loadings: dict[str, float]) -> Component:
+def _render_pulls(manifest: Manifest, loadings: dict[str, float]) -> Component:
     """Say which answers go with an axis, the strongest first."""
     columns = manifest.record.by_name
     strongest = next(iter(loadings))
@@ -184,7 +196,7 @@ def _pulls(manifest: Manifest, loadings: dict[str, float]) -> Component:
     return html.Div(parts, className="pulls")
 
 
-def _frame(segment_map: SegmentMap) -> _Frame:
+def _collect_frame(segment_map: SegmentMap) -> _Frame:
     """Return a frame around all hexagons and outlines, with some room."""
     room = segment_map.width * 0.8
     points = [(cell.x, cell.y, room) for cell in segment_map.cells]
@@ -199,7 +211,7 @@ def _frame(segment_map: SegmentMap) -> _Frame:
     return _Frame(left - (wide - width) / 2, top + (high - height) / 2, scale, high * scale)
 
 
-def _svg(segment_map: SegmentMap, frame: _Frame) -> str:
+def _describe_svg(segment_map: SegmentMap, frame: _Frame) -> str:
     corners = " ".join(
         f"{math.sin(angle):.3f},{math.cos(angle):.3f}"
         for angle in (math.radians(60 * corner) for corner in range(6))
@@ -208,14 +220,14 @@ def _svg(segment_map: SegmentMap, frame: _Frame) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:.0f} '
             f'{frame.height:.0f}"><defs><polygon id="h" points="{corners}"/></defs>',
-            *_hexagons(segment_map, frame),
-            *_outlines(segment_map, frame),
+            *_collect_hexagons(segment_map, frame),
+            *_collect_outlines(segment_map, frame),
             "</svg>",
         ]
     )
 
 
-def _hexagons(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
+def _collect_hexagons(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
     """Yield a hexagon for each cell, its area by records; other segments' parts lie inside."""
     totals = sorted(sum(cell.counts) for cell in segment_map.cells)
     full = totals[math.ceil(len(totals) * _FULL) - 1]
@@ -231,13 +243,13 @@ def _hexagons(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
                 break
             within = size * math.sqrt(remaining / total)
             yield (
-                f'<use href="#h" fill="{tone(position)}" '
+                f'<use href="#h" fill="{describe_tone(position)}" '
                 f'transform="translate({x:.0f} {y:.0f})scale({within:.1f})"/>'
             )
             remaining -= cell.counts[position]
 
 
-def _outlines(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
+def _collect_outlines(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
     """Yield, for each segment, its outline and its middle, seen on light and dark."""
     for position, place in enumerate(segment_map.places):
         x, y = frame.at(place.x, place.y)
@@ -247,22 +259,28 @@ def _outlines(segment_map: SegmentMap, frame: _Frame) -> Iterator[str]:
         )
         yield f'{shape}stroke="#fff" stroke-width="7" opacity=".85"/>'
         yield f'{shape}stroke="#333" stroke-width="5"/>'
-        yield f'{shape}stroke="{tone(position)}" stroke-width="3"/>'
+        yield f'{shape}stroke="{describe_tone(position)}" stroke-width="3"/>'
 
 
-def _source(svg: str) -> str:
+def _describe_source(svg: str) -> str:
     return f"data:image/svg+xml,{quote(svg, safe=' /:=,.()')}"
 
 
-def _labels(segment_map: SegmentMap, names: dict[str, str], frame: _Frame) -> Iterator[Component]:
+def _render_labels(
+    segment_map: SegmentMap, names: dict[str, str], frame: _Frame
+) -> Iterator[Component]:
     """Yield each segment's number in its middle, and its name above its outline."""
     occupied: list[tuple[float, float, float]] = []
     for position, place in enumerate(segment_map.places):
         x, y = frame.at(place.x, place.y)
-        yield html.B(f"{position + 1}", style=_placed(x, y, position, frame), **aria(hidden="true"))
+        yield html.B(
+            f"{position + 1}",
+            style=_place_points(x, y, position, frame),
+            **make_aria(hidden="true"),
+        )
         half = _LETTER * (len(names[place.segment]) + 2) / 2
         x = min(max(x, half), _WIDTH - half)
-        y = max(y - (_rise(place) * frame.scale + _LINE / 2), _LINE / 2)
+        y = max(y - (_compute_rise(place) * frame.scale + _LINE / 2), _LINE / 2)
         while any(
             abs(x - other_x) < half + other_half and abs(y - other_y) < _LINE
             for other_x, other_y, other_half in occupied
@@ -272,16 +290,16 @@ def _labels(segment_map: SegmentMap, names: dict[str, str], frame: _Frame) -> It
         yield html.Span(
             names[place.segment],
             className="name",
-            style=_placed(x, y, position, frame),
-            **aria(hidden="true"),
+            style=_place_points(x, y, position, frame),
+            **make_aria(hidden="true"),
         )
 
 
-def _placed(x: float, y: float, position: int, frame: _Frame) -> dict[str, str]:
-    return color(position) | {"left": f"{x / _WIDTH:.1%}", "top": f"{y / frame.height:.1%}"}
+def _place_points(x: float, y: float, position: int, frame: _Frame) -> dict[str, str]:
+    return make_color(position) | {"left": f"{x / _WIDTH:.1%}", "top": f"{y / frame.height:.1%}"}
 
 
-def _rise(place: MapPlace) -> float:
+def _compute_rise(place: MapPlace) -> float:
     """Return how far an outline reaches above its middle."""
     angle = math.radians(place.angle)
     return math.hypot(place.major * math.sin(angle), place.minor * math.cos(angle))

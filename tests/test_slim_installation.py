@@ -44,7 +44,7 @@ def lack(server: Server, path: str, content: object = None) -> str:
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_study_answers(slim: Server, models: dict[str, Model], study: str) -> None:
     """As with everything installed."""
-    records = [one.record for one in models[study].manifest.golden]
+    records = [item.record for item in models[study].manifest.golden]
     reply = slim.post(records, f"/studies/{study}/predict")
     answers = reply.json()
     assert isinstance(answers, dict)

@@ -32,9 +32,9 @@ def learned(manifest: Manifest, column: str, *ranges: tuple[float, float]) -> Ma
 
 def doubted(manifest: Manifest, column: str, value: float, segment: int) -> list[tuple[str, str]]:
     """Return fields and codes of the warnings about one answer, in a record of a segment."""
-    numbers = [value if one.name == column else None for one in manifest.record.numbers]
-    found = WarningFinder(manifest).find({}, numbers, segment, 0)
-    return [(str(doubt["field"]), doubt["code"]) for doubt in found]
+    numbers = [value if number.name == column else None for number in manifest.record.numbers]
+    result = WarningFinder(manifest).find({}, numbers, segment, 0)
+    return [(str(doubt["field"]), doubt["code"]) for doubt in result]
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_a_range_is_half_as_wide_again_on_either_side_of_zero(
 def test_an_answer_that_fits_the_segment_is_not_the_one_that_contradicts(model: Model) -> None:
     """Where two answers fit no segment together, the one that the answer ignored is named."""
     manifest = learned(model.manifest, APPS, (0, 10), (60, 90))
-    other = {"battery_drain_mah_per_day": manifest.segments[0].numbers[APPS]}
+    second = {"battery_drain_mah_per_day": manifest.segments[0].numbers[APPS]}
     segments = [
         segment.model_copy(update={"numbers": segment.numbers | profile})
         for segment, profile in zip(
             manifest.segments,
-            [other, {"battery_drain_mah_per_day": manifest.segments[1].numbers[APPS]}],
+            [second, {"battery_drain_mah_per_day": manifest.segments[1].numbers[APPS]}],
             strict=True,
         )
     ]
     baseline = manifest.baseline.model_copy(
-        update={"numbers": dict.fromkeys([APPS, *other], TRAINED)}
+        update={"numbers": dict.fromkeys([APPS, *second], TRAINED)}
     )
     manifest = manifest.model_copy(update={"segments": segments, "baseline": baseline})
     answers = {APPS: 70.0, "battery_drain_mah_per_day": 5.0}
@@ -132,7 +132,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize(
-    ("names", "says"),
+    ("names", "sentence"),
     [
         (["accuracy, indirect", "accuracy, largest class"], "right for 75% of held-out records"),
         (["accuracy, indirect"], "rests on none of the answers that define the segments"),
@@ -140,12 +140,12 @@ MEMBERS: dict[str, dict[str, Any]] = {
     ],
 )
 def test_how_often_indirect_answers_are_right_is_said_where_it_was_measured(
-    model: Model, names: list[str], says: str
+    model: Model, names: list[str], sentence: str
 ) -> None:
     """Both shares or neither: one of them alone says nothing."""
     metrics = [make_metric(**MEMBERS[name]) for name in names]
     doubts = WarningFinder(model.manifest.model_copy(update={"metrics": metrics}))
     numbers = [None] * len(model.manifest.record.numbers)
     (doubt,) = doubts.find({}, numbers, 0, 5)
-    assert says in doubt["message"]
+    assert sentence in doubt["message"]
     assert ("%" in doubt["message"]) == (len(names) == 2)

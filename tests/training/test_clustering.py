@@ -62,10 +62,10 @@ def learned() -> FittedModel:
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_groups_are_found_and_named_whatever_the_seed(seed: int) -> None:
     """Each record gets the name of its group."""
-    found = cluster_records(STUDY, X, seed)
-    assert found.ids.tolist() == [IDS[one] for one in GROUP]
-    assert found.complete.all()
-    assert found.Z.shape == (len(X), 2)
+    result = cluster_records(STUDY, X, seed)
+    assert result.ids.tolist() == [IDS[item] for item in GROUP]
+    assert result.complete.all()
+    assert result.Z.shape == (len(X), 2)
     assert refit_study(STUDY, X, seed).predict(X).tolist() == GROUP.tolist()
 
 
@@ -74,9 +74,9 @@ def test_clusters_are_those_of_complete_records() -> None:
     gaps = X.copy()
     gaps[:20, VISITS] = np.nan
     gaps[20:40, AGE] = np.nan  # which doesn't define: these records are complete
-    found = cluster_records(STUDY, gaps, SEED)
-    np.testing.assert_array_equal(found.complete, np.arange(len(X)) >= 20)
-    assert found.ids.tolist() == [IDS[one] for one in GROUP[20:]]
+    result = cluster_records(STUDY, gaps, SEED)
+    np.testing.assert_array_equal(result.complete, np.arange(len(X)) >= 20)
+    assert result.ids.tolist() == [IDS[item] for item in GROUP[20:]]
     learned = fit_study(STUDY, source(gaps), "quick", SEED)
     assert learned.n_train == len(X) - 20
     assert len(learned.y) == len(X)
@@ -99,9 +99,9 @@ def test_what_the_space_fills_in_is_complete() -> None:
 
     gaps = X.copy()
     gaps[GROUP == 0, VISITS] = np.nan
-    found = cluster_records(replace(STUDY, pipeline=pipeline), gaps, SEED)
-    assert found.complete.all()
-    assert found.ids.tolist() == [IDS[one] for one in GROUP]
+    result = cluster_records(replace(STUDY, pipeline=pipeline), gaps, SEED)
+    assert result.complete.all()
+    assert result.ids.tolist() == [IDS[item] for item in GROUP]
 
 
 def test_too_few_complete_records_are_refused() -> None:
@@ -155,8 +155,8 @@ def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
 
 def test_thresholds_grow_with_what_is_missing(learned: FittedModel) -> None:
     """None for complete records of planted groups, more for one gap, most for both."""
-    none, one, both = learned.conformal.thresholds
-    assert none < 0.001 < one < both < 1
+    none, item, pair = learned.conformal.thresholds
+    assert none < 0.001 < item < pair < 1
     assert learned.conformal.n_calibration > 5 * len(X)
 
 
@@ -166,15 +166,15 @@ Fits = list[tuple[Any, Any]]
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
     """The records of each refit and the model that came of them, in order, as they happen."""
-    found: Fits = []
+    result: Fits = []
 
     def remembering(study: Study, X: Any, seed: int, renamed: Any = None) -> Pipeline:
         model = refit_study(study, X, seed, renamed)
-        found.append((X, model))
+        result.append((X, model))
         return model
 
     monkeypatch.setattr(clustering, "refit_study", remembering)
-    return found
+    return result
 
 
 def numbered(X: Any) -> Any:
@@ -231,9 +231,9 @@ def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> No
         model = refit_study(STUDY, BLURRED[inside], SEED)
         reader = make_pipeline(ColumnSubset((SPEND, AGE)), StandardScaler(), LogisticRegression())
         reader.fit(BLURRED[inside], model.predict(BLURRED[inside]))
-        told = reader.predict(BLURRED[outside])
-        own.append(np.mean(told == model.predict(BLURRED[outside])))
-        of_all.append(np.mean(told == learned.y[outside]))
+        answers = reader.predict(BLURRED[outside])
+        own.append(np.mean(answers == model.predict(BLURRED[outside])))
+        of_all.append(np.mean(answers == learned.y[outside]))
     values = values_by_name(learned.metrics)
     assert values["accuracy, spend and age"] == pytest.approx(np.mean(own), abs=1e-6)
     assert np.mean(own) != pytest.approx(np.mean(of_all), abs=1e-3)
@@ -242,21 +242,21 @@ def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> No
 def test_indirect_figures_are_of_the_demographics_alone() -> None:
     """What held-out records bought changes no answer to a record that doesn't say it."""
     model = refit_study(STUDY, X, SEED)
-    other = X.copy()
-    other[:, [SPEND, VISITS]] = other[::-1, [SPEND, VISITS]]
-    (one,), (another,) = (
+    second = X.copy()
+    second[:, [SPEND, VISITS]] = second[::-1, [SPEND, VISITS]]
+    (item,), (second_value,) = (
         [
             c.stacked
-            for c in copy_under_conditions(asked, 0, 1, STUDY.schema.decisive)
+            for c in copy_under_conditions(request, 0, 1, STUDY.schema.decisive)
             if c.condition == INDIRECT
         ]
-        for asked in (X, other)
+        for request in (X, second)
     )
-    assert np.isnan(one[:, [SPEND, VISITS]]).all()
-    np.testing.assert_array_equal(one[:, AGE], X[:, AGE])
-    np.testing.assert_array_equal(model.predict_proba(one), model.predict_proba(another))
+    assert np.isnan(item[:, [SPEND, VISITS]]).all()
+    np.testing.assert_array_equal(item[:, AGE], X[:, AGE])
+    np.testing.assert_array_equal(model.predict_proba(item), model.predict_proba(second_value))
     prior = model[-1].prior_
-    np.testing.assert_allclose(model.predict_proba(one), prior.predict_proba(X))
+    np.testing.assert_allclose(model.predict_proba(item), prior.predict_proba(X))
 
 
 def test_figures_say_whether_their_inputs_define_the_segments(learned: FittedModel) -> None:
@@ -277,7 +277,9 @@ def test_figures_are_named_by_their_inputs(learned: FittedModel) -> None:
     assert {"accuracy, 1 missing", "accuracy, indirect", "accuracy, demographics only"} <= names
 
 
-DEMOGRAPHICS = [one.title.strip() for one in HOUSEHOLD.schema.features if not one.defines]
+DEMOGRAPHICS = [
+    feature.title.strip() for feature in HOUSEHOLD.schema.features if not feature.defines
+]
 # What each study's report says of its feature sets; on the samples, and so on whatever data.
 INPUTS = {
     "household": {
@@ -308,7 +310,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("study", [HOUSEHOLD, CREDIT_CARD, RETAIL], ids=lambda one: one.name)
+@pytest.mark.parametrize("study", [HOUSEHOLD, CREDIT_CARD, RETAIL], ids=lambda item: item.name)
 def test_each_study_says_which_of_its_figures_are_predictions(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,9 +318,9 @@ def test_each_study_says_which_of_its_figures_are_predictions(
     monkeypatch.setattr(clustering, "N_BOOTSTRAPS", 2)
     monkeypatch.setattr(clustering, "N_COVERAGE", 1)
     monkeypatch.setattr(clustering, "CURVE", range(2, 4))
-    study, found = read_source(study)
-    told = circular_by_inputs(fit_study(study, found, "quick", SEED).metrics, study.schema)
-    assert told == INPUTS[study.name]
+    study, result = read_source(study)
+    text = circular_by_inputs(fit_study(study, result, "quick", SEED).metrics, study.schema)
+    assert text == INPUTS[study.name]
 
 
 def test_the_matrix_is_in_the_order_of_the_features() -> None:

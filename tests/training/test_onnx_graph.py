@@ -92,10 +92,10 @@ def answers(estimator: Any, X: Any) -> dict[str, Any]:
     return dict(zip(names, session.run(None, {INPUT: X}), strict=True))
 
 
-def same(found: Any, expected: Any) -> None:
+def same(result_value: Any, expected: Any) -> None:
     """Check probabilities, of single precision, against scikit-learn's."""
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+    assert result_value.dtype == np.float32
+    np.testing.assert_allclose(result_value, expected, rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("parts", list(product(SPACES, ["", "prior"], OUTLOOKS)), ids="-".join)
@@ -108,22 +108,22 @@ def test_centroids_answer_alike(
     X, y = drawn(seed, k)
     model = CentroidClassifier(Pipeline(SPACES[parts[0]]), (3, 0, 4), prior() if parts[1] else None)
     model.fit(X, y)
-    asked = np.vstack([X, with_gaps(X, seed)])
+    request = np.vstack([X, with_gaps(X, seed)])
     later = OUTLOOKS[parts[2]]
     if later is None:
-        assert list(answers(model, asked)) == [OUTPUT]
-        same(answers(model, asked)[OUTPUT], model.predict_proba(asked))
+        assert list(answers(model, request)) == [OUTPUT]
+        same(answers(model, request)[OUTPUT], model.predict_proba(request))
         return
     labels = st.lists(st.integers(1, k), min_size=2, max_size=k, unique=True)
     reached = np.array(data.draw(labels))
     became = reached[np.arange(len(y)) % len(reached)]
-    both = WithOutlook(model, later).fit(X, y, later=(X, became))
-    found = answers(both, asked)
-    assert list(found) == [OUTPUT, OUTLOOK]
-    same(found[OUTPUT], both.predict_proba(asked))
-    same(found[OUTLOOK], both.predict_outlook(asked))
+    pair = WithOutlook(model, later).fit(X, y, later=(X, became))
+    result = answers(pair, request)
+    assert list(result) == [OUTPUT, OUTLOOK]
+    same(result[OUTPUT], pair.predict_proba(request))
+    same(result[OUTLOOK], pair.predict_outlook(request))
     missing = np.setdiff1d(model.classes_, reached) - 1
-    assert not found[OUTLOOK][:, missing].any()
+    assert not result[OUTLOOK][:, missing].any()
 
 
 @settings(max_examples=8)
@@ -135,10 +135,10 @@ def test_classifiers_of_labels_answer_alike(seed: int, k: int) -> None:
     forest = RandomForestClassifier(3, max_leaf_nodes=16, random_state=0)
     copies = TrainedOnCopies(Pipeline([*steps, ("forest", forest)]), n_noisy=1, random_state=0)
     linear = Pipeline([*steps, ("scale", StandardScaler()), ("logistic", LogisticRegression())])
-    asked = np.vstack([X, with_gaps(X, seed)])
+    request = np.vstack([X, with_gaps(X, seed)])
     for model in (copies, linear):
         model.fit(X, y)
-        same(answers(model, asked)[OUTPUT], model.predict_proba(asked))
+        same(answers(model, request)[OUTPUT], model.predict_proba(request))
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_each_step_keeps_or_fills_gaps_as_in_scikit_learn(step: Any) -> None:
     model = CentroidClassifier(Pipeline([("step", step)]), range(N_FEATURES)).fit(
         with_gaps(X, 1), y
     )
-    asked = with_gaps(X, 2)
-    same(answers(model, asked)[OUTPUT], model.predict_proba(asked))
+    request = with_gaps(X, 2)
+    same(answers(model, request)[OUTPUT], model.predict_proba(request))
 
 
 @pytest.mark.parametrize("step", [MinMaxScaler(), RobustScaler()], ids=str)
@@ -170,9 +170,9 @@ def test_a_step_without_a_graph_of_ours_is_left_to_skl2onnx(step: Any) -> None:
     """A study may use other transformers; they compute in single precision."""
     X, y = drawn(1, 3)
     model = CentroidClassifier(Pipeline([("step", step)]), range(N_FEATURES)).fit(X, y)
-    asked = with_gaps(X, 2)
-    found = answers(model, asked)[OUTPUT]
-    np.testing.assert_allclose(found, model.predict_proba(asked), rtol=0, atol=1e-5)
+    request = with_gaps(X, 2)
+    result = answers(model, request)[OUTPUT]
+    np.testing.assert_allclose(result, model.predict_proba(request), rtol=0, atol=1e-5)
 
 
 class Stranger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped library

@@ -51,8 +51,8 @@ def answering(
 def lines(server: Server, name: str) -> list[Line]:
     """Return the lines of the log about a request, whole ones."""
     written = server.log.read_text()
-    whole = written[: written.rfind("\n") + 1].splitlines()
-    return [line for line in map(json.loads, whole) if line.get("request_id") == name]
+    complete = written[: written.rfind("\n") + 1].splitlines()
+    return [line for line in map(json.loads, complete) if line.get("request_id") == name]
 
 
 def cut(server: Server, name: str) -> Line:
@@ -67,8 +67,10 @@ def cut(server: Server, name: str) -> Line:
 def counted(server: Server) -> dict[str, float]:
     """Return what Prometheus is told about answers that were cut."""
     text = server.get("/metrics").body.decode().splitlines()
-    found = [line.rpartition(" ") for line in text if line.startswith("http_responses_cut_total{")]
-    return {labels: float(value) for labels, _, value in found}
+    rpartitions = [
+        line.rpartition(" ") for line in text if line.startswith("http_responses_cut_total{")
+    ]
+    return {labels: float(value) for labels, _, value in rpartitions}
 
 
 def worker_of(server: Server) -> psutil.Process:
@@ -95,9 +97,9 @@ def test_a_client_that_goes_away(patient: Server, kind: str) -> None:
     line = cut(patient, name)
     assert (line["cut"], line["status"], line["route"]) == ("client", 200, "/predict/file")
     assert line["records"] == N_ROWS
-    sent = line["bytes"]
-    assert isinstance(sent, int)
-    assert read < sent < len(FILE)
+    n_bytes = line["bytes"]
+    assert isinstance(n_bytes, int)
+    assert read < n_bytes < len(FILE)
     assert counted(patient)[label] == before + 1
 
 
@@ -139,9 +141,9 @@ def test_a_client_that_stops_reading_a_static_file(tmp_path: Path) -> None:
         assert sock.recv(15) == b"HTTP/1.1 200 OK"
         assert server.post(COMPLETE).status == 200
         wait_until(lambda: any("cut" in line for line in lines(server, "static")))
-        *whole, line = lines(server, "static")
+        *complete, line = lines(server, "static")
         assert line["cut"] == "timeout"
-        assert all("cut" not in one for one in whole)
+        assert all("cut" not in item for item in complete)
 
 
 def test_a_static_file_says_how_long_it_is(patient: Server) -> None:
@@ -149,10 +151,10 @@ def test_a_static_file_says_how_long_it_is(patient: Server) -> None:
     request = "/docs/css/swagger-ui.css"
     with socket.create_connection(("127.0.0.1", patient.port), timeout=60) as sock:
         sock.sendall(head("css", request, "Connection: close", method="GET"))
-        whole = sock.makefile("rb").read()
+        complete = sock.makefile("rb").read()
     wait_until(lambda: bool(lines(patient, "css")))
     (line,) = lines(patient, "css")
-    assert line["bytes"] == len(whole.partition(b"\r\n\r\n")[2])
+    assert line["bytes"] == len(complete.partition(b"\r\n\r\n")[2])
 
 
 def test_the_service_stops_while_clients_read_slowly(tmp_path: Path) -> None:
@@ -199,15 +201,15 @@ def test_new_workers_take_over_while_a_client_reads_slowly(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("sent", "cause"),
+    ("sent_value", "cause"),
     [(signal.SIGABRT, "error"), (signal.SIGQUIT, "stopping")],
 )
 def test_a_worker_that_is_told_to_end_at_once(
-    tmp_path: Path, sent: signal.Signals, cause: str
+    tmp_path: Path, sent_value: signal.Signals, cause: str
 ) -> None:
     """Its master sends SIGABRT to one that hangs; another takes its place."""
     with serving(tmp_path, **PATIENT) as server, answering(server, "aborted"):
-        worker_of(server).send_signal(sent)
+        worker_of(server).send_signal(sent_value)
         line = cut(server, "aborted")
         assert line["cut"] == cause
         wait_until(lambda: server.process.poll() is None and served(server))
@@ -309,15 +311,15 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "sent"), [("/early", 500, 0), ("/begun", 500, 0), ("/late", 200, 4)]
+    ("path", "status", "sent_value"), [("/early", 500, 0), ("/begun", 500, 0), ("/late", 200, 4)]
 )
-def test_an_answer_that_breaks(broken: Server, path: str, status: int, sent: int) -> None:
+def test_an_answer_that_breaks(broken: Server, path: str, status: int, sent_value: int) -> None:
     """By our own fault: a line with what the client saw of it, and none of the error's text."""
     with socket.create_connection(("127.0.0.1", broken.port), timeout=60) as sock:
         sock.sendall(head(f"broken{path}", path, method="GET"))
         answer = sock.makefile("rb").read()
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     line = cut(broken, f"broken{path}")
-    assert (line["cut"], line["status"], line["bytes"]) == ("error", status, sent)
+    assert (line["cut"], line["status"], line["bytes"]) == ("error", status, sent_value)
     assert broken.post(COMPLETE).status == 200
     assert "Zaphod" not in broken.log.read_text()

@@ -146,10 +146,10 @@ def test_a_canonical_path_is_its_decoded_one_encoded_again(tail: str) -> None:
     """So two that differ lead to different paths; only marks may be encoded or not."""
     target = f"/{tail}"
     if is_canonical(target):
-        segments = [unquote_to_bytes(one) for one in target.split("/")]
+        segments = [unquote_to_bytes(word) for word in target.split("/")]
         plain = target
         for mark in _MARKS:
             plain = plain.replace(quote(mark, safe=""), mark)
-        assert plain == "/".join(quote(one, safe=_MARKS) for one in segments)
+        assert plain == "/".join(quote(segment, safe=_MARKS) for segment in segments)
         assert not {b"", b".", b".."} & set(segments[1:-1])
-        assert not any(separator in one for one in segments for separator in (b"/", b"\\"))
+        assert not any(separator in item for item in segments for separator in (b"/", b"\\"))

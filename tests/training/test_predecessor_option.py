@@ -59,14 +59,14 @@ def test_the_named_package_goes_on_wherever_the_new_one_goes(
     tmp_path: Path, continued_models: Predecessors, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also where another one would be replaced; by default it is that one."""
-    other, output = tmp_path / "other.bin", tmp_path / "new.bin"
+    second, output = tmp_path / "other.bin", tmp_path / "new.bin"
     package = read_package(SHIPPED)
     manifest = package.manifest.model_copy(update={"version": "other"})
-    write_package(other, type(package)(manifest, package.scorer, package.pipeline))
+    write_package(second, type(package)(manifest, package.scorer, package.pipeline))
     shutil.copy(SHIPPED, output)
-    train("--before", other, "--output", output)
+    train("--before", second, "--output", output)
     train("--output", output)
-    train("--before", other, "--output", tmp_path / "absent.bin")
+    train("--before", second, "--output", tmp_path / "absent.bin")
     train("--output", tmp_path / "absent.bin")
     assert versions(continued_models) == ["other", VERSION, "other", None]
     assert "there is no model before it" in capsys.readouterr().out
@@ -273,6 +273,6 @@ def test_a_package_that_cannot_be_uploaded_is_kept(
     assert train("--output", "s3://shop/models/household.bin", "--new-names") == 1
     text = complaint(capsys)
     assert "no permission to write it; the package is kept at " in text
-    (kept,) = tmp_path.rglob("*.bin")
-    assert text.rstrip().endswith(str(kept))
-    assert read_package(kept).manifest.study == "household"
+    (stored,) = tmp_path.rglob("*.bin")
+    assert text.rstrip().endswith(str(stored))
+    assert read_package(stored).manifest.study == "household"

@@ -56,10 +56,10 @@ def test_cluster_quality_samples_silhouettes_of_many_records_and_says_so(
     random = np.random.RandomState(0)
     labels = np.repeat([0, 1], 30)
     Z = labels[:, np.newaxis] + random.normal(0, 0.3, (60, 2))
-    found = measure_clusters(Z, Z, labels, seed=1)
-    assert found.n_silhouette_records == 50
-    assert found == measure_clusters(Z, Z, labels, seed=1)
-    assert found != measure_clusters(Z, Z, labels, seed=2)
+    clusters = measure_clusters(Z, Z, labels, seed=1)
+    assert clusters.n_silhouette_records == 50
+    assert clusters == measure_clusters(Z, Z, labels, seed=1)
+    assert clusters != measure_clusters(Z, Z, labels, seed=2)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
@@ -118,38 +118,38 @@ def test_score_classifier_are_those_worked_out_by_hand() -> None:
 def test_score_classifier_take_classes_in_any_order() -> None:
     """Columns belong to the classes as given, sorted or not, integers or text."""
     P = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7]])
-    one = score([7, 7, 2], P, [7, 2])
-    other = score([7, 7, 2], P[:, ::-1], [2, 7])
-    assert one == pytest.approx(other)
-    assert one["recall, 7"] == 1 / 2
+    item = score([7, 7, 2], P, [7, 2])
+    second = score([7, 7, 2], P[:, ::-1], [2, 7])
+    assert item == pytest.approx(second)
+    assert item["recall, 7"] == 1 / 2
 
 
 def test_score_classifier_leave_out_what_an_absent_class_leaves_undefined() -> None:
     """Nothing is said of a class that neither occurs nor is predicted, and nobody is warned."""
-    found = score(["a", "a", "b"], [[0.9, 0.1, 0], [0.8, 0.2, 0], [0.7, 0.3, 0]], ["a", "b", "c"])
-    assert "precision, c" not in found
-    assert "recall, c" not in found
-    assert (found["precision, b"], found["recall, b"]) == (0, 0)
-    assert found["balanced_accuracy"] == 0.5
-    assert found["macro_f1"] == pytest.approx((0.8 + 0) / 2)
-    assert found["macro_auc"] == 1
+    result = score(["a", "a", "b"], [[0.9, 0.1, 0], [0.8, 0.2, 0], [0.7, 0.3, 0]], ["a", "b", "c"])
+    assert "precision, c" not in result
+    assert "recall, c" not in result
+    assert (result["precision, b"], result["recall, b"]) == (0, 0)
+    assert result["balanced_accuracy"] == 0.5
+    assert result["macro_f1"] == pytest.approx((0.8 + 0) / 2)
+    assert result["macro_auc"] == 1
 
 
 def test_score_classifier_count_a_predicted_class_that_does_not_occur() -> None:
     """Its precision is 0 and lowers macro F1; a recall it hasn't."""
-    found = score(["a", "a"], [[0.9, 0.1], [0.4, 0.6]], ["a", "b"])
-    assert found["precision, b"] == 0
-    assert "recall, b" not in found
-    assert "macro_auc" not in found
-    assert found["balanced_accuracy"] == 0.5
-    assert found["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
+    result = score(["a", "a"], [[0.9, 0.1], [0.4, 0.6]], ["a", "b"])
+    assert result["precision, b"] == 0
+    assert "recall, b" not in result
+    assert "macro_auc" not in result
+    assert result["balanced_accuracy"] == 0.5
+    assert result["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
 
 
 def test_log_loss_stays_finite_where_the_truth_was_held_impossible() -> None:
     """A probability of 0 counts as the smallest step of a double above 1: 2 to the -52nd."""
-    found = score(["a", "b"], [[1, 0], [1, 0]], ["a", "b"])
-    assert found["log_loss"] == pytest.approx(52 * log(2) / 2)
-    assert found["brier_score"] == 1
+    result = score(["a", "b"], [[1, 0], [1, 0]], ["a", "b"])
+    assert result["log_loss"] == pytest.approx(52 * log(2) / 2)
+    assert result["brier_score"] == 1
 
 
 def test_score_classifier_refuse_unknown_classes_and_no_records() -> None:
@@ -162,8 +162,8 @@ def test_score_classifier_refuse_unknown_classes_and_no_records() -> None:
 
 def test_calibration_error_weighs_the_bins_by_their_answers() -> None:
     """Three answers of 0.9, two of them right, and one of 0.4 that is right: (0.7 + 0.6) / 4."""
-    found = measure_calibration(np.array([0.9, 0.9, 0.9, 0.4]), np.array([1, 1, 0, 1]))
-    assert found == pytest.approx((0.7 + 0.6) / 4)
+    calibration = measure_calibration(np.array([0.9, 0.9, 0.9, 0.4]), np.array([1, 1, 0, 1]))
+    assert calibration == pytest.approx((0.7 + 0.6) / 4)
 
 
 def test_calibration_error_is_none_where_confidence_is_frequency() -> None:
@@ -179,23 +179,23 @@ def test_calibration_bins_hold_their_upper_edge() -> None:
 
     In one bin they are 0.05 too little; the 0.55 that is right is 0.45 too little.
     """
-    found = measure_calibration(np.array([0.5, 0.45, 0.55]), np.array([0, 1, 1]))
-    assert found == pytest.approx((abs(0.55 - 0.5) + 0.45) / 3)
+    calibration = measure_calibration(np.array([0.5, 0.45, 0.55]), np.array([0, 1, 1]))
+    assert calibration == pytest.approx((abs(0.55 - 0.5) + 0.45) / 3)
 
 
 def test_the_lowest_calibration_bin_ends_at_a_tenth() -> None:
     """A right answer of 0.05 is 0.95 too little, a wrong one of 0.15 that much too much."""
-    found = measure_calibration(np.array([0.05, 0.15]), np.array([1, 0]))
-    assert found == pytest.approx((0.95 + 0.15) / 2)
+    calibration = measure_calibration(np.array([0.05, 0.15]), np.array([1, 0]))
+    assert calibration == pytest.approx((0.95 + 0.15) / 2)
 
 
 def test_baselines_learn_from_the_training_labels_alone() -> None:
     """The largest class is that of the training records; the dummy draws with their shares."""
-    found = score_baselines(["a", "a", "a", "b"], ["a", "b", "b", "b"], 0)
-    assert found["largest_class"] == 0.25
+    result = score_baselines(["a", "a", "a", "b"], ["a", "b", "b", "b"], 0)
+    assert result["largest_class"] == 0.25
     train = np.repeat(["a", "b"], [3000, 1000])
-    found = score_baselines(train, train, 0)
-    assert found["largest_class"] == 0.75
+    result = score_baselines(train, train, 0)
+    assert result["largest_class"] == 0.75
     # By chance 0.75² + 0.25²; one standard deviation is 0.008.
-    assert found["stratified_draw"] == pytest.approx(0.625, abs=0.03)
-    assert found == score_baselines(train, train, 0)
+    assert result["stratified_draw"] == pytest.approx(0.625, abs=0.03)
+    assert result == score_baselines(train, train, 0)

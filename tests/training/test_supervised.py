@@ -61,17 +61,17 @@ def test_the_model_answers_held_out_records_of_the_real_survey(real_folder: Path
     """Each five-fold figure on the original survey reaches its floor."""
     survey = label_records(MOBILE, read_table(real_folder / "user_behavior_dataset.csv", SCHEMA))
     params = {name: values[0] for name, values in ONE_CANDIDATE.items()}
-    found = measured_by_name(cross_validate(MOBILE, survey, params, SEED))
-    assert {name: found[name] for name in REAL_FLOORS if found[name] < REAL_FLOORS[name]} == {}
+    result = measured_by_name(cross_validate(MOBILE, survey, params, SEED))
+    assert {name: result[name] for name in REAL_FLOORS if result[name] < REAL_FLOORS[name]} == {}
 
 
 @pytest.mark.real
 def test_the_two_files_of_the_real_survey_hold_the_same_records(real_folder: Path) -> None:
     """The original with commas and its variant with semicolons are read alike."""
-    other = real_folder / "user_behaviour_dataset.csv"
-    if not other.is_file():
+    second = real_folder / "user_behaviour_dataset.csv"
+    if not second.is_file():
         pytest.skip("there is no mobile/user_behaviour_dataset.csv under SEGMENTATION_REAL_DATA")
     comma = read_table(real_folder / "user_behavior_dataset.csv", SCHEMA)
-    semicolon = read_table(other, SCHEMA)
+    semicolon = read_table(second, SCHEMA)
     assert len(comma.records) == 700
     assert comma.records == semicolon.records

@@ -35,19 +35,19 @@ def test_rows_are_the_truth_and_columns_the_answers() -> None:
 def test_several_models_are_added_up() -> None:
     """In the order of labels; a segment that is only an answer has a row of zeros."""
     low, mid, high = range(3)
-    asked = [(np.array([low, mid]), np.array([low, high])), (np.array([mid]), np.array([mid]))]
-    found = make_confusion(STUDY, asked, features=[], circular=False, evaluation=HELD_OUT)
-    assert found.segments == list(IDS)
-    assert found.counts == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+    request = [(np.array([low, mid]), np.array([low, high])), (np.array([mid]), np.array([mid]))]
+    confusion = make_confusion(STUDY, request, features=[], circular=False, evaluation=HELD_OUT)
+    assert confusion.segments == list(IDS)
+    assert confusion.counts == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
 
 
 def test_each_record_is_asked_once_by_a_model_that_has_not_seen_it() -> None:
     """The counts of the ages alone add up to the records, and to the figure, fold by fold."""
     X, _ = draw()
     learned = fit_study(STUDY, source(X), "quick", 0)
-    (found,) = learned.confusions
-    counts = np.array(found.counts)
-    assert (found.condition, found.circular) == (INDIRECT, False)
+    (result,) = learned.confusions
+    counts = np.array(result.counts)
+    assert (result.condition, result.circular) == (INDIRECT, False)
     assert counts.sum() == len(X)
     np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(learned.y))
     assert np.trace(counts) / len(X) == pytest.approx(
@@ -63,7 +63,7 @@ def manifest(request: pytest.FixtureRequest) -> Manifest:
 
 def test_counts_agree_with_the_figure_of_their_name(manifest: Manifest) -> None:
     """Its accuracy is the share of the diagonal, and it is of the same kind and records."""
-    subjects = [(describe_subject(one), one.circular) for one in manifest.confusions]
+    subjects = [(describe_subject(item), item.circular) for item in manifest.confusions]
     assert subjects == EXPECTED[manifest.study]
     for confusion in manifest.confusions:
         (metric,) = (
@@ -83,10 +83,10 @@ def test_counts_agree_with_the_figure_of_their_name(manifest: Manifest) -> None:
 def test_recall_is_the_share_of_a_row() -> None:
     """And precision that of a column, where one model was asked rather than one for each fold."""
     manifest = read_package(PACKAGES["retail"]).manifest
-    (one,) = manifest.confusions
+    (item,) = manifest.confusions
     values = values_by_name(manifest.metrics)
-    counts = np.array(one.counts)
-    for position, segment in enumerate(one.segments):
+    counts = np.array(item.counts)
+    for position, segment in enumerate(item.segments):
         row, column = counts[position].sum(), counts[:, position].sum()
         assert values[f"recall, {segment}, 91 days ahead"] == pytest.approx(
             counts[position, position] / row, abs=1e-6

@@ -57,7 +57,7 @@ def ask(client: FlaskClient, record: object) -> Any:
 def errors(client: FlaskClient, record: object) -> list[tuple[str, str]]:
     """Return pointer and code of everything that is wrong with a request."""
     content = problem(ask(client, record), 422)
-    return [(one["pointer"], one["code"]) for one in content["errors"]]
+    return [(error["pointer"], error["code"]) for error in content["errors"]]
 
 
 def test_two_orders_are_counted_by_hand() -> None:
@@ -89,21 +89,21 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Record]]:
     names = list(TRANSACTION.by_name)
     with duckdb.connect() as connection:
         rows = connection.read_parquet(str(path)).select(*names).fetchall()
-    found: dict[str, list[Record]] = defaultdict(list)
+    result: dict[str, list[Record]] = defaultdict(list)
     for row in rows:
         line = dict(zip(names, row, strict=True))
-        found[line["customer_id"]].append(line | {"invoice_time": str(line["invoice_time"])})
-    return found
+        result[line["customer_id"]].append(line | {"invoice_time": str(line["invoice_time"])})
+    return result
 
 
 def test_a_customers_transactions_give_the_features_of_training(
     lines: dict[str, list[Record]], samples: dict[str, list[Record]]
 ) -> None:
     """For every customer of the sample, all in one request: names, numbers and country."""
-    expected = {str(one["customer_id"]): one for one in samples["retail"]}
+    expected = {str(item["customer_id"]): item for item in samples["retail"]}
     assert expected.keys() == lines.keys()
-    found = MODEL.check([bought(*lines[customer]) for customer in expected])
-    for record, (customer, trained) in zip(found, expected.items(), strict=True):
+    records = MODEL.check([bought(*lines[customer]) for customer in expected])
+    for record, (customer, trained) in zip(records, expected.items(), strict=True):
         assert str(record["customer_id"]) == customer
         for name, value in trained.items():
             if name != "customer_id":
@@ -117,9 +117,9 @@ def test_transactions_and_their_features_are_answered_alike(
 ) -> None:
     """The answer is about the same customer, and explained alike."""
     for customer in list(lines)[:20]:
-        sent = bought(*lines[customer], explain=True)
+        payload = bought(*lines[customer], explain=True)
         (features,) = MODEL.check([bought(*lines[customer])])
-        assert ask(client, sent).json == ask(client, features | {"explain": True}).json
+        assert ask(client, payload).json == ask(client, features | {"explain": True}).json
 
 
 def test_an_array_of_customers_is_answered_in_its_order(client: FlaskClient) -> None:
@@ -132,17 +132,17 @@ def test_an_array_of_customers_is_answered_in_its_order(client: FlaskClient) -> 
     records.insert(5, {"customer_id": "features", "recency_days": 3, "frequency": 2})
     together = ask(client, records).json["predictions"]
     alone = [ask(client, record).json for record in records]
-    assert [one["id"] for one in together][3:7] == ["A3", "A4", "features", "A5"]
-    for one, other in zip(together, alone, strict=True):
-        assert one == {name: value for name, value in other.items() if name != "model"}
+    assert [item_value["id"] for item_value in together][3:7] == ["A3", "A4", "features", "A5"]
+    for item, second in zip(together, alone, strict=True):
+        assert item == {name: value for name, value in second.items() if name != "model"}
 
 
 def test_the_same_customer_may_come_twice(client: FlaskClient) -> None:
     """As of two dates or one, each record is a customer of its own."""
     records = [bought(MUG), bought(MUG, LANTERN), bought(LANTERN)]
-    found = MODEL.check(records)
-    assert [one["frequency"] for one in found] == [1, 2, 1]
-    assert [one["monetary"] for one in found] == [4.5, 18, 13.5]
+    result = MODEL.check(records)
+    assert [item["frequency"] for item in result] == [1, 2, 1]
+    assert [item_value["monetary"] for item_value in result] == [4.5, 18, 13.5]
 
 
 @pytest.mark.parametrize("spelling", ["InvoiceDate", "invoicedate"])
@@ -227,11 +227,11 @@ def test_a_reference_that_is_no_time_is_refused(client: FlaskClient, as_of: obje
 
 def test_two_customers_in_one_record_are_refused(client: FlaskClient) -> None:
     """An answer is about one of them; with and without a name are two, too."""
-    other = MUG | {"customer_id": "8"}
+    second = MUG | {"customer_id": "8"}
     nameless = MUG | {"customer_id": None}
-    assert errors(client, bought(MUG, other)) == [("/transactions", "customers")]
+    assert errors(client, bought(MUG, second)) == [("/transactions", "customers")]
     assert errors(client, bought(MUG, nameless)) == [("/transactions", "customers")]
-    assert errors(client, [bought(MUG), bought(MUG, other)]) == [("/1/transactions", "customers")]
+    assert errors(client, [bought(MUG), bought(MUG, second)]) == [("/1/transactions", "customers")]
 
 
 @pytest.mark.parametrize("name", ["recency_days", "Recency (days)", "recency_(days)", "share_toys"])
@@ -251,11 +251,15 @@ def test_the_country_may_come_from_either(client: FlaskClient) -> None:
     assert errors(client, bought(MUG, country="Ireland")) == [("/country", "disagreement")]
 
 
-@pytest.mark.parametrize("sent", [None, {}, "transactions", 5, True, []])
-def test_what_is_no_list_of_transactions_is_refused(client: FlaskClient, sent: object) -> None:
+@pytest.mark.parametrize("payload_value", [None, {}, "transactions", 5, True, []])
+def test_what_is_no_list_of_transactions_is_refused(
+    client: FlaskClient, payload_value: object
+) -> None:
     """An empty one, too: a customer has bought something."""
-    assert errors(client, {"transactions": sent}) == [("/transactions", "type")]
-    assert errors(client, [{"transactions": sent, "frequency": 1}]) == [("/0/transactions", "type")]
+    assert errors(client, {"transactions": payload_value}) == [("/transactions", "type")]
+    assert errors(client, [{"transactions": payload_value, "frequency": 1}]) == [
+        ("/0/transactions", "type")
+    ]
 
 
 def test_more_transactions_than_allowed_are_refused(client: FlaskClient) -> None:
@@ -335,11 +339,13 @@ def test_an_unknown_field_of_a_transaction_is_said(client: FlaskClient) -> None:
     """Once for each name, however many transactions have it; the others are read."""
     plain = ask(client, bought(MUG, MUG)).json
     answer = ask(client, bought(MUG | {"colour": "red"}, MUG | {"colour": 4, "Qantity": 3})).json
-    about = [one for one in answer["warnings"] if one["code"] == "unknown_field"]
-    assert [one["field"] for one in about] == ["colour", "Qantity"]
+    about = [warning for warning in answer["warnings"] if warning["code"] == "unknown_field"]
+    assert [item["field"] for item in about] == ["colour", "Qantity"]
     assert "did you mean quantity?" in about[1]["message"]
     assert answer["segment"] == plain["segment"]
-    assert [one for one in answer["warnings"] if one not in about] == plain["warnings"]
+    assert [item_value for item_value in answer["warnings"] if item_value not in about] == plain[
+        "warnings"
+    ]
 
 
 def test_a_needed_field_that_is_missing_beside_an_unknown_one_names_it(
@@ -363,7 +369,7 @@ def test_values_of_transactions_are_never_repeated(client: FlaskClient) -> None:
     """Nor are those that senders spell unlike any field."""
     secret = dict.fromkeys(TRANSACTION.by_name, "Zaphod" * 20)
     late = MUG | {"customer_id": "Zaphod", "invoice_time": "4242-01-01"}
-    for sent in (
+    for payload in (
         bought(secret, as_of="Zaphod"),
         bought(secret),
         bought(MUG, late),
@@ -371,10 +377,10 @@ def test_values_of_transactions_are_never_repeated(client: FlaskClient) -> None:
         bought(MUG | {"customer_id": "Zaphod", "quantity": 1_000_000, "unit_price": 424_242}),
         bought(MUG, frequency="Zaphod"),
     ):
-        content = problem(ask(client, sent), 422)
-        told = json.dumps([content["errors"], content["detail"]])
-        assert "Zaphod" not in told
-        assert "4242" not in told
+        content = problem(ask(client, payload), 422)
+        text = json.dumps([content["errors"], content["detail"]])
+        assert "Zaphod" not in text
+        assert "4242" not in text
 
 
 def test_the_sql_of_a_package_can_read_no_file(tmp_path: Path) -> None:
