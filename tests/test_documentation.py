@@ -67,6 +67,16 @@ def test_every_example_prints_what_is_shown(server: Server, command: str, displa
     assert without_version(printed.decode().rstrip()) == without_version(displayed)
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_example_of_a_table_prints_what_is_shown(server: Server) -> None:
+    """A pipe, as it is typed."""
+    text = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
+    ((command, displayed),) = re.findall(r"```console\n\$ ([^\n]+)\n(.*?)\n```", text, re.DOTALL)
+    own = command.replace("localhost:9696", f"127.0.0.1:{server.port}")
+    printed = subprocess.run(["bash", "-c", own], capture_output=True, text=True, check=True)
+    assert printed.stdout.splitlines() == displayed.splitlines()
+
+
 def test_the_readme_is_short() -> None:
     """What it is, two commands, a page, an answer, the architecture, where to read on."""
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
