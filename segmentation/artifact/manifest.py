@@ -5,6 +5,7 @@ Plain data with a documented format version. It never holds a training record.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from segmentation.artifact.clusters import ClusterReport
@@ -12,6 +13,7 @@ from segmentation.artifact.lineage import Lineage
 from segmentation.artifact.metrics import Condition, Confusion, Metric, Predictor, find_metric
 from segmentation.artifact.parts import Part
 from segmentation.schema import Record, Schema
+from segmentation.schema.transaction_roles import TransactionRoles
 
 # Raised when a manifest changes so that older programs cannot read it. Manifests of the format
 # before are upgraded while they are read: ``format_2``.
@@ -160,7 +162,8 @@ class Training(Part):
 class PackedAggregation(Part):
     """How a customer's transactions become a record; see ``segmentation.aggregation``.
 
-    `customer` and `time` name the columns of a transaction with these roles.
+    `customer` and `time` name the columns of a transaction with these roles. Packages of before
+    there were rules for requests have no `roles`.
     """
 
     transactions: Schema
@@ -169,6 +172,22 @@ class PackedAggregation(Part):
     sql: str
     categories: list[tuple[str, str]]
     reference: str
+    roles: TransactionRoles | None = None
+    cancellation_prefix: str = ""
+    earliest: str = "1990-01-01T00:00:00"
+
+    @property
+    def sendable(self) -> Schema:
+        """What a transaction of a request is: without limits, as what breaks one is left out."""
+        if self.roles is None:
+            return self.transactions
+        return replace(
+            self.transactions,
+            columns=tuple(
+                replace(column, minimum=None, maximum=None) if column.numeric else column
+                for column in self.transactions.columns
+            ),
+        )
 
 
 class PackedOutlook(Part):

@@ -136,14 +136,31 @@ def _check_columns(source: str | Path, table: TypedTable, schema: Schema) -> Non
     derived = {
         rule.column for rule in schema.derived if names_present.intersection(rule.largest_of)
     }
-    _refuse(
-        source,
-        [
-            f"missing column {column.title!r}"
-            for column in schema.columns
-            if column.role in ("feature", "target") and column.name not in names_present | derived
-        ],
-    )
+    needed = [column.name for column in schema.columns if column.role in ("feature", "target")]
+    missing = [name for name in needed if name not in names_present | derived]
+    _refuse(source, describe_missing(table, schema, missing))
+
+
+def describe_missing(table: TypedTable, schema: Schema, missing: Sequence[str]) -> list[str]:
+    """Return a line for each column that is needed and missing, and what may stand for it.
+
+    Parameters
+    ----------
+    table : TypedTable
+    schema : Schema
+    missing : sequence of str
+        Names of the columns.
+    """
+    if not missing:
+        return []
+    unknown = table.mapping.describe_unknown(table.matched.unknown, ())
+    hints = [
+        f"unknown column {field.name!r}"
+        + (f"; did you mean {field.nearest}?" if field.nearest else "")
+        for field in unknown.named
+        if field.name
+    ]
+    return [*hints, *(f"missing column {schema.by_name[name].title!r}" for name in missing)]
 
 
 def _validated(

@@ -25,6 +25,10 @@ from segmentation.study import OutlookModel, Study, Transactions
 from segmentation.tables.addresses import file_digest, open_local
 from segmentation.tables.open_table import TableOptions
 
+# Ten years of quarters: each takes a pass over all transactions, and older ones tell of another
+# shop.
+MOST_SNAPSHOTS = 40
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -97,7 +101,8 @@ def read_history(
     -------
     History
         A snapshot at the latest time in the data and, for an outlook, one every so many days
-        before it as the outlook looks ahead, as long as enough days of data lie before.
+        before it as the outlook looks ahead, as long as enough days of data lie before, and at
+        most `MOST_SNAPSHOTS`.
 
     Raises
     ------
@@ -139,7 +144,7 @@ def _list_dates(validation: Validation, outlook: OutlookModel | None) -> list[da
     dates = [last]
     if outlook is not None:
         step, least = timedelta(outlook.days), timedelta(outlook.min_history_days)
-        while dates[-1] - step - first >= least:
+        while dates[-1] - step - first >= least and len(dates) < MOST_SNAPSHOTS:
             dates.append(dates[-1] - step)
     return dates
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segmentation.datasets.record_tables import describe_missing
 from segmentation.errors import DataError, FileError, MappingError
 from segmentation.schema import Column, Schema
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER
@@ -60,13 +61,10 @@ def _check_columns(source: str | Path, table: TypedTable, transactions: Transact
     if table.problem:
         raise FileError(table.problem)
     names_present = {column.column.name for column in table.columns}
-    missing = [
-        f"missing column {transactions.schema.by_name[name].title!r}"
-        for name in transactions.needed
-        if name not in names_present
-    ]
-    if missing:
-        raise DataError(str(source), missing)
+    missing = [name for name in transactions.needed if name not in names_present]
+    reasons = describe_missing(table, transactions.schema, missing)
+    if reasons:
+        raise DataError(str(source), reasons)
 
 
 def refuse_unsafe(source: str | Path, table: TypedTable, chunk: TypedChunk) -> None:

@@ -8,9 +8,11 @@ in pieces.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -19,27 +21,23 @@ from segmentation.aggregation import MEMORY_LIMIT, TYPES
 from segmentation.datasets.record_tables import FROM_PATH
 from segmentation.datasets.transaction_cells import frame_chunk, open_columns, refuse_unsafe
 from segmentation.errors import DataError
-from segmentation.schema import Column
-from segmentation.schema.columns import LONGEST_TEXT
 from segmentation.study import TransactionRoles, Transactions
 from segmentation.tables.addresses import file_digest, open_local
 from segmentation.tables.open_table import TableOptions
+from segmentation.transaction_rules import REASONS, TransactionRule, list_rules
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
-    from pandera.pandas import DataFrameSchema
+    from pandera.pandas import Check, DataFrameSchema
 
-REASONS = (
-    "missing_customer",
-    "cancelled",
-    "price_not_positive",
-    "duplicate",
-    "unreadable",
-    "out_of_range",
-)
-"""Why rows are dropped, in the order of asking: a row is counted under the first that fits."""
-
+# Rows whose times lie further than that from all others stand alone if they are at most one in a
+# thousand: half a year without a single order is no shop's pause.
+_LONE_DAYS = 180
+_LONE_SHARE = 0.001
+# A shop's largest customer has under 3 % of the rows in the public data; a tenth is no customer.
+_LARGE_SHARE = 0.1
+_FEW_CUSTOMERS = 50
 # Tukey's far fences (Exploratory Data Analysis, 1977), on logarithms because amounts are skewed.
 _FENCE = 3.0
 # DuckDB hands out vectors of 2,048 rows: some 100,000 rows at a time.
@@ -73,6 +71,11 @@ class Validation:
     outliers : dict of str to float
         Kept rows whose amount is far outside the others', and their share of the amount. They
         stay: training limits every feature to its 1st and 99th percentile.
+    lone_rows : int
+        Rows before the first or after the last time that stand alone, far from all others. They
+        are dropped as out of range: the last time is what recency is relative to.
+    largest_customer : dict of str to float
+        Share of the kept rows and of their amount that the customer with the most rows has.
     """
 
     name: str
@@ -85,6 +88,26 @@ class Validation:
     last: str
     amount: float
     outliers: dict[str, float]
+    lone_rows: int = 0
+    largest_customer: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What somebody should look at before a model is trusted that was trained on these rows."""
+        remarks = []
+        if self.lone_rows:
+            remarks.append(
+                f"{self.lone_rows} rows stand alone in time, more than {_LONE_DAYS} days from all"
+                " others, and were left out; are their dates right?"
+            )
+        share = self.largest_customer.get("share_of_rows", 0.0)
+        if share > _LARGE_SHARE and self.customers >= _FEW_CUSTOMERS:
+            remarks.append(
+                f"One customer has {share:.0%} of all rows and"
+                f" {self.largest_customer['share_of_amount']:.0%} of the amount; does its number"
+                " stand for everybody without one?"
+            )
+        return tuple(remarks)
 
 
 def describe_reasons(transactions: Transactions) -> dict[str, str]:
@@ -138,7 +161,9 @@ def validate(
     with open_local(source) as path, _workspace(output.parent) as connection:
         _load(connection, source, path, transactions, options)
         _drop_faulty(connection, transactions)
+        n_lone = _drop_lone(connection, transactions.roles.time)
         counts = _count(connection, transactions.roles, Path(str(source)).name, file_digest(path))
+        counts = replace(counts, lone_rows=n_lone)
         if not counts.rows_kept:
             raise DataError(
                 str(source), [f"has no row without a fault: {json.dumps(counts.dropped)}"]
@@ -205,6 +230,52 @@ def _drop_faulty(connection: duckdb.DuckDBPyConnection, transactions: Transactio
     )
 
 
+def _drop_lone(connection: duckdb.DuckDBPyConnection, time: str) -> int:
+    """Drop the rows whose times stand alone, and return how many they are."""
+    days = connection.execute(
+        f'SELECT "{time}"::DATE AS day, count(*) FROM clean GROUP BY day ORDER BY day'  # noqa: S608
+    ).fetchall()
+    if not days:
+        return 0
+    first, last = find_bulk(days)
+    outside = f'"{time}"::DATE NOT BETWEEN $first AND $last'
+    connection.execute(
+        f"INSERT INTO dropped SELECT row, 'out_of_range' FROM clean WHERE {outside}",  # noqa: S608
+        {"first": first, "last": last},
+    )
+    deleted = connection.execute(
+        f"DELETE FROM clean WHERE {outside}",  # noqa: S608
+        {"first": first, "last": last},
+    ).fetchall()
+    return int(deleted[0][0])
+
+
+def find_bulk(days: Sequence[tuple[date, int]]) -> tuple[date, date]:
+    """Return the first and the last day that do not stand alone.
+
+    Parameters
+    ----------
+    days : sequence of (date, int)
+        Days with rows, in order, and the number of rows of each.
+    """
+    most_lone = _LONE_SHARE * sum(n_rows for _, n_rows in days)
+    first = _count_lone(days, most_lone)
+    last = len(days) - 1 - _count_lone(days[::-1], most_lone)
+    return days[first][0], days[last][0]
+
+
+def _count_lone(days: Sequence[tuple[date, int]], most_rows: float) -> int:
+    """Return how many days at the beginning stand alone, together at most so many rows."""
+    n_lone = n_rows = 0
+    for place, ((day, n_of_day), (following, _)) in enumerate(pairwise(days), start=1):
+        n_rows += n_of_day
+        if n_rows > most_rows:
+            break
+        if abs(following - day) > timedelta(_LONE_DAYS):
+            n_lone = place
+    return n_lone
+
+
 def make_checks(transactions: Transactions) -> DataFrameSchema:
     """Return the checks of a piece of typed transactions, each named after a reason.
 
@@ -219,35 +290,39 @@ def make_checks(transactions: Transactions) -> DataFrameSchema:
     """
     import pandera.pandas as pa
 
-    columns = {
-        column.name: pa.Column(None, list(_check_column(column, transactions)), nullable=True)
+    rules = list_rules(
+        transactions.schema,
+        transactions.roles,
+        transactions.cancellation_prefix,
+        transactions.earliest,
+        datetime.now() + timedelta(days=1),  # local time, as shops record it
+    )
+    checks = {
+        column.name: [_make_check(rule) for rule in rules if rule.column == column.name]
         for column in transactions.schema.columns
+    }
+    columns = {
+        name: pa.Column(None, of_column, nullable=True) for name, of_column in checks.items()
     }
     once = pa.Check(lambda repeated: ~repeated, error="duplicate")
     return pa.DataFrameSchema(columns | {"repeated": pa.Column(None, [once])})
 
 
-def _check_column(column: Column, transactions: Transactions) -> Iterator[Any]:
-    """Yield the checks of one column; a missing value fails none but the first."""
+def _make_check(rule: TransactionRule) -> Check:
+    """Return a rule as a check of a column; a missing value fails only the rule about it."""
     import pandera.pandas as pa
 
-    roles, prefix = transactions.roles, transactions.cancellation_prefix
-    if column.name in transactions.needed:
-        reason = "missing_customer" if column.name == roles.customer else "unreadable"
-        yield pa.Check(lambda values: values.notna(), error=reason, ignore_na=False)
-    if prefix and column.name == roles.order:
-        starts = (prefix.upper(), prefix.lower())
+    if rule.test == "missing":
+        return pa.Check(lambda values: values.notna(), error=rule.reason, ignore_na=False)
+    if rule.test == "begins":
+        starts = (rule.bound.upper(), rule.bound.lower())
         # Only text begins with something; NA is not a cancellation.
-        yield pa.Check(lambda values: ~values.str.startswith(starts), error="cancelled")
-    if column.numeric:
-        below = {roles.quantity: "cancelled", roles.price: "price_not_positive"}
-        if column.minimum is not None:
-            reason = below.get(column.name, "out_of_range")
-            yield pa.Check.ge(column.minimum, error=reason)
-        if column.maximum is not None:
-            yield pa.Check.le(column.maximum, error="out_of_range")
-    elif column.kind != "time":
-        yield pa.Check.str_length(max_value=LONGEST_TEXT, error="out_of_range")
+        return pa.Check(lambda values: ~values.str.startswith(starts), error=rule.reason)
+    if rule.test == "longer":
+        return pa.Check.str_length(max_value=rule.bound, error=rule.reason)
+    if rule.test in ("below", "before"):
+        return pa.Check.ge(rule.bound, error=rule.reason)
+    return pa.Check.le(rule.bound, error=rule.reason)
 
 
 def _faults(checks: DataFrameSchema, piece: pd.DataFrame) -> pd.DataFrame:
@@ -290,7 +365,23 @@ def _count(
         last=last.isoformat() if last else "",
         amount=amount or 0.0,
         outliers=_count_outliers(connection, roles),
+        largest_customer=_weigh_largest_customer(connection, roles),
     )
+
+
+def _weigh_largest_customer(
+    connection: duckdb.DuckDBPyConnection, roles: TransactionRoles
+) -> dict[str, float]:
+    """Return the shares of the customer with the most rows; empty where there are no rows."""
+    rows = connection.execute(
+        f"SELECT count(*) / sum(count(*)) OVER (), sum({_amount(roles)})"  # noqa: S608
+        f" / nullif(sum(sum({_amount(roles)})) OVER (), 0) FROM clean"
+        f' GROUP BY "{roles.customer}" ORDER BY count(*) DESC LIMIT 1'
+    ).fetchall()
+    if not rows:
+        return {}
+    (of_rows, of_amount), *_ = rows
+    return {"share_of_rows": round(of_rows, 6), "share_of_amount": round(of_amount or 0.0, 6)}
 
 
 def _amount(roles: TransactionRoles, kind: str = "DOUBLE") -> str:

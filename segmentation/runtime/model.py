@@ -129,9 +129,11 @@ class Model:
         """Return `records` in canonical form; see `RecordValidator.validate`."""
         gathered = self._transactions.gather(records)
         checked = self._validator.validate(gathered.records)
-        for row, unknown in gathered.unknown.items():
+        for row, unread in gathered.unread.items():
             beside = checked.unknown.get(row, UnknownFields())
-            checked.unknown[row] = replace(beside, in_transactions=unknown)
+            checked.unknown[row] = replace(
+                beside, in_transactions=unread.in_transactions, left_out=unread.left_out
+            )
         return checked
 
     def answer(

@@ -1,22 +1,24 @@
 """What stands in a request beside a record's columns: a customer's transactions.
 
-Transactions become the features that the model reads, by the SQL text that it was trained with.
-Checking the features is left to the record's own validator.
+Those that training would drop are left out, by the same rules; the others become the features that
+the model reads, by the SQL text that it was trained with. Checking the features is left to the
+record's own validator.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from segmentation.aggregation import Aggregation, aggregate, as_text
 from segmentation.artifact import Manifest
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema import CheckedRecords, HeaderLookup, Record, RecordValidator
-from segmentation.schema.unknown_fields import MOST_NAMED, UnknownField
+from segmentation.schema.unknown_fields import MOST_NAMED, UnknownField, UnknownFields
+from segmentation.transaction_rules import find_reasons, list_rules
 
 TRANSACTIONS, AS_OF = "transactions", "as_of"
 MOST_TRANSACTIONS = 10_000
@@ -26,18 +28,14 @@ MOST_REFERENCES = 100
 
 @dataclass(frozen=True)
 class _Purchases:
-    """What a record at some row holds: checked transactions, and the rest."""
+    """What a record at some row holds: the transactions that count, their places, and the rest."""
 
     row: int
     features: Record
     reference: datetime
-    transactions: CheckedRecords
-
-    def unknown_fields(self) -> tuple[UnknownField, ...]:
-        """Return the first unknown fields of the transactions, each once."""
-        unknown = self.transactions.unknown.values()
-        named = dict.fromkeys(field for fields in unknown for field in fields.named)
-        return tuple(named)[:MOST_NAMED]
+    transactions: list[Record]
+    places: list[int]
+    unread: UnknownFields
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,12 @@ class GatheredRecords:
     Attributes
     ----------
     records : list
-    unknown : dict of int to tuple of UnknownField
-        By position, what was not read in a record's transactions.
+    unread : dict of int to UnknownFields
+        By position, what of a record's transactions was not read or left out.
     """
 
     records: list[Any]
-    unknown: dict[int, tuple[UnknownField, ...]]
+    unread: dict[int, UnknownFields]
 
 
 class TransactionFeatures:
@@ -68,7 +66,10 @@ class TransactionFeatures:
         self._aggregation: Aggregation | None = None
         if packed is None:
             return
-        self._validator = RecordValidator(packed.transactions)
+        self._roles = packed.roles
+        self._validator = RecordValidator(packed.sendable)
+        self._lines_lookup = HeaderLookup(packed.transactions)
+        self._packed = packed
         self._reference = datetime.fromisoformat(packed.reference)
         identifier = manifest.record.identifier
         self._identifier = identifier.name if identifier else ""
@@ -102,9 +103,10 @@ class TransactionFeatures:
             for purchases, features in zip(
                 group, records_of_group, strict=False
             ):  # none found: problems
+                self._restore_identifier(purchases, features)
                 gathered.records[purchases.row] = self._joined(purchases, features, problems)
-                if unknown := purchases.unknown_fields():
-                    gathered.unknown[purchases.row] = unknown
+                if purchases.unread != UnknownFields():
+                    gathered.unread[purchases.row] = purchases.unread
         if problems:
             raise InvalidRecordsError(sorted(problems, key=lambda problem: problem.row))
         return gathered
@@ -144,8 +146,80 @@ class TransactionFeatures:
         except InvalidRecordsError as error:
             nested = [_inside(row, problem.row, problem) for problem in error.problems]
             raise InvalidRecordsError(nested) from None
+        self._check_times(row, record, transactions, reference)
+        reasons = self._find_reasons(transactions, reference)
+        places = [place for place, reason in enumerate(reasons) if reason is None]
+        unread = UnknownFields(
+            in_transactions=_list_unknown(transactions),
+            left_out=tuple(Counter(reason for reason in reasons if reason).items()),
+        )
+        if not places:
+            raise InvalidRecordsError([_all_left_out(row, unread)])
         features_sent = {k: v for k, v in record.items() if k not in (TRANSACTIONS, AS_OF)}
-        return _Purchases(row, features_sent, reference, transactions)
+        kept_transactions = [transactions[place] for place in places]
+        return _Purchases(row, features_sent, reference, kept_transactions, places, unread)
+
+    def _check_times(
+        self, row: int, record: Mapping[str, Any], lines: CheckedRecords, reference: datetime
+    ) -> None:
+        """Ask for the time that recency is relative to where transactions go on after the model's.
+
+        Which time that is, only the sender knows: the end of their data, or now.
+        """
+        if record.get(AS_OF) is not None:
+            return
+        time = self._time.name
+        for place, line in enumerate(lines):
+            if line.get(time) and datetime.fromisoformat(line[time]) > reference:
+                raw_line = record[TRANSACTIONS][place]
+                field = next(name for name in raw_line if self._spells(name, time))
+                message = (
+                    f"is later than {reference.isoformat()}, the end of the training data, to which"
+                    f" recency is relative: send {AS_OF} beside {TRANSACTIONS}, the time up to"
+                    " which yours are complete"
+                )
+                raise InvalidRecordsError(
+                    [Problem(row, (TRANSACTIONS, place, field), "range", message)]
+                )
+
+    def _spells(self, name: str, column: str) -> bool:
+        spelling = self._lines_lookup.find(name)
+        return spelling is not None and spelling.column.name == column
+
+    def _find_reasons(
+        self, transactions: Sequence[Record], reference: datetime
+    ) -> list[str | None]:
+        """Return why each transaction is left out, None where it counts."""
+        if self._roles is None:
+            return [None] * len(transactions)
+        packed, roles = self._packed, self._roles
+        rules = list_rules(
+            packed.transactions,
+            roles,
+            packed.cancellation_prefix,
+            datetime.fromisoformat(packed.earliest),
+            datetime.now() + timedelta(days=1),  # local time, as shops record it
+        )
+        rules = tuple(rule for rule in rules if rule.test != "missing")
+        typed = [self._typed(transaction) for transaction in transactions]
+        reasons = find_reasons(rules, typed)
+        return [
+            "later" if reason is None and line.get(roles.time, reference) > reference else reason
+            for reason, line in zip(reasons, typed, strict=True)
+        ]
+
+    def _typed(self, transaction: Record) -> dict[str, Any]:
+        """Return a transaction's values as a table's reader gives them."""
+        kinds = {column.name: column.kind for column in self._packed.transactions.columns}
+        return {
+            name: datetime.fromisoformat(value)
+            if kinds[name] == "time"
+            else as_text(value)
+            if kinds[name] == "identifier"
+            else value
+            for name, value in transaction.items()
+            if value is not None
+        }
 
     @staticmethod
     def _check_needed(transactions: CheckedRecords, needed: Sequence[str]) -> None:
@@ -173,9 +247,7 @@ class TransactionFeatures:
         All in one query, because one takes 20 ms however little it reads. Customers are told apart
         by the record they came in, too.
         """
-        places = [
-            (purchases.row, i) for purchases in group for i in range(len(purchases.transactions))
-        ]
+        places = [(purchases.row, place) for purchases in group for place in purchases.places]
         try:
             aggregated = aggregate(
                 aggregation,
@@ -209,6 +281,13 @@ class TransactionFeatures:
         row, _, customer = str(features[self._identifier]).partition(" ")
         features[self._identifier] = customer or None
         return int(row)
+
+    def _restore_identifier(self, purchases: _Purchases, features: Record) -> None:
+        """Give a customer back as it was sent: 17, not "17"."""
+        customers = (line.get(self._customer) for line in purchases.transactions)
+        customer = next((value for value in customers if value is not None), None)
+        if self._customer and features.get(self._identifier) is not None:
+            features[self._identifier] = int(customer) if isinstance(customer, float) else customer
 
     def _joined(self, purchases: _Purchases, features: Record, problems: list[Problem]) -> Record:
         """Return what the record holds beside its transactions, with the features of these."""
@@ -245,6 +324,18 @@ class TransactionFeatures:
         if reference is None or reference.tzinfo is not None:
             raise InvalidRecordsError([Problem(row, AS_OF, "type", self._time.expectation())])
         return reference
+
+
+def _list_unknown(transactions: CheckedRecords) -> tuple[UnknownField, ...]:
+    """Return the first unknown fields of transactions, each once."""
+    unknown = transactions.unknown.values()
+    named = dict.fromkeys(field for fields in unknown for field in fields.named)
+    return tuple(named)[:MOST_NAMED]
+
+
+def _all_left_out(row: int, unread: UnknownFields) -> Problem:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in unread.left_out)
+    return Problem(row, TRANSACTIONS, "customers", f"hold no purchase that counts: {reasons}")
 
 
 def _inside(row: int, transaction: int, problem: Problem) -> Problem:

@@ -16,6 +16,15 @@ from segmentation.wording.phrases import join_parts
 UNKNOWN_FIELD = "unknown_field"
 MISSING_FIELD = "missing_field"
 TARGET_FIELD = "target_field"
+LEFT_OUT = "left_out"
+
+_REASONS = {
+    "cancelled": "cancelled, or with a quantity below the least one",
+    "price_not_positive": "without a price, such as a gift",
+    "duplicate": "the same as an earlier one",
+    "out_of_range": "not within the limits of its values",
+    "later": "later than as_of",
+}
 
 
 def list_address(study: str | None) -> str:
@@ -35,6 +44,10 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
     warnings = [warn_of_missing(unknown, study)] if unknown.missing else []
     warnings += [_about("this study", field, study) for field in unknown.named]
     warnings += [_about("a transaction", field, study) for field in unknown.in_transactions]
+    warnings += [
+        {"field": "transactions", "code": LEFT_OUT, "message": _describe_left_out(reason, count)}
+        for reason, count in unknown.left_out
+    ]
     if unknown.n_more:
         message = f"has {unknown.n_more} more fields that are not known and were not read"
         warnings.append({"field": None, "code": UNKNOWN_FIELD, "message": message})
@@ -42,6 +55,11 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
         message = "is what the model answers and was not read"
         warnings.append({"field": unknown.target, "code": TARGET_FIELD, "message": message})
     return warnings
+
+
+def _describe_left_out(reason: str, count: int) -> str:
+    verb = "was" if count == 1 else "were"
+    return f"{count} of them {verb} left out, as in training: {_REASONS[reason]}"
 
 
 def warn_of_missing(unknown: UnknownFields, study: str | None, advice: str = "") -> RecordWarning:

@@ -55,6 +55,8 @@ class UnknownFields:
         Columns that make a record complete and are not there, while unknown fields are.
     in_transactions : tuple of UnknownField
         The first of the unknown ones in the record's transactions.
+    left_out : tuple of (str, int)
+        Why transactions were left out, and how many for each reason.
     """
 
     named: tuple[UnknownField, ...] = ()
@@ -62,6 +64,7 @@ class UnknownFields:
     target: str | None = None
     missing: tuple[Column, ...] = ()
     in_transactions: tuple[UnknownField, ...] = ()
+    left_out: tuple[tuple[str, int], ...] = ()
 
     @property
     def phrase(self) -> str:

@@ -172,7 +172,7 @@ def _record_schemas(manifest: Manifest, prefix: str) -> Document:
         for schema in schemas.values():
             schema["properties"] = schema["properties"] | {"transactions": False}
         schemas["RecordByTransactions"] = _by_transactions(
-            manifest, manifest.aggregation.transactions, manifest.aggregation.reference
+            manifest, manifest.aggregation.sendable, manifest.aggregation.reference
         )
     for schema in schemas.values():
         schema["properties"] = schema["properties"] | {"explain": _EXPLAIN}
@@ -199,7 +199,8 @@ def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Docu
     as_of = {
         "type": ["string", "null"],
         "description": "The time that recency is relative to; the model's own is"
-        f" {reference}. No purchase may be later.",
+        f" {reference}, and with transactions after that it has to be sent. What is later"
+        " still is left out, as are cancellations, gifts and duplicates: `warnings` say how many.",
     }
     properties = features | own | {"transactions": transactions, "as_of": as_of}
     return {

@@ -6,6 +6,7 @@ mistakes.
 The studies themselves are in ``studies``.
 """
 
+from segmentation.schema.transaction_roles import TransactionRoles
 from segmentation.study.definition import (
     FeatureSet,
     Grid,
@@ -14,7 +15,6 @@ from segmentation.study.definition import (
     OutlookModel,
     Segment,
     Study,
-    TransactionRoles,
     Transactions,
 )
 from segmentation.study.steps import (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sklearn.pipeline import Pipeline
 
 from segmentation.schema import Schema
+from segmentation.schema.transaction_roles import TransactionRoles
 from segmentation.study.caveats import Caveat
 
 Grid = Mapping[str, Sequence[Any]]
@@ -104,34 +106,6 @@ class OutlookModel:
 
 
 @dataclass(frozen=True)
-class TransactionRoles:
-    """Which column of a transaction plays which part. The engine knows columns only by these.
-
-    Attributes
-    ----------
-    customer : str
-        Who took part; text or a number.
-    time : str
-        When it took place; of the kind time.
-    order : str or None
-        What it belongs to, such as an invoice.
-    quantity : str or None
-        How many pieces; a number. Below its minimum a transaction is a cancellation.
-    price : str or None
-        Price of one piece, or of the transaction where there is no quantity; a number.
-    text : str or None
-        What was bought, in words: the keywords of categories are looked for in it.
-    """
-
-    customer: str
-    time: str
-    order: str | None = None
-    quantity: str | None = None
-    price: str | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True)
 class Transactions:
     """How a customer's transactions become a record.
 
@@ -146,6 +120,9 @@ class Transactions:
         ``$reference``, the time that recency is relative to.
     cancellation_prefix : str
         What the order of a cancellation begins with; empty if nothing tells one.
+    earliest : datetime
+        Before which no transaction can have been recorded: what is earlier is a mistake, as the
+        first second of 1970 is.
     categories : str or None
         File name, in ``data``, of the table of product categories: ``keyword,category``.
     rebuild : callable or None
@@ -156,6 +133,7 @@ class Transactions:
     roles: TransactionRoles
     sql: str
     cancellation_prefix: str = ""
+    earliest: datetime = datetime(1990, 1, 1)  # local time, as shops record it
     categories: str | None = None
     rebuild: Callable[[tuple[str, ...]], Study] | None = None
 

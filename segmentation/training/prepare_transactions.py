@@ -82,6 +82,8 @@ def _validate(options: argparse.Namespace, study: Study) -> None:
         f"{validation.rows_read} rows = {validation.rows_kept} kept + {dropped or '0 dropped'}; "
         f"{validation.customers} customers from {validation.first} to {validation.last}\n"
     )
+    for remark in validation.remarks:
+        sys.stdout.write(f"{remark}\n")
 
 
 def _features(options: argparse.Namespace, study: Study) -> None:

@@ -61,6 +61,8 @@ def _print_validation(validation: Validation, transactions: Transactions) -> Non
             table.add_row(f"dropped: {reasons[reason]}", str(count))
     table.add_row(f"kept, of {validation.customers} customers", str(validation.rows_kept))
     _console().print(table)
+    for remark in validation.remarks:
+        say(remark)
 
 
 @contextmanager

@@ -95,6 +95,9 @@ def _read_transactions(
         sql=transactions.sql,
         categories=list(keywords),
         reference=latest.as_of.isoformat(),
+        roles=transactions.roles,
+        cancellation_prefix=transactions.cancellation_prefix,
+        earliest=transactions.earliest.isoformat(),
     )
     table = RecordTable(history.name, history.sha256, latest.records)
     # What was prepared from the sample is still made up.

@@ -207,7 +207,7 @@ def test_calls_after_the_reference_are_refused(model: Model) -> None:
     with pytest.raises(InvalidRecordsError) as caught:
         model.predict([{"transactions": [late]}])
     (problem,) = caught.value.problems
-    assert problem.field == ("transactions", 0, "started")
+    assert problem.field == ("transactions", 0, "Started")
 
 
 def test_calls_are_prepared_and_trained_on_the_command_line(
