@@ -5,7 +5,7 @@ step of every pipeline can say what each answer contributed (``contributions``).
 """
 
 from segmentation.estimators.centroids import CentroidClassifier
-from segmentation.estimators.columns import Clip, ColumnSubset, Log1p
+from segmentation.estimators.columns import Clip, ColumnSubset, Log1p, MeanImputer
 from segmentation.estimators.contributions import Contributions
 from segmentation.estimators.copies import (
     TrainedOnCopies,
@@ -25,6 +25,7 @@ __all__ = [
     "Contributions",
     "Floats",
     "Log1p",
+    "MeanImputer",
     "MixtureClassifier",
     "RecordMatrix",
     "SegmentClassifier",

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.impute import SimpleImputer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from segmentation.estimators.format_2 import find_class
@@ -34,6 +35,26 @@ class _Columns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         return np.asarray(
             validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
         )
+
+
+class MeanImputer(SimpleImputer):  # type: ignore[misc]  # scikit-learn is untyped
+    """The mean of a column in place of its gaps, or zero where a gap means none.
+
+    Parameters
+    ----------
+    zero_columns : sequence of int, default=()
+        Positions of the columns where it does.
+    """
+
+    def __init__(self, zero_columns: Sequence[int] = ()) -> None:
+        super().__init__(strategy="mean", keep_empty_features=True)
+        self.zero_columns = zero_columns
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the means of X (n_samples, n_features)."""
+        super().fit(X, y)
+        self.statistics_[list(self.zero_columns)] = 0.0
+        return self
 
 
 class ColumnSubset(_Columns):

@@ -24,6 +24,7 @@ from segmentation.estimators import (
     Clip,
     ColumnSubset,
     Log1p,
+    MeanImputer,
     TrainedOnCopies,
     WithOutlook,
 )
@@ -53,6 +54,7 @@ def with_gaps(X: Any, seed: int) -> Any:
 SPACES = {
     "scaled": [("scale", StandardScaler())],
     "logarithms": [("log", Log1p()), ("clip", Clip()), ("scale", StandardScaler())],
+    "means": [("fill", MeanImputer((1,))), ("scale", StandardScaler())],
     "projected": [
         ("fill", fill_gaps(0.0)),
         ("clip", Clip()),
