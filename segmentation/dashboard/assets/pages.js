@@ -3,6 +3,9 @@
   const same = () => window.dash_clientside.no_update;
   let visited = false;
   let latest = 0;
+  let newest = 0; // number of the answer that was asked for last
+  let pending = 0; // when an answer was asked for that has not come, or nothing
+  const PATIENCE = 2000; // milliseconds after which an answer is given up
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.pages = {
@@ -30,6 +33,27 @@
       if (moved.type === "slider") return [place, same(), ""];
       const number = typeof answer === "number" ? answer : parseFloat(answer);
       return Number.isFinite(number) ? [same(), number, ""] : [same(), same(), "unset"];
+    },
+
+    // One answer is asked for at a time, for what stands there when the one before has come.
+    ask() {
+      const mine = ++newest;
+      return new Promise((resolve) => {
+        const wait = () => {
+          if (mine !== newest) resolve(same());
+          else if (pending && Date.now() - pending < PATIENCE) setTimeout(wait, 10);
+          else {
+            pending = Date.now();
+            resolve(mine);
+          }
+        };
+        wait();
+      });
+    },
+
+    receive() {
+      pending = 0;
+      return same();
     },
 
     // Explanations take longer than answers, so they wait until nothing has moved for a moment.

@@ -60,6 +60,9 @@ def render_page(model: Model) -> list[Component]:
             className="two",
         ),
         dcc.Store(id="settled"),
+        dcc.Store(id="asked"),
+        dcc.Store(id="answered"),
+        html.Div(id="received", hidden=True),
     ]
 
 
@@ -72,11 +75,17 @@ def register(app: Dash, studies: ServedStudies) -> None:
         Output("headline", "children"),
         Output("details", "children"),
         Output(_EVERY, "error"),
-        Input(_EVERY, "value"),
+        Output("answered", "data"),
+        Input("asked", "data"),
+        State(_EVERY, "value"),
         State(_EVERY, "id"),
     )
-    def answer(values: Values, ids: Ids) -> tuple[list[Component], list[Component], list[str]]:
-        return render_answer(*_read_form(studies, values, ids))
+    def answer(
+        asked: int | None, values: Values, ids: Ids
+    ) -> tuple[list[Component], list[Component], list[str], int | None]:
+        if asked is None:
+            raise PreventUpdate  # the page came into being; the browser asks next
+        return *render_answer(*_read_form(studies, values, ids)), asked
 
     @app.callback(
         Output("why", "children"),
@@ -89,7 +98,10 @@ def register(app: Dash, studies: ServedStudies) -> None:
 
 
 def _add_browser_callbacks(app: Dash) -> None:
-    """Tie each slider to its question, and wait until nothing moves before asking why."""
+    """Tie each slider to its question, ask one after the other, and why when nothing moves.
+
+    Two answers that arrive within some milliseconds could be shown in parts of both.
+    """
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("pages", "tie"),
         Output(_ONE, "value"),
@@ -103,6 +115,14 @@ def _add_browser_callbacks(app: Dash) -> None:
         ClientsideFunction("pages", "settle"),
         Output("settled", "data"),
         Input(_EVERY, "value"),
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("pages", "ask"), Output("asked", "data"), Input(_EVERY, "value")
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("pages", "receive"),
+        Output("received", "title"),
+        Input("answered", "data"),
     )
 
 
