@@ -124,7 +124,8 @@ class DateEvidence:
             return asked_order or next(iter(self._orders))
         names = " or ".join(order for order in DateOrder if order in self._orders)
         raise UnprovedDatesError(
-            f"holds dates that are {names}, and no row proves which: say which, by dates"
+            f"holds dates that are {names}, and no row proves which: say it, by --dates on the"
+            " command line or ?dates= of the API"
         )
 
 
