@@ -1,7 +1,7 @@
-"""What stands in a request beside a record's columns: a customer's transactions.
+"""Transactions in a request: they become the features of the customer's record.
 
-Transactions become the features that the model reads, by the SQL text that it was trained with.
-Checking the features is left to the record's own validator.
+The SQL text that the model was trained with does that. The features are not checked here, but by
+the validator of records.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from segmentation.schema import Record, RecordValidator
 
 TRANSACTIONS, AS_OF = "transactions", "as_of"
 MOST_TRANSACTIONS = 10_000
-# Each takes a query of its own: 2 seconds for as many.
+# Each reference takes a query of its own; this many take 2 seconds.
 MOST_REFERENCES = 100
 
 
 @dataclass(frozen=True)
 class _Purchases:
-    """What a record at some row holds: checked transactions, and the rest."""
+    """The checked transactions of the record at `row`, and its other fields as `features`."""
 
     row: int
     features: Record
@@ -34,7 +34,7 @@ class _Purchases:
 
 
 class TransactionFeatures:
-    """Turns what senders may send instead of features into features.
+    """Replaces the transactions of records by features.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class TransactionFeatures:
         self._reference = datetime.fromisoformat(packed.reference)
         identifier = manifest.record.identifier
         self._identifier = identifier.name if identifier else ""
-        # Without both names, records can't be told apart in one query.
+        # Without both names, one query cannot distinguish the customers of several records.
         self._customer = packed.customer if identifier else ""
         self._spellings = manifest.record.spellings
         self._time = packed.transactions.by_name[packed.time]
@@ -87,7 +87,7 @@ class TransactionFeatures:
     def _groups(
         self, records: Sequence[Any], problems: list[Problem]
     ) -> Iterable[list[_Purchases]]:
-        """Return the records with transactions, those together that one query can answer."""
+        """Return the records with transactions, grouped so that each group needs one query."""
         groups: defaultdict[tuple[datetime, int], list[_Purchases]] = defaultdict(list)
         for row, record in enumerate(records):
             if isinstance(record, Mapping) and TRANSACTIONS in record:
@@ -124,10 +124,10 @@ class TransactionFeatures:
     def _aggregated(
         self, group: Sequence[_Purchases], aggregation: Aggregation, problems: list[Problem]
     ) -> list[Record]:
-        """Return the features of each, or note what is wrong and return none.
+        """Return the features of a group's records; if any is wrong, add problems, return none.
 
-        All in one query, because one takes 20 ms however little it reads. Customers are told apart
-        by the record they came in, too.
+        A group is one query, because a query takes 20 ms however little it reads. The record from
+        which a customer came is part of the customer's key there.
         """
         places = [
             (purchases.row, i) for purchases in group for i in range(len(purchases.transactions))
@@ -155,19 +155,19 @@ class TransactionFeatures:
         return [] if ambiguous else [features for (features,) in by_row.values()]
 
     def _marked(self, row: int, transaction: Record) -> Record:
-        """Return a transaction whose customer also says in which record it came."""
+        """Return a transaction with the row of its record before the customer's own key."""
         customer = as_text(transaction.get(self._customer))
         mark = str(row) if customer is None else f"{row} {customer}"
         return transaction | {self._customer: mark} if self._customer else transaction
 
     def _unmarked(self, features: Record) -> int:
-        """Return the row in the mark of a customer, and leave the customer."""
+        """Return the row that `_marked` wrote, and restore the customer's own key."""
         row, _, customer = str(features[self._identifier]).partition(" ")
         features[self._identifier] = customer or None
         return int(row)
 
     def _joined(self, purchases: _Purchases, features: Record, problems: list[Problem]) -> Record:
-        """Return what the record holds beside its transactions, with the features of these."""
+        """Return the record's other fields together with the features of its transactions."""
         features_sent = purchases.features
         sent_names = {
             self._column(name): name for name, value in features_sent.items() if value is not None
@@ -184,7 +184,7 @@ class TransactionFeatures:
         return features_sent | own
 
     def _column(self, name: str) -> str:
-        """Return the column that a field spells; an unknown one is left to the validator."""
+        """Return the column of a field; an unknown name is returned as it is, for the validator."""
         spelling = self._spellings.get(name)
         return spelling.column.name if spelling else name
 
@@ -202,6 +202,6 @@ class TransactionFeatures:
 
 
 def _inside(row: int, transaction: int, problem: Problem) -> Problem:
-    """Return a problem of a transaction as one of the record that it came in."""
+    """Return a problem of a transaction as a problem of its record."""
     field = (problem.field,) if isinstance(problem.field, str) else ()
     return Problem(row, (TRANSACTIONS, transaction, *field), problem.code, problem.message)
