@@ -1,4 +1,4 @@
-"""The one exception tree. No HTTP words here: the service says what each means to a client."""
+"""All exceptions of the package. Their HTTP status is not decided here, but in the service."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class UnknownStudyError(SegmentationError):
 
 
 class UnavailableError(SegmentationError):
-    """What was asked for exists, but not in this installation or for this study."""
+    """The request needs something that this installation or this study does not have."""
 
     @classmethod
     def without(cls, feature: str, extra: str) -> UnavailableError:
-        """Return the error for a lack of libraries, which an extra of the project's has."""
+        """Return the error for missing libraries, and name the extra that installs them."""
         return cls(
             f"{feature} need libraries that are not installed here: the extra '{extra}'."
             " The full image has them."
@@ -47,8 +47,8 @@ class Problem:
     row : int
         Position of the record among those sent, from 0.
     field : str, tuple of str and int, or None
-        The field as its sender spelled it, or the way to it through what is nested; None when
-        the whole record is meant.
+        The field as its sender spelled it, or the path to a nested one; None when the whole record
+        is meant.
     code : str
         Stable machine-readable kind: ``type``, ``range``, ``length``, ``unknown_field``, …
     message : str

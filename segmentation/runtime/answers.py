@@ -1,4 +1,4 @@
-"""From probabilities to what a client reads: segment, confidence, plausible, unsure, warnings."""
+"""Answers: probabilities become the segment, confidence and plausible segments of a record."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from segmentation.runtime.explanation import Explanation
 from segmentation.runtime.record_warnings import RecordWarning
 from segmentation.schema import Schema
 
-# Probabilities have six decimals: a tenth of what packing lets ONNX and the pipeline differ.
-# Arithmetic, because round() goes through text and takes three times as long.
+# Probabilities have six decimals: a tenth of the difference between ONNX and the pipeline that
+# packing allows. They are rounded by arithmetic, because round() takes three times as long.
 _SCALE = 1_000_000
-# Float32 probabilities add up to 1 within this.
+# The sum of float32 probabilities differs from 1 by less than this.
 _SLACK = 1e-5
 
 
@@ -50,7 +50,7 @@ class Answer(TypedDict):
     """What is answered about one record.
 
     ``plausible`` holds the true segment for 95 % of records like those the model was calibrated
-    on; ``unsure`` is whether it doesn't hold exactly one. ``basis`` says which of the answers
+    on; ``unsure`` is true unless it holds exactly one segment. ``basis`` says which of the answers
     that define segments were given: all (complete), some (incomplete) or none (indirect).
     """
 
@@ -121,7 +121,7 @@ class AnswerWriter:
         segment : int
             Position of the largest of them.
         n_missing : int
-            Missing answers among those that define segments.
+            Number of missing answers among those that define segments.
         warnings : list
         identifier : int, str or None
             The record's own id.
@@ -139,7 +139,7 @@ class AnswerWriter:
         }
 
     def outlook(self, probabilities: Sequence[float]) -> LaterSegment:
-        """Return what is answered about the later day."""
+        """Return the answer about the later day, from the probabilities of its segments."""
         most_probable = max(range(len(probabilities)), key=probabilities.__getitem__)
         return {
             "days": self._days,
@@ -155,7 +155,7 @@ class AnswerWriter:
 
     def _plausible(self, probabilities: Sequence[float], segment: int, least: float) -> list[str]:
         largest = probabilities[segment]
-        if largest >= least > 1.0 - largest + _SLACK:  # what is left is too little for another
+        if largest >= least > 1.0 - largest + _SLACK:  # the others share too little
             return self._alone[segment]
         return [
             name

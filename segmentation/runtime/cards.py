@@ -1,4 +1,4 @@
-"""What a manifest tells people: its segments and how they differ, its questions."""
+"""Cards: the segments of a model, how they differ, and its columns, as the API answers them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from segmentation.schema import Schema
 
 
 class Trait(TypedDict):
-    """A segment's mean answer to one question; `index` is against everyone's `average` as 100.
+    """A segment's mean answer to one question; `index` is 100 for the `average` of all records.
 
-    `difference` is how far the mean lies from that average, measured by the distance between the
-    lowest and the highest tenth of all records, so that questions compare; so do the differences
-    of two segments.
+    `difference` is the mean less that average, divided by the spread of all records: the distance
+    between the lowest and the highest decile. So differences can be compared between questions,
+    and between segments.
     """
 
     field: str
@@ -31,7 +31,7 @@ class Trait(TypedDict):
 
 
 class Choice(TypedDict):
-    """How often a segment gives one answer; `index` is against everyone's `average` as 100."""
+    """How often a segment gives one answer; `index` is 100 for the `average` of all records."""
 
     field: str
     title: str
@@ -84,7 +84,7 @@ class StudyCard(TypedDict):
 
 
 class Field(TypedDict):
-    """One question: what a form needs to ask it. `spellings` are all names that are accepted."""
+    """One question as a form needs it. `spellings` are all names that are accepted for it."""
 
     name: str
     title: str
@@ -102,7 +102,7 @@ class Field(TypedDict):
 
 
 class SchemaCard(TypedDict):
-    """What a record is, and a transaction where records can be made of transactions."""
+    """The columns of a record and, where records can be made of transactions, of a transaction."""
 
     study: str
     version: str
@@ -188,7 +188,7 @@ def _traits(segment: PackedSegment, manifest: Manifest) -> list[Trait]:
 
 
 def _difference(mean: float, everyone: NumberBaseline) -> float:
-    """Return how many spreads a mean lies above everyone's, at most six decimals."""
+    """Return a mean less that of all records, in units of their spread, with six decimals."""
     return round((mean - everyone.mean) / everyone.spread, 6) if everyone.spread else 0.0
 
 

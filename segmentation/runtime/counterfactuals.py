@@ -1,8 +1,8 @@
 """The smallest realistic change of one answer that leads to another segment.
 
-Realistic: between the lowest and the highest training answer, in the steps in which the question is
-answered, of an answer that was given and that somebody can change. Small: by the share of the
-training records that lie between the old and the new answer, so that all columns compare.
+A change is realistic if somebody can change the answer, the answer was given, and the new one is a
+possible step between the lowest and the highest training answer. The size of a change is the share
+of the training records that lie between the old and the new answer, so that columns are comparable.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from segmentation.schema import Column
 Row = NDArray[np.float32]
 Score = Callable[[Row], Row]
 
-# Answers that are tried for each column: quantiles of the training answers.
+# Number of answers that are tried for each column: quantiles of the training answers.
 _N_TRIED = 41
-# Enough to come down to single steps: a range of ten billions of them has 34.
+# Enough halvings to reach a single step: a range of ten billion steps needs 34.
 _MOST_HALVINGS = 40
-# Answers between the old and the new one that are looked at in the end.
+# Most answers between the old and the new one that the last search scores.
 _MOST_STEPS = 1000
 _LAST_BIT = 1e-9
 
@@ -53,14 +53,14 @@ class _Question:
     values: NDArray[np.float64]
 
     def in_steps(self, value: float) -> float:
-        """Return the nearest answer that the question takes, within the training answers."""
+        """Return the nearest possible answer to the question within the training range."""
         low, high = self.limits
         return round(min(max(round(value / self.step), low), high) * self.step, 9)
 
     def cost(self, start: float, end: float) -> float:
-        """Return the share of the training records between two answers, about.
+        """Return approximately the share of the training records between two answers.
 
-        A hundredth of their distance counts as well: between equal quantiles no record lies.
+        A hundredth of their distance is added, because no record lies between equal quantiles.
         """
         shares = np.interp([start, end], self.values, np.linspace(0.0, 1.0, len(self.values)))
         span = float(self.values[-1] - self.values[0]) or 1.0
@@ -68,13 +68,13 @@ class _Question:
 
 
 class CounterfactualSearch:
-    """Finds changes for the records of a model.
+    """Finds the smallest change of one answer that leads a record to another segment.
 
     Parameters
     ----------
     manifest : Manifest
     score : callable
-        From features (n_samples, n_features) to probabilities (n_samples, n_segments).
+        Takes features (n_samples, n_features), returns probabilities (n_samples, n_segments).
     """
 
     def __init__(self, manifest: Manifest, score: Score) -> None:
@@ -127,7 +127,7 @@ class CounterfactualSearch:
     def _refined(
         self, row: Row, segment: int, candidates: list[tuple[_Question, float]]
     ) -> list[tuple[_Question, float]]:
-        """Go back towards the answers given, all at a time, while the segment stays another."""
+        """Bisect each candidate towards the given answer, as long as the segment is another."""
         questions = [question for question, _ in candidates]
         far = [value for _, value in candidates]
         near = [float(row[question.position]) for question in questions]
@@ -149,7 +149,7 @@ class CounterfactualSearch:
         return list(zip(questions, far, strict=True))
 
     def _first(self, row: Row, segment: int, question: _Question, value: float) -> float:
-        """Return the first answer on the way to `value` that leads elsewhere.
+        """Return the first answer between the given one and `value` that leads to another segment.
 
         Trees may leave a segment and enter it again between two answers that were tried.
         """
@@ -179,13 +179,13 @@ class CounterfactualSearch:
 
 
 def _question(position: int, column: Column, described: NumberBaseline) -> _Question:
-    """Return a column with answers that are evenly spread over the training records."""
+    """Return the question of a column, with answers at even quantiles of the training records."""
     quantiles = [described.minimum, *described.deciles, described.maximum]
     even = np.interp(
         np.linspace(0, len(quantiles) - 1, _N_TRIED), np.arange(len(quantiles)), quantiles
     )
     step = _step(column, described)
-    # A range that ends on a step must not end before it for the last bit of a division.
+    # The tolerance keeps a limit that lies on a step, however the division is rounded.
     limits = (
         math.ceil(described.minimum / step - _LAST_BIT),
         math.floor(described.maximum / step + _LAST_BIT),
@@ -195,7 +195,7 @@ def _question(position: int, column: Column, described: NumberBaseline) -> _Ques
 
 
 def _step(column: Column, described: NumberBaseline) -> float:
-    """Return the step of a question; one without steps gets some thousand in its range."""
+    """Return the step of a question; without one, about a thousandth of the training range."""
     if column.step:
         return column.step
     span = described.maximum - described.minimum
@@ -212,7 +212,7 @@ def _with(row: Row, position: int, values: NDArray[np.float64]) -> Row:
 def _nearest(
     values: NDArray[np.float64], elsewhere: NDArray[np.bool_], start: float
 ) -> list[float]:
-    """Return the nearest values below and above `start` that lead elsewhere."""
+    """Return the nearest values below and above `start` that lead to another segment."""
     below = values[elsewhere & (values < start)]
     above = values[elsewhere & (values > start)]
     return [*below[-1:].tolist(), *above[:1].tolist()]

@@ -1,8 +1,8 @@
 """Why a record is answered as it is, and which small change would lead to another answer.
 
 The contributions come from the packed pipeline itself, which is unpickled on the first request
-for an explanation, from bytes that were verified when the package was read. Which changes lead
-where is asked of the scorer, like any answer.
+for an explanation, from bytes that were verified when the package was read. To which segment a
+change leads, the scorer says, as for any answer.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Matrix = NDArray[np.float32]
 Score = Callable[[Matrix], Matrix]
 _DECIMALS = 6
 _EXTRA = "Explanations", "explain"
-# Less than twice as probable as the next best is said to be a small lead.
+# A lead is small if the segment is less than this many times as probable as the next best.
 _CLOSE = 2.0
 _MOST_REASONS = 3
-# A reason is left out if it weighs less than this part of the heaviest.
+# A reason is left out if its contribution is less than this share of the largest one.
 _WORTH_SAYING = 0.2
 
 
@@ -49,7 +49,7 @@ class Explainer:
     ----------
     package : Package
     score : callable
-        From a matrix of features (n_samples, n_features) to probabilities (n_samples, n_segments).
+        Takes features (n_samples, n_features), returns probabilities (n_samples, n_segments).
     """
 
     def __init__(self, package: Package, score: Score) -> None:
@@ -71,7 +71,7 @@ class Explainer:
         Raises
         ------
         UnavailableError
-            If the libraries that it takes are not installed.
+            If libraries for explanations are not installed, or the model's kind has none.
         """
         estimator = self._loaded()
         try:
@@ -79,7 +79,7 @@ class Explainer:
         except ImportError as error:
             raise UnavailableError.without(*_EXTRA) from error
         except Exception as error:
-            # A model of someone's own study, of a kind that we know nothing about.
+            # A study of somebody else may use an estimator that raises anything.
             logger.exception("no explanation: %s", type(estimator).__name__)
             raise UnavailableError("Models of this kind cannot be explained.") from error
         probabilities = self._score(features)
@@ -95,7 +95,7 @@ class Explainer:
         ]
 
     def _loaded(self) -> Any:
-        """Return the last step of the pipeline, which can take its answers apart."""
+        """Return the last step of the pipeline, which has the method ``contributions``."""
         with self._lock:
             if self._estimator is None:
                 try:
@@ -115,7 +115,7 @@ class Explainer:
         scale: Scale,
     ) -> Explanation:
         segment = int(probabilities.argmax())
-        # By the scores themselves: far from all but one centroid, probabilities are all 0.
+        # Scores are compared, as far from all but one centroid the other probabilities are all 0.
         scores = base + values.sum(axis=1)
         scores[segment] = -np.inf
         runner_up = int(scores.argmax())
@@ -146,7 +146,7 @@ class Explainer:
         }
 
     def _reasons(self, contributions: Sequence[Contribution]) -> list[WeighedReason]:
-        """Return at most three reasons for the segment and three against it, the heaviest first."""
+        """Return at most three reasons for the segment and three against it, the largest first."""
         least = abs(contributions[0]["contribution"]) * _WORTH_SAYING
         heavy = [part for part in contributions if abs(part["contribution"]) > least]
         return [
@@ -170,7 +170,7 @@ class Explainer:
         self, row: NDArray[np.float32], parts: NDArray[np.float64]
     ) -> list[Contribution]:
         """Return the contributions, the largest first."""
-        # As they were sent: 6681.36 rather than 6681.35986, the same in half the digits.
+        # The shortest text of a float32 is the answer as it was sent: 6681.36, not 6681.35986.
         answers = [float(str(answer)) for answer in row]
         contributions: list[Contribution] = [
             {

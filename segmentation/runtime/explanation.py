@@ -1,4 +1,4 @@
-"""What an explanation is, as data: made in ``explainer``, worded in ``explanation_wording``."""
+"""The types of an explanation. ``explainer`` makes it, ``explanation_wording`` words it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Scale = Literal["probability", "log_odds"]
 
 
 class Contribution(TypedDict):
-    """What one answer added to the output; ``value`` is the answer, None where it is missing."""
+    """What one answer adds to the output; ``value`` is the answer, None where it is missing."""
 
     field: str
     title: str
@@ -33,7 +33,7 @@ class WeighedReason(TypedDict):
 
 
 class Lead(TypedDict):
-    """The segment that is answered and the next best; ``small`` is less than twice as probable."""
+    """The answered segment and the next best; ``small`` if it is less than twice as probable."""
 
     segment: str
     over: str
@@ -41,7 +41,7 @@ class Lead(TypedDict):
 
 
 class Explanation(TypedDict):
-    """An answer taken apart: ``base`` plus all contributions is ``output``.
+    """An answer as a sum: ``base`` plus all contributions is ``output``.
 
     On the scale ``probability`` the output is the probability of the segment; on ``log_odds`` it
     is the logarithm of how many times as probable it is as the segment ``against``. The base is

@@ -1,6 +1,6 @@
-"""Words for explanations, made last: for the API's sentence and for the page.
+"""Sentences that explain an answer, for the API and the pages, made from an explanation.
 
-They say how answers lie among the training records, not what the answers are.
+They say how high answers lie among the training records, and do not repeat the answers.
 """
 
 from __future__ import annotations

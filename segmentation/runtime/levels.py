@@ -8,13 +8,13 @@ from segmentation.artifact.manifest import Manifest, NumberBaseline
 
 AS_GIVEN, MISSING = "as given", "missing"
 
-# By the number of training deciles that an answer reaches, from 0 to 9.
+# One level for each number of training deciles that an answer reaches, from 0 to 9.
 _LEVELS = ("very low", "low", "low", "below average", "average", "average", "above average",
            "high", "high", "very high")  # fmt: skip
 
 
 def rank_level(baseline: NumberBaseline, value: float) -> str:
-    """Return how high a value lies: how many deciles it reaches, the middle one of equal ones."""
+    """Return the level of a value by the deciles that it reaches; half of equal ones count."""
     deciles = baseline.deciles
     return _LEVELS[(bisect_left(deciles, value) + bisect_right(deciles, value)) // 2]
 
@@ -22,8 +22,8 @@ def rank_level(baseline: NumberBaseline, value: float) -> str:
 def find_level(manifest: Manifest, field: str, value: float | None) -> str:
     """Return how high an answer lies; ``missing`` without one.
 
-    What nobody can change, as age, is ``as given``: "high" would be read as a judgement. So is what
-    was not asked when the model was trained.
+    An answer that nobody can change, such as age, is ``as given``, because "high" would be read as
+    a judgement. So is the answer to a question that has no answers in the training records.
     """
     if value is None:
         return MISSING

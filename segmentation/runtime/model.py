@@ -1,4 +1,4 @@
-"""A loaded model: records in, answers out. This is the way of a record, in the order it goes.
+"""A loaded model: records in, answers out, in these steps.
 
 gather (``transactions``: transactions to features) → validate (``schema.record_validation``)
 → score (``scorer``) → warn (``record_warnings``) → answer (``answers``) → explain (``explainer``).
@@ -28,10 +28,10 @@ from segmentation.runtime.transactions import TransactionFeatures
 from segmentation.runtime.unknown_field_warnings import list_address, warn_of_unread
 from segmentation.schema import CheckedRecords, Record, RecordValidator, UnknownFields
 
-# What packing allows between ONNX and the pipeline, plus the rounding of answers.
+# The difference between ONNX and the pipeline that packing allows, plus the rounding of answers.
 GOLDEN_TOLERANCE = 2e-5
-# Records that are answered at a time. Their answers fit the processor's cache and the collector
-# is not woken by tens of thousands of dictionaries: 10,000 at once take 1.3 times as long.
+# Number of records that are answered at a time. Their answers fit into the processor's cache and
+# do not start the garbage collector: 10,000 records at once take 1.3 times as long.
 CHUNK = 256
 
 
@@ -61,7 +61,7 @@ class Model:
         self._n_features = len(schema.features)
         self._identifier = schema.identifier.name if schema.identifier else ""
         first, *further = schema.decisive
-        # A slice where there is only one of them: its numbers are a list, too.
+        # For one column a slice, because itemgetter then returns a list as for several.
         self._decisive = (
             itemgetter(*schema.decisive) if further else itemgetter(slice(first, first + 1))
         )
@@ -77,7 +77,7 @@ class Model:
 
     @cached_property
     def reasons(self) -> Reasons:
-        """What finds the short reasons for rows of files."""
+        """The finder of short reasons for the rows of a file."""
         return Reasons(self.manifest)
 
     @classmethod
@@ -98,7 +98,7 @@ class Model:
 
     @property
     def name(self) -> ModelName:
-        """Which model this is, as every answer says it."""
+        """The study and version of this model, as they stand in every answer."""
         return {"study": self.manifest.study, "version": self.manifest.version}
 
     def predict(self, records: Sequence[Any]) -> list[Answer]:
@@ -122,7 +122,7 @@ class Model:
         return [answer for chunk in self.answer(self.check(records)) for answer in chunk]
 
     def read_plain(self, body: bytes, most: int) -> list[Record] | None:
-        """Read a JSON text that needs no second look; see `RecordValidator.read_plain`."""
+        """Read a JSON text of plain records; see `RecordValidator.read_plain`."""
         return self._validator.read_plain(body, most)
 
     def check(self, records: Sequence[Any]) -> CheckedRecords:
@@ -151,7 +151,7 @@ class Model:
         Raises
         ------
         UnavailableError
-            If an explanation takes libraries that are not installed.
+            If an explanation needs libraries that are not installed.
         """
         unknown = records.unknown if isinstance(records, CheckedRecords) else {}
         for start in range(0, len(records), CHUNK):
@@ -179,7 +179,7 @@ class Model:
             answer["explanation"] = explanation
 
     def _answered(self, records: list[Record]) -> list[Answer]:
-        """Answer a chunk; plain Python after the scores, as numpy calls cost one record dear."""
+        """Answer a chunk. After the scores no numpy is used: its calls are slow for one record."""
         names = self._number_names
         numbers = [list(map(record.get, names)) for record in records]
         now, *later = self._scorer.scores(self._features(numbers))
@@ -209,7 +209,7 @@ class Model:
         Raises
         ------
         NotReadyError
-            If any of them comes out otherwise than when the model was packed.
+            If the answer to any of them is not the one that was packed.
         """
         golden = self.manifest.golden
         for expected, answer in zip(

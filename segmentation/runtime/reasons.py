@@ -1,8 +1,8 @@
 """Short reasons for every row of a file: the answers that suit its segment better than the next.
 
-An explanation takes a record apart exactly and takes milliseconds and scikit-learn; this compares
-answers with the segments' averages in microseconds. It tells what is typical, not what the model
-weighed; ``python -m benchmarks.reasons`` prints how often both name the same answers.
+An explanation is exact, but needs scikit-learn and milliseconds; this compares answers with the
+averages of segments in microseconds. It says what is typical of the segment, not what the model
+weighs; ``python -m benchmarks.reasons`` prints how often both name the same answers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from segmentation.runtime.levels import AS_GIVEN, rank_level
 from segmentation.schema import Record
 
 _MOST_REASONS = 3
-# A reason is left out if it speaks less than this part of the first for the segment.
+# A reason is left out if its weight is less than this share of the first one's.
 _WORTH_SAYING = 0.2
 
 
@@ -31,7 +31,7 @@ class Reason(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A question with its segments' averages in spreads of all records."""
+    """A question with the average of each segment, in units of the spread of all records."""
 
     name: str
     described: NumberBaseline
@@ -40,7 +40,7 @@ class _Question:
     fixed: bool
 
     def level(self, value: float) -> str:
-        """Say how high a value lies; of age and the like that would be read wrongly."""
+        """Return the level of a value, or ``as given`` for what nobody can change, such as age."""
         return AS_GIVEN if self.fixed else rank_level(self.described, value)
 
 
@@ -65,8 +65,8 @@ class Reasons:
     def find(self, record: Record, answer: Answer) -> list[Reason]:
         """Return at most three reasons, the best first.
 
-        Each is an answer that lies nearer to the segment's average than to the runner-up's. Of
-        those that define segments, unless none of them was given.
+        Each is an answer that lies nearer to the segment's average than to the runner-up's. Only
+        answers that define segments count, unless none of them was given.
 
         Parameters
         ----------

@@ -4,8 +4,8 @@ Four kinds: outside the range of the training records, an unknown category, answ
 each other, and an answer that rests on none of those that define the segments. None of them changes
 the segment that is answered.
 
-Plain Python on purpose: on one record a dozen numpy calls take ten times as long, and in large
-batches nearly every record passes the first, cheap look.
+Nothing here uses numpy: for one record a dozen of its calls take ten times as long, and in large
+batches nearly every record passes the first check, which is fast.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import NumberBaseline, NumberProfile, PackedImplication
 from segmentation.schema import Record
 
-# How far beyond a segment's training range an answer still fits it: half as much again.
-# ``python -m benchmarks.doubts`` prints how many records of what kind that lets through.
+# An answer fits a segment up to this multiple of the segment's training range.
+# ``python -m benchmarks.doubts`` prints how many records of each kind are warned about.
 WIDENING = 1.5
 
 OUTSIDE_TRAINING = "outside_training"
@@ -30,12 +30,12 @@ INDIRECT = "indirect"
 
 Range = tuple[float, float]
 _EVERYTHING = (-math.inf, math.inf)
-# Senders choose the texts of categories; a hostile one must not make the memory grow.
+# Senders choose the texts of categories; without a limit they could fill the memory.
 _MOST_COMBINATIONS = 1024
 
 
 class RecordWarning(TypedDict):
-    """One doubt about one answer, or about the whole record where there is no field."""
+    """A warning about one answer, or about the whole record where there is no field."""
 
     field: str | None
     code: str
@@ -82,7 +82,7 @@ class WarningFinder:
         segment : int
             Position of the segment that is answered.
         n_missing : int
-            Missing answers among those that define segments.
+            Number of missing answers among those that define segments.
         """
         texts = tuple(map(record.get, self._category_names))
         about_texts = self._combinations.get(texts)
@@ -105,7 +105,7 @@ class WarningFinder:
         return warnings
 
     def _contradicting(self, numbers: Sequence[float | None], segment: int) -> list[RecordWarning]:
-        """Doubt a record whose answers fit no segment together; name those the answer ignores."""
+        """Warn about answers outside the answered segment, if the record fits no segment at all."""
         if any(_within(numbers, fitting) for fitting in self._fitting):
             return []
         message = "does not go together with the other usage answers"
@@ -118,7 +118,7 @@ class WarningFinder:
         ]
 
     def _about_texts(self, texts: tuple[str | None, ...]) -> list[RecordWarning]:
-        """Return, and remember, the warnings about one combination of categories."""
+        """Return the warnings about one combination of categories, and keep them for the next."""
         texts_given = {
             column.name: column.known_category(text) or text
             for column, text in zip(self._categories, texts, strict=True)
@@ -140,7 +140,7 @@ class WarningFinder:
         return self._combinations.setdefault(texts, warnings)
 
     def _breaks(self, rule: PackedImplication, texts_given: dict[str, str]) -> bool:
-        """Whether answers break `rule`; an unknown category may well be an exception to it."""
+        """Whether answers break `rule`; an unknown category does not, as it may be an exception."""
         value = texts_given.get(rule.other, rule.expected)
         return texts_given.get(rule.column) == rule.value and (
             value != rule.expected and value in self._known[rule.other]
@@ -148,7 +148,7 @@ class WarningFinder:
 
 
 def _within(numbers: Sequence[float | None], ranges: Sequence[Range]) -> bool:
-    """Whether every answer that is there lies in its range."""
+    """Whether every answer that was given lies in its range."""
     for value, (low, high) in zip(numbers, ranges):  # noqa: B905  # once per record: speed
         if value is not None and not low <= value <= high:
             return False
@@ -156,7 +156,7 @@ def _within(numbers: Sequence[float | None], ranges: Sequence[Range]) -> bool:
 
 
 def _range(described: NumberBaseline | NumberProfile | None) -> Range:
-    """Return the lowest and highest training answer; where there is none, nothing is outside."""
+    """Return the lowest and highest training answer; without any, an unlimited range."""
     return (described.minimum, described.maximum) if described else _EVERYTHING
 
 
@@ -167,8 +167,8 @@ def _overlap(first: Range, second: Range) -> Range:
 def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
     """Return for each segment the range of each numeric answer that fits it.
 
-    The outermost segments are open: an answer beyond all of them is unusual, not contradictory.
-    Only answers that define segments contradict each other.
+    The ranges of the outermost segments have no outer limit: an answer beyond all segments is
+    unusual, not contradictory. Only answers that define segments can contradict each other.
     """
     schema = manifest.record
     profiles = [segment.numbers for segment in manifest.segments]
@@ -192,7 +192,7 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
 
 
 def _about_indirect(manifest: Manifest) -> str:
-    """Say how often such answers are right, if that was measured."""
+    """Return the indirect warning; it says how often such answers are right, if measured."""
     message = "rests on none of the answers that define the segments"
     indirect = manifest.find_metric("accuracy", "indirect")
     largest = manifest.find_metric("accuracy", predictor="largest_class")

@@ -40,5 +40,5 @@ class Scorer:
         return scores
 
     def score_today(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each segment alone, of shape (n_samples, n_segments)."""
+        """Return the probabilities without the outlook, of shape (n_samples, n_segments)."""
         return self.scores(features)[0]

@@ -1,4 +1,4 @@
-"""What stands in a request beside a record's columns: a customer's transactions.
+"""Transactions in a request: they become the features of the customer's record.
 
 Those that training would drop are left out, by the same rules; the others become the features that
 the model reads, by the SQL text that it was trained with. Checking the features is left to the
@@ -22,7 +22,7 @@ from segmentation.transaction_rules import find_reasons, list_rules
 
 TRANSACTIONS, AS_OF = "transactions", "as_of"
 MOST_TRANSACTIONS = 10_000
-# Each takes a query of its own: 2 seconds for as many.
+# Each reference takes a query of its own; this many take 2 seconds.
 MOST_REFERENCES = 100
 
 
@@ -54,7 +54,7 @@ class GatheredRecords:
 
 
 class TransactionFeatures:
-    """Turns what senders may send instead of features into features.
+    """Replaces the transactions of records by features.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class TransactionFeatures:
         self._reference = datetime.fromisoformat(packed.reference)
         identifier = manifest.record.identifier
         self._identifier = identifier.name if identifier else ""
-        # Without both names, records can't be told apart in one query.
+        # Without both names, one query cannot distinguish the customers of several records.
         self._customer = packed.customer if identifier else ""
         self._lookup = HeaderLookup(manifest.record)
         self._time = packed.transactions.by_name[packed.time]
@@ -114,7 +114,7 @@ class TransactionFeatures:
     def _groups(
         self, records: Sequence[Any], problems: list[Problem]
     ) -> Iterable[list[_Purchases]]:
-        """Return the records with transactions, those together that one query can answer."""
+        """Return the records with transactions, grouped so that each group needs one query."""
         groups: defaultdict[tuple[datetime, int], list[_Purchases]] = defaultdict(list)
         for row, record in enumerate(records):
             if isinstance(record, Mapping) and TRANSACTIONS in record:
@@ -242,10 +242,10 @@ class TransactionFeatures:
     def _aggregated(
         self, group: Sequence[_Purchases], aggregation: Aggregation, problems: list[Problem]
     ) -> list[Record]:
-        """Return the features of each, or note what is wrong and return none.
+        """Return the features of a group's records; if any is wrong, add problems, return none.
 
-        All in one query, because one takes 20 ms however little it reads. Customers are told apart
-        by the record they came in, too.
+        A group is one query, because a query takes 20 ms however little it reads. The record from
+        which a customer came is part of the customer's key there.
         """
         places = [(purchases.row, place) for purchases in group for place in purchases.places]
         try:
@@ -271,13 +271,13 @@ class TransactionFeatures:
         return [] if ambiguous else [features for (features,) in by_row.values()]
 
     def _marked(self, row: int, transaction: Record) -> Record:
-        """Return a transaction whose customer also says in which record it came."""
+        """Return a transaction with the row of its record before the customer's own key."""
         customer = as_text(transaction.get(self._customer))
         mark = str(row) if customer is None else f"{row} {customer}"
         return transaction | {self._customer: mark} if self._customer else transaction
 
     def _unmarked(self, features: Record) -> int:
-        """Return the row in the mark of a customer, and leave the customer."""
+        """Return the row that `_marked` wrote, and restore the customer's own key."""
         row, _, customer = str(features[self._identifier]).partition(" ")
         features[self._identifier] = customer or None
         return int(row)
@@ -290,7 +290,7 @@ class TransactionFeatures:
             features[self._identifier] = int(customer) if isinstance(customer, float) else customer
 
     def _joined(self, purchases: _Purchases, features: Record, problems: list[Problem]) -> Record:
-        """Return what the record holds beside its transactions, with the features of these."""
+        """Return the record's other fields together with the features of its transactions."""
         features_sent = purchases.features
         sent_names = {
             self._column(name): name
@@ -339,6 +339,6 @@ def _all_left_out(row: int, unread: UnknownFields) -> Problem:
 
 
 def _inside(row: int, transaction: int, problem: Problem) -> Problem:
-    """Return a problem of a transaction as one of the record that it came in."""
+    """Return a problem of a transaction as a problem of its record."""
     field = (problem.field,) if isinstance(problem.field, str) else ()
     return Problem(row, (TRANSACTIONS, transaction, *field), problem.code, problem.message)

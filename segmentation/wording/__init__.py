@@ -1,5 +1,5 @@
-"""Words for people, made from data and made last: for the pages, the terminal, MLflow and the API.
+"""Texts for people, made from data: for the pages, the terminal, MLflow and the API.
 
-``phrases`` says numbers and lists, ``metrics`` what was measured and where, ``clusters`` how
-segments were named. Nothing is measured here, and no text is taken apart.
+``phrases`` words numbers and lists, ``metrics`` words what was measured and on which records,
+``clusters`` words how segments were named. Nothing is measured here, and no text is parsed.
 """

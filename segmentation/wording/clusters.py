@@ -1,4 +1,4 @@
-"""Words for discovered segments: what their quality is called, and why each has its name."""
+"""Texts about discovered segments: names of quality measures, and why each has its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _QUALITY_NAMES = {
 
 
 def name_qualities(quality: ClusterQuality) -> dict[str, float]:
-    """Return the measures of clusters by what they are called."""
+    """Return the quality measures of clusters by their names for people."""
     return {name: float(getattr(quality, member)) for member, name in _QUALITY_NAMES.items()}
 
 

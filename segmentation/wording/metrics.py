@@ -1,4 +1,4 @@
-"""Words for metrics: what was measured, about which records, from which inputs.
+"""Texts about metrics: what was measured, on which records, from which inputs.
 
 A metric is data (``artifact.metrics``); every text about one is made here, so that the terminal,
 the pages and MLflow say the same.
@@ -72,7 +72,7 @@ _PREDICTOR_SENTENCES: Mapping[Predictor, str] = {
 
 
 class Measured(Protocol):
-    """A metric, or a measured value that becomes one: what its name is made from."""
+    """The members of a metric, or of a measurement, from which its name is made."""
 
     @property
     def measure(self) -> Measure:
@@ -84,19 +84,19 @@ class Measured(Protocol):
 
     @property
     def condition(self) -> Condition | None:
-        """What records lacked."""
+        """What the answered records lacked."""
 
     @property
     def predictor(self) -> Predictor:
-        """Who answered."""
+        """What predicted the segment: the model or a baseline."""
 
     @property
     def feature_set(self) -> str | None:
-        """What was read, if it has a name."""
+        """Name of the feature set that was read, if there is one."""
 
     @property
     def horizon_days(self) -> int | None:
-        """How far ahead the answered segment lies."""
+        """How many days ahead the answered segment lies."""
 
 
 def name_condition(condition: Condition) -> str:
@@ -190,7 +190,7 @@ def _describe_features(metric: Metric | Confusion, schema: Schema) -> str:
 
 
 def _place_predictor(metric: Measured, words: Mapping[Predictor, str]) -> list[str]:
-    """Return horizon and predictor: what changes nothing comes last, other baselines first."""
+    """Return the texts for horizon and predictor; "no change" follows the horizon."""
     horizon = [] if metric.horizon_days is None else [_name_horizon(metric.horizon_days)]
     predictor = [words[metric.predictor]] if metric.predictor in words else []
     return [*horizon, *predictor] if metric.predictor == "no_change" else [*predictor, *horizon]

@@ -1,4 +1,4 @@
-"""Phrases that many sentences need: percentages, counts and lists. No sentences."""
+"""Parts of sentences: percentages, counts and lists. Whole sentences are made elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def format_percent(share: float) -> str:
-    """Return a share as a percentage; one that is not quite 0 or 1 is not written as if it were.
+    """Return a share as a percentage; only exactly 0 and 1 become ``0%`` and ``100%``.
 
     ``dashboard/assets/phrases.js`` has the same function; one table of cases tests both.
     """
