@@ -81,11 +81,11 @@ def register(app: Dash, studies: ServedStudies) -> None:
         State(_EVERY, "id"),
     )
     def answer(
-        asked: int | None, values: Values, ids: Ids
+        number: int | None, values: Values, ids: Ids
     ) -> tuple[list[Component], list[Component], list[str], int | None]:
-        if asked is None:
+        if number is None:
             raise PreventUpdate  # the page came into being; the browser asks next
-        return *render_answer(*_read_form(studies, values, ids)), asked
+        return *render_answer(*_read_form(studies, values, ids)), number
 
     @app.callback(
         Output("why", "children"),
