@@ -37,7 +37,7 @@ def render_layout() -> Component:
             dcc.Location(id="url", refresh="callback-nav"),
             html.A("Skip to the content", href="#main", className="skip"),
             html.Header(_render_bar(), className="top"),
-            html.Nav(id="studies", className="studies", **make_aria(label="ServedStudies")),
+            html.Nav(id="studies", className="studies", **make_aria(label="Studies")),
             html.Main(html.P("Loading …", className="loading"), id="main", tabIndex="-1"),
             html.Footer(_render_footer()),
             html.Div(id="arrived", hidden=True),

@@ -50,9 +50,19 @@ def clipped(values: Any) -> Any:
     return np.clip(values, *np.quantile(values, [0.01, 0.99], axis=0))
 
 
+MINIMUM_PAYMENTS = 14  # where it stands among the answers
+
+
+def filled(values: Any) -> Any:
+    """Fill gaps with the mean of their column, and those of the minimum payment with zero."""
+    means = np.nanmean(values, axis=0)
+    means[MINIMUM_PAYMENTS] = 0
+    return np.where(np.isnan(values), means, values)
+
+
 SPACES = {
     "household": standardised,
-    "credit_card": lambda values: standardised(clipped(np.nan_to_num(values))),
+    "credit_card": lambda values: standardised(clipped(filled(values))),
     "retail": lambda values: standardised(clipped(np.log1p(np.maximum(values, 0)))),
 }
 

@@ -67,7 +67,7 @@ def render_page(model: Model) -> list[Component]:
 
 
 def register(app: Dash, studies: ServedStudies) -> None:
-    """Make the answer follow the record_form."""
+    """Make the answer follow the form."""
     _add_browser_callbacks(app)
     _add_beginning(app, studies)
 
