@@ -16,8 +16,8 @@ from segmentation.schema import Record, Schema
 from segmentation.schema.transaction_roles import TransactionRoles
 
 # Raised when a manifest changes so that older programs cannot read it. Manifests of the format
-# before are upgraded while they are read: ``format_2``.
-FORMAT_VERSION = 3
+# before are upgraded while they are read: ``format_2``, ``format_3``.
+FORMAT_VERSION = 4
 
 
 class Digest(Part):
@@ -199,7 +199,7 @@ class PackedOutlook(Part):
 class Manifest(Part):
     """A model card that programs can read."""
 
-    format_version: Literal[3] = 3
+    format_version: Literal[4] = 4
     study: str
     title: str
     description: str

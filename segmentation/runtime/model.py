@@ -174,7 +174,7 @@ class Model:
 
     def _explain(self, records: list[Record], answers: list[Answer]) -> None:
         numbers = [list(map(record.get, self._number_names)) for record in records]
-        explanations = self._explainer.explain(self._features(numbers))
+        explanations = self._explainer.explain(records, self._features(numbers))
         for answer, explanation in zip(answers, explanations, strict=True):
             answer["explanation"] = explanation
 

@@ -1,15 +1,15 @@
 """What a record is: the only statement of names, kinds, units, ranges, categories and aliases.
 
-``columns`` states it, ``column_values`` says what one value is, ``record_validation`` checks
-records against it, ``headers`` finds the columns that names mean, ``unknown_fields`` says which
-names mean nothing, and ``json_schema`` writes it all down as JSON Schema.
+``columns`` states it, ``relations`` is the arithmetic between columns, ``column_values`` says what
+one value is, ``record_validation`` checks records against it, ``headers`` finds the columns that
+names mean, ``unknown_fields`` says which names mean nothing, and ``json_schema`` writes it all down
+as JSON Schema.
 Nothing here knows a particular study, reads a table or speaks HTTP.
 """
 
 from segmentation.schema.columns import (
     Alias,
     Column,
-    Derived,
     Record,
     Schema,
     Spelling,
@@ -23,7 +23,6 @@ __all__ = [
     "Alias",
     "CheckedRecords",
     "Column",
-    "Derived",
     "HeaderLookup",
     "Record",
     "RecordValidator",

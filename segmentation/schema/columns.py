@@ -5,10 +5,13 @@ Plain data that a model package carries along; checking records is in ``records`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
+
+from segmentation.schema.relations import Largest, Relation
 
 Record = dict[str, Any]
 """One customer: answers by column name (or, as sent, by any accepted spelling)."""
@@ -78,6 +81,13 @@ class Column:
         Whether segments are defined by this column: a model that reads it re-derives its label.
     fixed : bool
         Whether nobody can change it, as age or sex: it is never proposed as a change.
+    only_grows : bool
+        Whether it can't become less, as the number of past orders.
+    only_follows : bool
+        Whether it changes only together with another column, as an average of past orders.
+    restarts_with : str
+        The column with whose growth this one begins again at its minimum, as the time since the
+        last order does with the next one.
     also_called : tuple of str
         What other people's tables and programs call it, in the same unit; ``headers`` takes
         them whatever their case, blanks and signs.
@@ -97,6 +107,9 @@ class Column:
     label: str = ""
     defines: bool = False
     fixed: bool = False
+    only_grows: bool = False
+    only_follows: bool = False
+    restarts_with: str = ""
     also_called: tuple[str, ...] = ()
 
     @cached_property
@@ -134,6 +147,17 @@ class Column:
         step = self.step or default_step
         return round(round(value / step) * step, 6) if step else value
 
+    def accept_derived(self, value: float) -> float | None:
+        """Return a value that arithmetic gave as an answer: a count is whole; None beyond limits.
+
+        Others keep all their digits, so that the arithmetic holds as well as it can.
+        """
+        if self.step and self.step >= 1:
+            value = self.round_to_step(value)
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        return value if low <= value <= high else None
+
     def expectation(self, divisor: float = 1.0, unit: str = "") -> str:
         """Say what a value must be, in the unit of the spelling that was used."""
         if self.kind == "category":
@@ -163,21 +187,6 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Derived:
-    """A column that follows from others: where it is missing, it is the largest of those given.
-
-    Attributes
-    ----------
-    column : str
-    largest_of : tuple of str
-        Columns of the same schema.
-    """
-
-    column: str
-    largest_of: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Spelling:
     """Where a value sent under some name belongs, and in what unit it came."""
 
@@ -202,30 +211,110 @@ class Schema:
     ----------
     columns : tuple of Column
         All columns, the target included where there is one.
-    derived : tuple of Derived
-        Columns that senders need not work out themselves.
+    relations : tuple of Relation
+        The arithmetic that holds between columns.
     """
 
     columns: tuple[Column, ...]
-    derived: tuple[Derived, ...] = ()
+    relations: tuple[Relation, ...] = ()
 
     def derive(self, record: Record) -> Record:
-        """Fill the derived columns of a canonical record in, and return it."""
-        for rule in self.derived:
-            if record.get(rule.column) is None:
-                values = [record[name] for name in rule.largest_of if record.get(name) is not None]
-                if values:
-                    record[rule.column] = max(values)
+        """Fill in the features of a canonical record that follow from the others, and return it."""
+        for name in self._derivable:
+            if record.get(name) is None:
+                return self._derive(record)
         return record
+
+    @cached_property
+    def _derivable(self) -> tuple[str, ...]:
+        related = {name for relation in self.relations for name in relation.columns}
+        return tuple(column.name for column in self.features if column.name in related)
+
+    def _derive(self, record: Record) -> Record:
+        """Fill in what follows until nothing more does: what one relation gives, another needs."""
+        changed = True
+        while changed:
+            changed = False
+            for relation in self.relations:
+                for name, value in relation.derive(record).items():
+                    answer = self.by_name[name].accept_derived(value)
+                    if answer is not None:
+                        record[name] = answer
+                        changed = True
+        return record
+
+    def find_contradictions(self, record: Record) -> list[Relation]:
+        """Return the relations that a canonical record breaks, most often none."""
+        return [relation for relation in self.relations if relation.contradicts(record)]
+
+    def follow(self, record: Record, changed: Collection[str]) -> Record | None:
+        """Return the answers that change along with others, so that all relations still hold.
+
+        Parameters
+        ----------
+        record : dict
+            A canonical record in which some answers have been changed.
+        changed : collection of str
+            The columns that were changed, and stay as they are.
+
+        Returns
+        -------
+        dict or None
+            The new answers by column; None if there are none with which all relations hold.
+        """
+        answers, settled, along = dict(record), list(changed), {}
+        for name in settled:  # grows while it is read
+            for relation in self._relations_of.get(name, ()):
+                changes = relation.follow(answers, settled)
+                if changes is None:
+                    return None
+                for moved, value in changes.items():
+                    answer = self.by_name[moved].accept_derived(value)
+                    if answer is None:
+                        return None
+                    answers[moved] = along[moved] = answer
+                    settled.append(moved)
+        return along
+
+    def is_related(self, name: str) -> bool:
+        """Return whether other columns may change along with one."""
+        return name in self._relations_of
+
+    @cached_property
+    def _relations_of(self) -> Mapping[str, tuple[Relation, ...]]:
+        """Return by column the relations that hold about it."""
+        names = {name for relation in self.relations for name in relation.columns}
+        return {
+            name: tuple(relation for relation in self.relations if name in relation.columns)
+            for name in names
+        }
+
+    def find_following(self, names: Collection[str]) -> set[str]:
+        """Return the columns that follow where those of `names` are known."""
+        known, n_before = set(names), -1
+        while len(known) > n_before:
+            n_before = len(known)
+            for relation in self.relations:
+                known |= relation.find_following(known)
+        return known.difference(names)
+
+    def can_answer(self, names: Collection[str]) -> bool:
+        """Return whether records with these columns may hold an answer that the model reads."""
+        features = {column.name for column in self.features}
+        telling = {
+            name
+            for relation in self.relations
+            if isinstance(relation, Largest) and relation.column in features
+            for name in relation.shares
+        }
+        return bool(
+            (features | telling).intersection(names) or self.find_following(names) & features
+        )
 
     def lacking(self, names: Collection[str]) -> tuple[Column, ...]:
         """Return the decisive columns that are not among `names` and do not follow from them."""
-        following = {rule.column for rule in self.derived if set(rule.largest_of) & set(names)}
-        return tuple(
-            column
-            for column in self.decisive_columns
-            if column.name not in names and column.name not in following
-        )
+        known = {*names, *self.find_following(names)}
+        return tuple(column for column in self.decisive_columns if column.name not in known)
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:

@@ -93,7 +93,7 @@ class RecordValidator:
         self._listed = f"; all fields are listed at {fields_at}" if fields_at else ""
         self._recognise = recognise
         self._features = tuple(column.name for column in schema.features)
-        self._derive = schema.derive if schema.derived else None
+        self._derive = schema.derive if schema.relations else None
         model = record_model(columns)
         self._one: TypeAdapter[Record] = TypeAdapter(model)
         self._many: TypeAdapter[list[Record]] = TypeAdapter(list[model])  # type: ignore[valid-type]

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from segmentation.estimators import Clip, MeanImputer
 from segmentation.schema import Column, Schema
+from segmentation.schema.relations import AtMost, Sum, ZeroTogether
 from segmentation.study import (
     NamingRule,
     Segment,
@@ -83,6 +84,27 @@ def _count(
         also_called=also_called,
     )
 
+
+# The least share of half a year or a year in which something happened: one month of twelve.
+_ONE_MONTH = 1 / 12
+
+RELATIONS = (
+    # Exports round amounts to whole units.
+    Sum("purchases", ("oneoff_purchases", "installments_purchases"), slack=1.5),
+    ZeroTogether(("purchases", "purchases_trx", "purchases_frequency"), (None, 1.0, _ONE_MONTH)),
+    ZeroTogether(("oneoff_purchases", "oneoff_purchases_frequency"), (None, _ONE_MONTH)),
+    ZeroTogether(
+        ("installments_purchases", "purchases_installments_frequency"), (None, _ONE_MONTH)
+    ),
+    ZeroTogether(
+        ("cash_advance", "cash_advance_trx", "cash_advance_frequency"), (None, 1.0, _ONE_MONTH)
+    ),
+    ZeroTogether(("balance", "balance_frequency"), (None, _ONE_MONTH)),
+    # Shares of months that are rounded to whole per cent.
+    AtMost("oneoff_purchases_frequency", "purchases_frequency", slack=0.01),
+    AtMost("purchases_installments_frequency", "purchases_frequency", slack=0.01),
+)
+"""What holds between the columns of the original (``benchmarks.contradictions``)."""
 
 SCHEMA = Schema(
     columns=(
@@ -244,7 +266,8 @@ SCHEMA = Schema(
             "Tenure (months)",
             "Tenure in Months",
         ),
-    )
+    ),
+    relations=RELATIONS,
 )
 
 SEGMENTS = (
