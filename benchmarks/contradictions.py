@@ -96,29 +96,49 @@ PLANTS: Mapping[str, Mapping[str, Plant]] = {
 def main() -> None:
     """Print one line for each kind of record."""
     for study in STUDIES.values():
-        files = [None, str(REAL / TABLES[study.name])]
-        for path in files:
-            if path is None or Path(path).is_file():
-                _print_study(study, path)
+        for path in (None, REAL / TABLES[study.name]):
+            if path is None or path.is_file():
+                false_alarms, caught = measure_contradictions(study, path)
+                print(
+                    f"{study.name}, {path.name if path else 'sample'}: share with a contradiction"
+                )
+                print(f"  {'as they are':38s} {false_alarms:8.2%}")
+                for name, share in caught.items():
+                    print(f"  {name:38s} {share:8.2%}")
 
 
-def _print_study(study: Study, path: str | None) -> None:
-    study, data = read_source(study, path)
-    records = data.table.records
-    print(f"{study.name}, {data.table.name}: share of {len(records)} records with a contradiction")
+def measure_contradictions(
+    study: Study, path: Path | None = None
+) -> tuple[float, dict[str, float]]:
+    """Return the share of records that are called contradictory, and of planted mistakes.
+
+    Parameters
+    ----------
+    study : Study
+    path : Path, optional
+        The study's table; the sample without it.
+
+    Returns
+    -------
+    float
+    dict of str to float
+        By mistake.
+    """
+    study, data = read_source(study, str(path) if path else None)
     package = ROOT / ("model.bin" if study.name == "mobile" else f"models/{study.name}.bin")
-    manifest = read_package(package).manifest
-    held_out = list(_hold_out(study, manifest, records))
-    print(f"  {'as they are':38s} {_share(held_out):8.2%}")
-    plants = PLANTS.get(study.name) or _foreign_answers(study, records)
+    held_out = list(_hold_out(study, read_package(package).manifest, data.table.records))
+    plants = PLANTS.get(study.name) or _foreign_answers(study, data.table.records)
     source = random.Random(SEED)
+    caught = {}
     for name, plant in plants.items():
-        planted = [
-            (finder, copy)
-            for finder, record in held_out
-            if (copy := plant(dict(record), source)) is not None
-        ]
-        print(f"  {name:38s} {_share(planted):8.2%}")
+        caught[name] = _share(
+            [
+                (finder, planted)
+                for finder, record in held_out
+                if (planted := plant(dict(record), source)) is not None
+            ]
+        )
+    return _share(held_out), caught
 
 
 def _hold_out(
