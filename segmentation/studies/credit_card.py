@@ -317,15 +317,16 @@ def pipeline(random_state: int) -> Pipeline:  # noqa: ARG001  # nothing in it is
     """Return the unfitted pipeline: records to numbers, few uncorrelated dimensions, centroids.
 
     A gap is filled with the mean, which agrees best with complete answers (docs/decisions/0036),
-    but for the least amount due: who paid nothing had none to pay.
+    but for the least amount due: who paid nothing had none to pay. It is the mean after clipping,
+    so that a missing answer contributes nothing to an explanation.
 
     Amounts have heavy tails: without clipping a few hundred holders with extreme amounts make the
     clusters, and they change more from one sample of holders to the next.
     """
     space = Pipeline(
         [
-            ("fill", MeanImputer(_ZERO_COLUMNS)),
             ("clip", Clip(0.01, 0.99)),
+            ("fill", MeanImputer(_ZERO_COLUMNS)),
             ("scale", StandardScaler()),
             ("project", PCA(0.9, svd_solver="full")),
         ]
