@@ -17,6 +17,7 @@ from typing import NamedTuple
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import NumberBaseline, NumberProfile
 from segmentation.schema import Record
+from segmentation.schema.relations import Relation
 from segmentation.wording.relations import word_contradiction, word_disagreement
 
 # An answer fits a segment up to this multiple of the segment's training range.
@@ -43,7 +44,9 @@ class ContradictionFinder:
     """
 
     def __init__(self, manifest: Manifest) -> None:
-        self._schema = manifest.record
+        self._relations = manifest.record.relations
+        self._columns = manifest.record.by_name
+        self._decisive = manifest.record.decisive_names
         self.numbers = manifest.record.numbers
         self._names = [column.name for column in self.numbers]
         self.fitting = _fitting_ranges(manifest) if manifest.clusters is None else []
@@ -51,7 +54,7 @@ class ContradictionFinder:
     def find(
         self, record: Record, numbers: Sequence[float | None], segment: int
     ) -> list[Contradiction]:
-        """Return the contradictions of a record, most often none.
+        """Return all contradictions of a record, most often none.
 
         Parameters
         ----------
@@ -62,29 +65,39 @@ class ContradictionFinder:
         segment : int
             Position of the segment that is answered.
         """
-        broken = self._schema.find_contradictions(record)
-        contradictions = []
-        for relation in broken:
-            fields = [name for name in relation.columns if record.get(name) is not None]
-            message = word_contradiction(relation, self._schema.by_name, fields)
-            contradictions.append(Contradiction(fields, message))
-        if self.fitting and not any(within(numbers, ranges) for ranges in self.fitting):
-            contradictions += self._find_misfits(numbers, self.fitting[segment])
-        return contradictions
+        return [*self.find_broken(record), *self.find_misfits(numbers, segment)]
 
-    def _find_misfits(
+    def find_broken(self, record: Record) -> list[Contradiction]:
+        """Return the relations that a record breaks."""
+        return [
+            self._describe(relation, record)
+            for relation in self._relations
+            if relation.contradicts(record)
+        ]
+
+    def _describe(self, relation: Relation, record: Record) -> Contradiction:
+        fields = [name for name in relation.columns if record.get(name) is not None]
+        return Contradiction(fields, word_contradiction(relation, self._columns, fields))
+
+    def find_misfits(self, numbers: Sequence[float | None], segment: int) -> list[Contradiction]:
+        """Return the answers outside the answered segment, if the record fits no segment at all."""
+        if not self.fitting or any(within(numbers, ranges) for ranges in self.fitting):
+            return []
+        return list(self._list_misfits(numbers, self.fitting[segment]))
+
+    def _list_misfits(
         self, numbers: Sequence[float | None], ranges: Sequence[Range]
     ) -> Iterator[Contradiction]:
         """Return the answers outside the answered segment, each with the others that were given."""
         given = [
             name
             for name, value in zip(self._names, numbers, strict=True)
-            if value is not None and name in self._schema.decisive_names
+            if value is not None and name in self._decisive
         ]
         for name, value, bounds in zip(self._names, numbers, ranges, strict=True):
             if not within([value], [bounds]):
                 others = [other for other in given if other != name]
-                columns = [self._schema.by_name[other] for other in others]
+                columns = [self._columns[other] for other in others]
                 yield Contradiction([name, *others], word_disagreement(columns))
 
 

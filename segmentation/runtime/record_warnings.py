@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import PackedImplication
-from segmentation.runtime.contradictions import ContradictionFinder, find_range, within
+from segmentation.runtime.contradictions import ContradictionFinder, Range, find_range, within
 from segmentation.schema import Record
 from segmentation.wording.relations import word_disagreement
 
@@ -57,6 +57,11 @@ class WarningFinder:
         self._number_names = [column.name for column in schema.numbers]
         self._training = [find_range(baseline.numbers.get(name)) for name in self._number_names]
         self._contradictions = ContradictionFinder(manifest)
+        fitting = self._contradictions.fitting or [self._training for _ in manifest.segments]
+        self._usual = [
+            [_overlap(*pair) for pair in zip(self._training, ranges, strict=True)]
+            for ranges in fitting
+        ]
         self._columns = schema.by_name
         self._categories = schema.categories
         self._category_names = [column.name for column in schema.categories]
@@ -88,9 +93,10 @@ class WarningFinder:
             about_texts = self._about_texts(texts)
         if n_missing == self._n_decisive:
             about_texts = [self._indirect, *about_texts]
-        contradictions = self._contradictions.find(record, numbers, segment)
-        if not contradictions and within(numbers, self._training):
+        broken = self._contradictions.find_broken(record)
+        if not broken and within(numbers, self._usual[segment]):
             return about_texts
+        contradictions = [*broken, *self._contradictions.find_misfits(numbers, segment)]
         return [
             *self._outside(numbers),
             *(_contradiction(fields, message) for fields, message in contradictions),
@@ -138,6 +144,10 @@ class WarningFinder:
         return texts_given.get(rule.column) == rule.value and (
             value != rule.expected and value in self._known[rule.other]
         )
+
+
+def _overlap(first: Range, second: Range) -> Range:
+    return max(first[0], second[0]), min(first[1], second[1])
 
 
 def _about_indirect(manifest: Manifest) -> str:

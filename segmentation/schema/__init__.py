@@ -7,15 +7,9 @@ as JSON Schema.
 Nothing here knows a particular study, reads a table or speaks HTTP.
 """
 
-from segmentation.schema.columns import (
-    Alias,
-    Column,
-    Record,
-    Schema,
-    Spelling,
-    underscored,
-)
+from segmentation.schema.columns import Alias, Column, Record, underscored
 from segmentation.schema.headers import HeaderLookup
+from segmentation.schema.record_schema import Schema, Spelling
 from segmentation.schema.record_validation import CheckedRecords, RecordValidator
 from segmentation.schema.unknown_fields import UnknownFields
 

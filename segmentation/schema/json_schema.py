@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from segmentation.schema.column_values import value_type
-from segmentation.schema.columns import LARGEST_EXACT_INTEGER, Alias, Column, Schema, underscored
+from segmentation.schema.columns import LARGEST_EXACT_INTEGER, Alias, Column, underscored
+from segmentation.schema.record_schema import Schema
 from segmentation.schema.relations import Largest
 
 JsonSchema = dict[str, Any]

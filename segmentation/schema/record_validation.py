@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema.column_values import read_json_value, record_model
-from segmentation.schema.columns import Column, Record, Schema, Spelling
+from segmentation.schema.columns import Column, Record
 from segmentation.schema.headers import HeaderLookup
+from segmentation.schema.record_schema import Schema, Spelling
 from segmentation.schema.unknown_fields import Hints, UnknownFields
 
 # Senders use a handful of key orders; a hostile one must not make this grow.
@@ -190,8 +191,7 @@ class RecordValidator:
         """Derive what follows from what was sent, and note what is missing beside the unknown."""
         if self._derive:
             for row, record in enumerate(checked):
-                # A copy: records that need no renaming are the sender's own.
-                checked[row] = self._derive(dict(record))
+                checked[row] = self._derive(record)
         for row, unknown in checked.unknown.items():
             if unknown.named:
                 missing = [

@@ -89,8 +89,12 @@ class ZeroTogether:
 
     def contradicts(self, values: Values) -> bool:
         """Return whether one column is zero and another isn't."""
-        amounts = pick(values, self.columns).values()
-        return 0 in amounts and any(amounts)
+        zero = positive = False
+        for name in self.columns:
+            value = values.get(name)
+            if value is not None:
+                zero, positive = zero or value == 0, positive or value > 0
+        return zero and positive
 
     def follow(self, values: Values, settled: Collection[str]) -> Values | None:
         """Return what else changes after the columns `settled` did; None where nothing fits."""
@@ -143,10 +147,13 @@ class Largest:
 
     def contradicts(self, values: Values) -> bool:
         """Return whether a share is larger than the largest, or all are smaller."""
-        column, shares = values.get(self.column), pick(values, self.shares)
-        if column is None or not shares:
+        column = values.get(self.column)
+        if column is None:
             return False
-        excess = max(shares.values()) - column
+        shares = [values[name] for name in self.shares if values.get(name) is not None]
+        if not shares:
+            return False
+        excess = max(shares) - column
         if len(shares) == len(self.shares):
             excess = abs(excess)
         return bool(excess > _HALF_A_PER_CENT)

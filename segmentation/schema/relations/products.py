@@ -50,8 +50,11 @@ class Product:
 
     def contradicts(self, values: Values) -> bool:
         """Return whether the values that are there can't all be right."""
-        product, (first, second) = values.get(self.product), map(values.get, self.factors)
-        if product is None or first is None or second is None:
+        product = values.get(self.product)
+        if product is None:
+            return False
+        first, second = values.get(self.factors[0]), values.get(self.factors[1])
+        if first is None or second is None:
             return False
         expected = first * second * self.scale
         return bool(abs(product - expected) > tolerance(self.slack, product, expected))

@@ -10,6 +10,7 @@ from typing import Literal
 from segmentation.schema.relations.values import (
     DIGITS,
     Values,
+    add_up,
     all_but_one,
     derive_rest,
     pick,
@@ -53,13 +54,11 @@ class Sum:
 
     def contradicts(self, values: Values) -> bool:
         """Return whether the values that are there can't all be right."""
-        total, parts = values.get(self.total), pick(values, self.parts)
-        if total is None or not parts:
+        total = values.get(self.total)
+        if total is None:
             return False
-        together = sum(parts.values())
-        excess = together - total
-        if len(parts) == len(self.parts):
-            excess = abs(excess)
+        together, complete = add_up(values, self.parts)
+        excess = abs(together - total) if complete else together - total
         return bool(excess > tolerance(self.slack, total, together))
 
     def follow(self, values: Values, settled: Collection[str]) -> Values | None:
@@ -87,7 +86,7 @@ class Shares:
     slack: float | None = None
     kind: Literal["shares"] = "shares"
 
-    @property
+    @cached_property
     def _tolerance(self) -> float:
         return 0.005 * len(self.columns) if self.slack is None else self.slack
 
@@ -101,10 +100,8 @@ class Shares:
 
     def contradicts(self, values: Values) -> bool:
         """Return whether the values that are there can't all be right."""
-        shares = pick(values, self.columns)
-        excess = sum(shares.values()) - 1.0
-        if len(shares) == len(self.columns):
-            excess = abs(excess)
+        together, complete = add_up(values, self.columns)
+        excess = abs(together - 1.0) if complete else together - 1.0
         return bool(excess > self._tolerance)
 
     def follow(self, values: Values, settled: Collection[str]) -> Values | None:
