@@ -159,6 +159,10 @@ class Training(Part):
     libraries: dict[str, str]
 
 
+# Of a text in a request; longer than the rules allow, so that those leave it out.
+_ANY_LENGTH = 100_000
+
+
 class PackedAggregation(Part):
     """How a customer's transactions become a record; see ``segmentation.aggregation``.
 
@@ -178,13 +182,16 @@ class PackedAggregation(Part):
 
     @property
     def sendable(self) -> Schema:
-        """What a transaction of a request is: without limits, as what breaks one is left out."""
+        """What a transaction of a request is: without limits, as what breaks one is left out.
+
+        Nothing is needed, either: a line without a price is left out like one without a customer.
+        """
         if self.roles is None:
             return self.transactions
         return replace(
             self.transactions,
             columns=tuple(
-                replace(column, minimum=None, maximum=None) if column.numeric else column
+                replace(column, role="context", minimum=None, maximum=None, longest=_ANY_LENGTH)
                 for column in self.transactions.columns
             ),
         )

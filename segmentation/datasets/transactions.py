@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandera.pandas import Check, DataFrameSchema
 
-# Rows whose times lie further than that from all others stand alone if they are at most one in a
-# thousand: half a year without a single order is no shop's pause.
+# Visits, customers on a day, stand alone if they are few and lie further than half a year from all
+# others, and further than any pause that the shop itself makes: one that opens for a month of each
+# year is closed for eleven.
 _LONE_DAYS = 180
-_LONE_SHARE = 0.001
+_LONGER_THAN_A_PAUSE = 1.5
+# One in a thousand is few; in a small table one in twenty, at most two.
+_LONE_SHARE, _LONE_SHARE_OF_FEW, _LONE_VISITS = 0.001, 0.05, 2
 # A shop's largest customer has under 3 % of the rows in the public data; a tenth is no customer.
 _LARGE_SHARE = 0.1
 _FEW_CUSTOMERS = 50
@@ -96,9 +99,10 @@ class Validation:
         """What somebody should look at before a model is trusted that was trained on these rows."""
         remarks = []
         if self.lone_rows:
+            number = "1 row was" if self.lone_rows == 1 else f"{self.lone_rows} rows were"
             remarks.append(
-                f"{self.lone_rows} rows stand alone in time, more than {_LONE_DAYS} days from all"
-                " others, and were left out; are their dates right?"
+                f"{number} left out that are more than {_LONE_DAYS} days away from all others;"
+                " are their dates right?"
             )
         share = self.largest_customer.get("share_of_rows", 0.0)
         if share > _LARGE_SHARE and self.customers >= _FEW_CUSTOMERS:
@@ -161,7 +165,7 @@ def validate(
     with open_local(source) as path, _workspace(output.parent) as connection:
         _load(connection, source, path, transactions, options)
         _drop_faulty(connection, transactions)
-        n_lone = _drop_lone(connection, transactions.roles.time)
+        n_lone = _drop_lone(connection, transactions.roles)
         counts = _count(connection, transactions.roles, Path(str(source)).name, file_digest(path))
         counts = replace(counts, lone_rows=n_lone)
         if not counts.rows_kept:
@@ -230,10 +234,12 @@ def _drop_faulty(connection: duckdb.DuckDBPyConnection, transactions: Transactio
     )
 
 
-def _drop_lone(connection: duckdb.DuckDBPyConnection, time: str) -> int:
+def _drop_lone(connection: duckdb.DuckDBPyConnection, roles: TransactionRoles) -> int:
     """Drop the rows whose times stand alone, and return how many they are."""
+    time = roles.time
     days = connection.execute(
-        f'SELECT "{time}"::DATE AS day, count(*) FROM clean GROUP BY day ORDER BY day'  # noqa: S608
+        f'SELECT "{time}"::DATE AS day, count(DISTINCT "{roles.customer}") '  # noqa: S608
+        "FROM clean GROUP BY day ORDER BY day"
     ).fetchall()
     if not days:
         return 0
@@ -256,24 +262,28 @@ def find_bulk(days: Sequence[tuple[date, int]]) -> tuple[date, date]:
     Parameters
     ----------
     days : sequence of (date, int)
-        Days with rows, in order, and the number of rows of each.
+        Days with visits, in order, and the number of customers of each.
     """
-    most_lone = _LONE_SHARE * sum(n_rows for _, n_rows in days)
-    first = _count_lone(days, most_lone)
-    last = len(days) - 1 - _count_lone(days[::-1], most_lone)
+    n_visits = sum(n_of_day for _, n_of_day in days)
+    most_lone = max(_LONE_SHARE * n_visits, min(_LONE_VISITS, _LONE_SHARE_OF_FEW * n_visits))
+    begin, end = _count_outer(days, most_lone), _count_outer(days[::-1], most_lone)
+    gaps = [following - day for (day, _), (following, _) in pairwise(days)]
+    pause = max(gaps[begin : len(gaps) - end], default=timedelta(0))
+    least_gap = max(timedelta(_LONE_DAYS), _LONGER_THAN_A_PAUSE * pause)
+    first = _count_lone(gaps[:begin], least_gap)
+    last = len(days) - 1 - _count_lone(gaps[::-1][:end], least_gap)
     return days[first][0], days[last][0]
 
 
-def _count_lone(days: Sequence[tuple[date, int]], most_rows: float) -> int:
-    """Return how many days at the beginning stand alone, together at most so many rows."""
-    n_lone = n_rows = 0
-    for place, ((day, n_of_day), (following, _)) in enumerate(pairwise(days), start=1):
-        n_rows += n_of_day
-        if n_rows > most_rows:
-            break
-        if abs(following - day) > timedelta(_LONE_DAYS):
-            n_lone = place
-    return n_lone
+def _count_outer(days: Sequence[tuple[date, int]], most_visits: float) -> int:
+    """Return how many days at the beginning have together at most so many visits."""
+    totals = accumulate(n_of_day for _, n_of_day in days)
+    return sum(total <= most_visits for total in totals)
+
+
+def _count_lone(gaps: Sequence[timedelta], least_gap: timedelta) -> int:
+    """Return how many days lie before the last gap that is long enough."""
+    return max((place for place, gap in enumerate(gaps, start=1) if gap > least_gap), default=0)
 
 
 def make_checks(transactions: Transactions) -> DataFrameSchema:

@@ -34,13 +34,16 @@ class RecordWarning(TypedDict):
     """A warning about one answer, or about the whole record where there is no field.
 
     `fields` are all answers that are involved where several contradict each other; `field` is the
-    first of them.
+    first of them. Where transactions were left out, `reason` says why, `count` how many of `total`.
     """
 
     field: str | None
     code: str
     message: str
     fields: NotRequired[list[str]]
+    reason: NotRequired[str]
+    count: NotRequired[int]
+    total: NotRequired[int]
 
 
 class WarningFinder:

@@ -12,19 +12,12 @@ from segmentation.runtime.record_warnings import RecordWarning
 from segmentation.schema import Column, UnknownFields
 from segmentation.schema.unknown_fields import UnknownField
 from segmentation.wording.phrases import join_parts
+from segmentation.wording.transactions import LEFT_OUT_REASONS
 
 UNKNOWN_FIELD = "unknown_field"
 MISSING_FIELD = "missing_field"
 TARGET_FIELD = "target_field"
 LEFT_OUT = "left_out"
-
-_REASONS = {
-    "cancelled": "cancelled, or with a quantity below the least one",
-    "price_not_positive": "without a price, such as a gift",
-    "duplicate": "the same as an earlier one",
-    "out_of_range": "not within the limits of its values",
-    "later": "later than as_of",
-}
 
 
 def list_address(study: str | None) -> str:
@@ -45,7 +38,14 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
     warnings += [_about("this study", field, study) for field in unknown.named]
     warnings += [_about("a transaction", field, study) for field in unknown.in_transactions]
     warnings += [
-        {"field": "transactions", "code": LEFT_OUT, "message": _describe_left_out(reason, count)}
+        {
+            "field": "transactions",
+            "code": LEFT_OUT,
+            "message": _describe_left_out(reason, count, unknown.n_transactions),
+            "reason": reason,
+            "count": count,
+            "total": unknown.n_transactions,
+        }
         for reason, count in unknown.left_out
     ]
     if unknown.n_more:
@@ -57,9 +57,9 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
     return warnings
 
 
-def _describe_left_out(reason: str, count: int) -> str:
+def _describe_left_out(reason: str, count: int, total: int) -> str:
     verb = "was" if count == 1 else "were"
-    return f"{count} of them {verb} left out, as in training: {_REASONS[reason]}"
+    return f"{count} of {total} {verb} left out, as in training: {LEFT_OUT_REASONS[reason]}"
 
 
 def warn_of_missing(unknown: UnknownFields, study: str | None, advice: str = "") -> RecordWarning:

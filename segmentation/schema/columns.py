@@ -89,6 +89,8 @@ class Column:
     also_called : tuple of str
         What other people's tables and programs call it, in the same unit; ``headers`` takes
         them whatever their case, blanks and signs.
+    longest : int
+        Most characters of a text.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Column:
     only_follows: bool = False
     restarts_with: str = ""
     also_called: tuple[str, ...] = ()
+    longest: int = LONGEST_TEXT
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: the same bytes whatever was asked of the column before."""
@@ -163,10 +166,10 @@ class Column:
     def expectation(self, divisor: float = 1.0, unit: str = "") -> str:
         """Say what a value must be, in the unit of the spelling that was used."""
         if self.kind == "category":
-            return f"must be text of 1 to {LONGEST_TEXT} characters"
+            return f"must be text of 1 to {self.longest} characters"
         if self.kind == "identifier":
             return (
-                f"must be an integer of at most 16 digits or text of 1 to {LONGEST_TEXT} characters"
+                f"must be an integer of at most 16 digits or text of 1 to {self.longest} characters"
             )
         if self.kind == "time":
             return "must be a date and time like 2011-08-31T17:45:00, without a time zone"

@@ -107,6 +107,7 @@ TRANSACTION = Schema(
             kind="category",
             role="context",
             description="Name of the product; keywords in it tell its category.",
+            longest=1_000,  # marketplaces write whole sentences
             also_called=(
                 "Product",
                 "Product Name",
