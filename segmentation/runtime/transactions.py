@@ -394,7 +394,7 @@ def explain_features(error: InvalidRecordsError, records: Sequence[Any]) -> Inva
             replace(
                 problem,
                 field=TRANSACTIONS,
-                message=f"make a {problem.field} that can't be: it {problem.message}",
+                message=f"lead to {problem.field} that can't be: it {problem.message}",
             )
             if _is_made(problem, records[problem.row])
             else problem
