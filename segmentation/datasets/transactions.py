@@ -8,33 +8,33 @@ in pieces.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from segmentation.aggregation import MEMORY_LIMIT, TYPES
+from segmentation.aggregation import MEMORY_LIMIT
 from segmentation.datasets.record_tables import FROM_PATH
-from segmentation.datasets.transaction_cells import frame_chunk, open_columns, refuse_unsafe
+from segmentation.datasets.transaction_cells import open_columns, refuse_unsafe
 from segmentation.errors import DataError
 from segmentation.study import TransactionRoles, Transactions
 from segmentation.tables.addresses import file_digest, open_local
 from segmentation.tables.open_table import TableOptions
 from segmentation.transaction_rules import REASONS, TransactionRule, list_rules
+from segmentation.transaction_tables.lone_days import LONE_DAYS
+from segmentation.transaction_tables.workspace import (
+    create_tables,
+    drop_lone,
+    insert_chunk,
+    keep_clean,
+    open_workspace,
+)
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     from pandera.pandas import Check, DataFrameSchema
 
-# Rows whose times lie further than that from all others stand alone if they are at most one in a
-# thousand: half a year without a single order is no shop's pause.
-_LONE_DAYS = 180
-_LONE_SHARE = 0.001
 # A shop's largest customer has under 3 % of the rows in the public data; a tenth is no customer.
 _LARGE_SHARE = 0.1
 _FEW_CUSTOMERS = 50
@@ -97,7 +97,7 @@ class Validation:
         remarks = []
         if self.lone_rows:
             remarks.append(
-                f"{self.lone_rows} rows stand alone in time, more than {_LONE_DAYS} days from all"
+                f"{self.lone_rows} rows stand alone in time, more than {LONE_DAYS} days from all"
                 " others, and were left out; are their dates right?"
             )
         share = self.largest_customer.get("share_of_rows", 0.0)
@@ -158,10 +158,10 @@ def validate(
     DataError
         If the file isn't such a table, or no row of it is good.
     """
-    with open_local(source) as path, _workspace(output.parent) as connection:
+    with open_local(source) as path, open_workspace(output.parent, MEMORY_LIMIT) as connection:
         _load(connection, source, path, transactions, options)
         _drop_faulty(connection, transactions)
-        n_lone = _drop_lone(connection, transactions.roles.time)
+        n_lone = drop_lone(connection, transactions.roles.time)
         counts = _count(connection, transactions.roles, Path(str(source)).name, file_digest(path))
         counts = replace(counts, lone_rows=n_lone)
         if not counts.rows_kept:
@@ -172,17 +172,6 @@ def validate(
     return counts
 
 
-@contextmanager
-def _workspace(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a database on disk that is gone afterwards."""
-    import duckdb
-
-    with TemporaryDirectory(dir=folder, prefix=".duckdb-") as place:
-        settings: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "temp_directory": place}
-        with duckdb.connect(str(Path(place) / "rows.db"), config=settings) as connection:
-            yield connection
-
-
 def _load(
     connection: duckdb.DuckDBPyConnection,
     source: str | Path,
@@ -190,90 +179,25 @@ def _load(
     transactions: Transactions,
     options: TableOptions,
 ) -> None:
-    """Make the table ``cells`` and the view ``typed``: NULL where a cell has no value.
-
-    ``repeated`` says whether all cells of a row are those of an earlier one; what could not be read
-    is compared as it was written.
-    """
+    """Fill the table ``cells``."""
     schema = transactions.schema
-    kinds = ", ".join(f'"{column.name}" {TYPES[column.kind]}' for column in schema.columns)
-    connection.execute(f"CREATE TABLE cells (row BIGINT, {kinds}, unread VARCHAR)")
+    create_tables(connection, schema)
     with open_columns(source, path, transactions, options) as table:
-        n_rows = 0
         for chunk in table.chunks(_ROWS, _CHARACTERS):
             refuse_unsafe(source, table, chunk)
-            connection.register("chunk", frame_chunk(n_rows, chunk, schema))
-            connection.execute("INSERT INTO cells SELECT * FROM chunk")
-            n_rows += len(chunk.rows.lines)
-    columns = ", ".join(f'"{column.name}"' for column in schema.columns)
-    connection.execute(
-        f"CREATE VIEW typed AS SELECT row, {columns}, "  # noqa: S608
-        f"row_number() OVER (PARTITION BY {columns}, unread ORDER BY row) > 1 AS repeated "
-        "FROM cells"
-    )
+            insert_chunk(connection, chunk, schema)
 
 
 def _drop_faulty(connection: duckdb.DuckDBPyConnection, transactions: Transactions) -> None:
-    """Make the tables ``dropped``, row and reason, and ``clean``."""
+    """Fill the table ``dropped``, row and reason, and make ``clean``."""
     checks = make_checks(transactions)
-    connection.execute("CREATE TABLE dropped (row BIGINT, reason VARCHAR)")
     with connection.cursor() as reader:
         reader.execute("SELECT * FROM typed ORDER BY row")
         while len(piece := reader.fetch_df_chunk(_VECTORS)):
             faults = _faults(checks, piece)
             if len(faults):
                 connection.execute("INSERT INTO dropped SELECT row, reason FROM faults")
-    columns = ", ".join(f'"{column.name}"' for column in transactions.schema.columns)
-    connection.execute(
-        f"CREATE TABLE clean AS SELECT row, {columns} FROM typed "  # noqa: S608
-        "WHERE row NOT IN (SELECT row FROM dropped)"
-    )
-
-
-def _drop_lone(connection: duckdb.DuckDBPyConnection, time: str) -> int:
-    """Drop the rows whose times stand alone, and return how many they are."""
-    days = connection.execute(
-        f'SELECT "{time}"::DATE AS day, count(*) FROM clean GROUP BY day ORDER BY day'  # noqa: S608
-    ).fetchall()
-    if not days:
-        return 0
-    first, last = find_bulk(days)
-    outside = f'"{time}"::DATE NOT BETWEEN $first AND $last'
-    connection.execute(
-        f"INSERT INTO dropped SELECT row, 'out_of_range' FROM clean WHERE {outside}",  # noqa: S608
-        {"first": first, "last": last},
-    )
-    deleted = connection.execute(
-        f"DELETE FROM clean WHERE {outside}",  # noqa: S608
-        {"first": first, "last": last},
-    ).fetchall()
-    return int(deleted[0][0])
-
-
-def find_bulk(days: Sequence[tuple[date, int]]) -> tuple[date, date]:
-    """Return the first and the last day that do not stand alone.
-
-    Parameters
-    ----------
-    days : sequence of (date, int)
-        Days with rows, in order, and the number of rows of each.
-    """
-    most_lone = _LONE_SHARE * sum(n_rows for _, n_rows in days)
-    first = _count_lone(days, most_lone)
-    last = len(days) - 1 - _count_lone(days[::-1], most_lone)
-    return days[first][0], days[last][0]
-
-
-def _count_lone(days: Sequence[tuple[date, int]], most_rows: float) -> int:
-    """Return how many days at the beginning stand alone, together at most so many rows."""
-    n_lone = n_rows = 0
-    for place, ((day, n_of_day), (following, _)) in enumerate(pairwise(days), start=1):
-        n_rows += n_of_day
-        if n_rows > most_rows:
-            break
-        if abs(following - day) > timedelta(_LONE_DAYS):
-            n_lone = place
-    return n_lone
+    keep_clean(connection, transactions.schema)
 
 
 def make_checks(transactions: Transactions) -> DataFrameSchema:

@@ -15,6 +15,7 @@ from typing import Any
 
 from segmentation.aggregation import Aggregation, aggregate, as_text
 from segmentation.artifact import Manifest
+from segmentation.artifact.manifest import PackedAggregation
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema import CheckedRecords, HeaderLookup, Record, RecordValidator
 from segmentation.schema.unknown_fields import MOST_NAMED, UnknownField, UnknownFields
@@ -53,6 +54,17 @@ class GatheredRecords:
     unread: dict[int, UnknownFields]
 
 
+def unpack_aggregation(packed: PackedAggregation) -> Aggregation:
+    """Return how transactions become records, as a package says it."""
+    return Aggregation(
+        sql=packed.sql,
+        kinds={column.name: column.kind for column in packed.transactions.columns},
+        time=packed.time,
+        needed=tuple(column.name for column in packed.transactions.features),
+        categories=tuple(packed.categories),
+    )
+
+
 class TransactionFeatures:
     """Replaces the transactions of records by features.
 
@@ -77,14 +89,8 @@ class TransactionFeatures:
         self._customer = packed.customer if identifier else ""
         self._lookup = HeaderLookup(manifest.record)
         self._time = packed.transactions.by_name[packed.time]
-        self._needed = tuple(column.name for column in packed.transactions.features)
-        self._aggregation = Aggregation(
-            sql=packed.sql,
-            kinds={column.name: column.kind for column in packed.transactions.columns},
-            time=packed.time,
-            needed=self._needed,
-            categories=tuple(packed.categories),
-        )
+        self._aggregation = unpack_aggregation(packed)
+        self._needed = self._aggregation.needed
 
     def gather(self, records: Sequence[Any]) -> GatheredRecords:
         """Return records with features in place of transactions.

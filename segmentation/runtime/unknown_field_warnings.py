@@ -11,20 +11,13 @@ from collections.abc import Sequence
 from segmentation.runtime.record_warnings import RecordWarning
 from segmentation.schema import Column, UnknownFields
 from segmentation.schema.unknown_fields import UnknownField
+from segmentation.wording.left_out import LEFT_OUT_WORDS
 from segmentation.wording.phrases import join_parts
 
 UNKNOWN_FIELD = "unknown_field"
 MISSING_FIELD = "missing_field"
 TARGET_FIELD = "target_field"
 LEFT_OUT = "left_out"
-
-_REASONS = {
-    "cancelled": "cancelled, or with a quantity below the least one",
-    "price_not_positive": "without a price, such as a gift",
-    "duplicate": "the same as an earlier one",
-    "out_of_range": "not within the limits of its values",
-    "later": "later than as_of",
-}
 
 
 def list_address(study: str | None) -> str:
@@ -59,7 +52,7 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
 
 def _describe_left_out(reason: str, count: int) -> str:
     verb = "was" if count == 1 else "were"
-    return f"{count} of them {verb} left out, as in training: {_REASONS[reason]}"
+    return f"{count} of them {verb} left out, as in training: {LEFT_OUT_WORDS[reason]}"
 
 
 def warn_of_missing(unknown: UnknownFields, study: str | None, advice: str = "") -> RecordWarning:
