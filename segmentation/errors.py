@@ -73,6 +73,10 @@ class FileError(SegmentationError):
     """A file of records cannot be scored at all: it is empty, no text, or has no known column."""
 
 
+class NoRoomError(SegmentationError):
+    """There is not enough memory or disk for what was asked, here and now."""
+
+
 class MappingError(SegmentationError):
     """Columns of a file were assigned to fields, and one of the two does not exist."""
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from segmentation.aggregation import aggregate_file
 from segmentation.datasets.snapshots import MOST_SNAPSHOTS, read_history
-from segmentation.datasets.transactions import find_bulk, validate
+from segmentation.datasets.transactions import validate
 from segmentation.errors import DataError, InvalidRecordsError
 from segmentation.runtime import Model
 from segmentation.studies.retail import RETAIL, TRANSACTION
 from segmentation.transaction_rules import TransactionRule, find_reasons
+from segmentation.transaction_tables.lone_days import find_bulk
 from tests.support.shipped import PACKAGES, ROOT
 from tests.support.shop import AGGREGATION, CATEGORIES, GOOD, TRANSACTIONS, changed, write_csv
 

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain, islice
 from typing import IO
 
 from typing_extensions import TypedDict
 
+from segmentation.artifact.manifest import PackedAggregation
+from segmentation.batch.any_file import open_rows_or_orders
 from segmentation.batch.file_scoring import ScoredRow, score_chunk
-from segmentation.batch.record_file import FileCard, RecordFile, add_known_tables
+from segmentation.batch.order_customers import LINES_TOGETHER, gather_customers
+from segmentation.batch.order_file import (
+    OrderFile,
+    find_order_problem,
+    list_missing,
+    score_customers,
+)
+from segmentation.batch.record_file import FileCard, RecordFile
+from segmentation.errors import FileError
 from segmentation.runtime import Model
 from segmentation.runtime.known_tables import KnownTables
 from segmentation.tables.open_table import TableOptions
-from segmentation.tables.typed_table import TypedTable, open_typed_table
+from segmentation.tables.typed_table import TypedTable
 
 # Rows that a preview shows, and that it answers to find out how many would be refused.
 SHOWN_ROWS = 5
 TRIED_ROWS = 100
+# Lines of orders of which a preview makes customers.
+TRIED_LINES = LINES_TOGETHER
 _CHARACTERS = 1 << 20
 _MOST_REASONS = 5
 
@@ -46,7 +59,10 @@ class Trial(TypedDict):
 
 
 class Preview(FileCard):
-    """How a file would be read; ``problem`` says why it would not be scored like that."""
+    """How a file would be read; ``problem`` says why it would not be scored like that.
+
+    Of a file of orders, ``n_rows`` counts its lines, and ``orders`` is about the first of them.
+    """
 
     problem: str | None
     missing: list[str]
@@ -80,19 +96,50 @@ def preview(
     MappingError
         If what is mapped can't be had.
     """
-    schema = model.manifest.record
-    options = add_known_tables(options, known_tables)
-    with open_typed_table(stream, schema, options, cut=cut) as table:
+    manifest = model.manifest
+    tables = known_tables or KnownTables(manifest)
+    opened = open_rows_or_orders(stream, manifest, options or TableOptions(), tables, cut=cut)
+    with opened as (table, packed):
+        n_rows = None if cut else table.n_rows
+        if packed is not None:
+            return {**_preview_orders(model, table, packed), "n_rows": n_rows}
+        schema = manifest.record
         file = RecordFile(table, schema, known_tables.study if known_tables else None)
         read_names = {column.column.name for column in table.columns}
         return {
             **file.card,
-            "n_rows": None if cut else table.n_rows,
+            "n_rows": n_rows,
             "problem": table.problem,
             "missing": [column.name for column in schema.sendable if column.name not in read_names],
             "rows": _first_rows(table),
             "tried": _try_rows(model, file),
         }
+
+
+def _preview_orders(model: Model, table: TypedTable, packed: PackedAggregation) -> Preview:
+    """Look at the first lines of orders, and make customers of them."""
+    problem = find_order_problem(table, packed)
+    file = OrderFile(table, packed, None)
+    described: Preview = {
+        **file.card,
+        "problem": problem,
+        "missing": list_missing(table, packed),
+        "rows": _first_rows(table),
+        "tried": _count_refusals([]),
+    }
+    if problem:
+        return described
+    identifier = model.manifest.record.identifier
+    key = identifier.name if identifier else ""
+    try:
+        with gather_customers(table, packed, key, most_lines=TRIED_LINES) as customers:
+            file = OrderFile(table, packed, customers)
+            rows = chain.from_iterable(score_customers(model, file))
+            tried = _count_refusals(list(islice(rows, TRIED_ROWS)))
+            return {**described, "orders": file.orders, "tried": tried}
+    except FileError as error:
+        # What a longer file holds further down may be better.
+        return {**described, "problem": str(error) if table.n_rows <= TRIED_LINES else None}
 
 
 def _first_rows(table: TypedTable) -> list[PreviewRow]:
@@ -109,6 +156,10 @@ def _try_rows(model: Model, file: RecordFile) -> Trial:
     if file.table.problem is None:
         for chunk in islice(file.table.chunks(TRIED_ROWS, _CHARACTERS), 1):
             rows += chain.from_iterable(score_chunk(model, file, chunk, 0))
+    return _count_refusals(rows)
+
+
+def _count_refusals(rows: Sequence[ScoredRow]) -> Trial:
     refused = [row for row in rows if row.problems]
     reasons = Counter(
         (None if problem.field is None else str(problem.field), problem.message)

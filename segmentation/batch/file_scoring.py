@@ -20,13 +20,13 @@ from segmentation.tables.typed_table import TypedChunk, TypedTable
 
 # Rows that are answered without letting others in: with the 256 that a model likes best, one in
 # twenty of the single records that are asked for meanwhile takes 10 ms (docs/decisions/0015).
-_TOGETHER = 16
+TOGETHER = 16
 # Seconds between two pieces, in which threads that answer single records get their turn. Python
 # itself would let them wait for 5 ms, several times in each request.
-_PAUSE = 0.0001
+PAUSE = 0.0001
 # By position in a piece.
-_Records = dict[int, Record]
-_Problems = defaultdict[int, list[Problem]]
+Records = dict[int, Record]
+Problems = defaultdict[int, list[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ScoredRow:
     reasons: Sequence[Reason] = ()
 
 
-def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
+def score_rows(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
     """Answer the rows of a file, in their order.
 
     Parameters
@@ -66,7 +66,7 @@ def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
     for chunk in file.chunks():
         for rows in score_chunk(model, file, chunk, n_before):
             yield rows
-            time.sleep(_PAUSE)
+            time.sleep(PAUSE)
         n_before += len(chunk.rows.lines)
 
 
@@ -74,15 +74,15 @@ def score_chunk(
     model: Model, file: RecordFile, chunk: TypedChunk, n_before: int
 ) -> Iterator[list[ScoredRow]]:
     """Answer the rows of a chunk, before which there are `n_before` others, a few at a time."""
-    problems: _Problems = defaultdict(list)
+    problems: Problems = defaultdict(list)
     table = file.table
     records = _records(table, chunk, problems)
     headers = {column.field: table.header[column.position] for column in table.columns}
     rows = chunk.rows.rows()
-    for start in range(0, len(rows), _TOGETHER):
-        positions = range(start, min(start + _TOGETHER, len(rows)))
+    for start in range(0, len(rows), TOGETHER):
+        positions = range(start, min(start + TOGETHER, len(rows)))
         batch = {position: records[position] for position in positions if position in records}
-        answers = _answers(model, batch, problems)
+        answers = answer_records(model, batch, problems)
         for answer in answers.values() if file.warnings else ():
             answer["warnings"] = [*file.warnings, *answer["warnings"]]
         yield [
@@ -102,7 +102,7 @@ def score_chunk(
         ]
 
 
-def _records(table: TypedTable, chunk: TypedChunk, problems: _Problems) -> _Records:
+def _records(table: TypedTable, chunk: TypedChunk, problems: Problems) -> Records:
     """Return the values of rows by field, and note what can't be any."""
     for position, cells in chunk.rows.uneven.items():
         n_cells = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
@@ -121,12 +121,18 @@ def _records(table: TypedTable, chunk: TypedChunk, problems: _Problems) -> _Reco
     }
 
 
-def _answers(model: Model, records: _Records, problems: _Problems) -> dict[int, Answer]:
+def answer_records(model: Model, records: Records, problems: Problems) -> dict[int, Answer]:
     """Return the answers to the records without problems, and note those of the others.
 
-    The records become canonical.
-
     The model answers all or none: what it refuses is taken out, and the rest asked for again.
+
+    Parameters
+    ----------
+    model : Model
+    records : dict of int to dict
+        By position; they become canonical, and those that can't be answered are taken out.
+    problems : defaultdict of int to list of Problem
+        By position: what is wrong already, to which more is added.
     """
     while True:
         positions = list(records)

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from segmentation.batch.csv_writing import CsvWriter
 from segmentation.batch.file_scoring import ScoredRow
+from segmentation.batch.order_card import LeftOut
 from segmentation.batch.record_file import FileCard, RecordFile
 from segmentation.runtime.reasons import Reason, runner_up
 from segmentation.runtime.record_warnings import RecordWarning
@@ -63,11 +64,15 @@ class RowsLine(TypedDict):
 
 
 class FileSummary(TypedDict):
-    """How many rows were answered, and how many were refused: shares are of the answered ones."""
+    """How many rows were answered, and how many were refused: shares are of the answered ones.
+
+    ``left_out`` are the lines of a file of orders that no answer knows of.
+    """
 
     n_rows: int
     n_answered: int
     n_refused: int
+    left_out: list[LeftOut]
 
 
 class LastLine(TypedDict):
@@ -96,7 +101,12 @@ def write_lines(file: RecordFile, scored: Iterable[Sequence[ScoredRow]]) -> Iter
         n_refused += sum(row.answer is None for row in rows)
     n_answered = n_rows - n_refused
     last: LastLine = {
-        "summary": {"n_rows": n_rows, "n_answered": n_answered, "n_refused": n_refused}
+        "summary": {
+            "n_rows": n_rows,
+            "n_answered": n_answered,
+            "n_refused": n_refused,
+            "left_out": file.orders["left_out"] if file.orders else [],
+        }
     }
     yield _line(last)
 

@@ -14,6 +14,7 @@ from typing import IO
 from typing_extensions import TypedDict
 
 from segmentation.batch.answer_columns import find_answers
+from segmentation.batch.order_card import OrderCard
 from segmentation.errors import FileError
 from segmentation.runtime.known_tables import KnownTables
 from segmentation.runtime.record_warnings import RecordWarning
@@ -45,7 +46,8 @@ class FileCard(TypedDict):
     The decimal mark is empty if its numbers show none; rows are counted without blank ones, those
     above the header and those that repeat it, of which ``n_above`` and ``n_repeated`` say the
     number. ``missing_defining`` are the fields that make a row complete and are in no column;
-    ``warnings`` are about the file as a whole, and with every answer.
+    ``warnings`` are about the file as a whole, and with every answer. Of a file of orders, rows are
+    the customers that are answered, and ``orders`` says what became of its lines.
     """
 
     format: str
@@ -59,6 +61,7 @@ class FileCard(TypedDict):
     columns: list[FileColumn]
     missing_defining: list[str]
     warnings: list[RecordWarning]
+    orders: OrderCard | None
 
 
 class RecordFile:
@@ -98,13 +101,23 @@ class RecordFile:
 
     @property
     def header(self) -> list[str]:
-        """The header, as it stands there."""
+        """The header of the answer, without the answers' own columns: as it stands there."""
         return self.table.header
+
+    @property
+    def n_answers(self) -> int:
+        """How many rows the answer will have."""
+        return self.table.n_rows
+
+    @property
+    def orders(self) -> OrderCard | None:
+        """What became of lines of orders, where the file has such."""
+        return None
 
     @property
     def ignored(self) -> list[str]:
         """The headers of the columns that are passed on and not read."""
-        pairs = zip(self.header, self.table.fields, strict=True)
+        pairs = zip(self.table.header, self.table.fields, strict=True)
         return [name for name, field in pairs if field is None]
 
     @property
@@ -122,12 +135,13 @@ class RecordFile:
             "separator": layout.separator,
             "sheet": layout.sheet,
             "decimal_mark": self.table.decimal_mark,
-            "n_rows": self.table.n_rows,
+            "n_rows": self.n_answers,
             "n_above": layout.n_above,
             "n_repeated": layout.n_repeated,
-            "columns": list(map(self._describe_column, self.header, self.table.fields)),
+            "columns": list(map(self._describe_column, self.table.header, self.table.fields)),
             "missing_defining": [column.name for column in self.missing],
             "warnings": self.warnings,
+            "orders": self.orders,
         }
 
     def _describe_column(self, header: str, field: str | None) -> FileColumn:

@@ -14,6 +14,7 @@ from typing import Any
 from segmentation.errors import DataError, FileError, InvalidRecordsError, MappingError, Problem
 from segmentation.schema import Record, RecordValidator, Schema
 from segmentation.tables.addresses import open_local
+from segmentation.tables.missing_columns import describe_missing
 from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedTable, open_typed_table
 from segmentation.tables.unpacking import UnpackingLimits
@@ -137,28 +138,6 @@ def _check_columns(source: str | Path, table: TypedTable, schema: Schema) -> Non
     known = names_present | schema.find_following(names_present)
     missing = [name for name in needed if name not in known]
     _refuse(source, describe_missing(table, schema, missing))
-
-
-def describe_missing(table: TypedTable, schema: Schema, missing: Sequence[str]) -> list[str]:
-    """Return a line for each column that is needed and missing, and what may stand for it.
-
-    Parameters
-    ----------
-    table : TypedTable
-    schema : Schema
-    missing : sequence of str
-        Names of the columns.
-    """
-    if not missing:
-        return []
-    unknown = table.mapping.describe_unknown(table.matched.unknown, ())
-    hints = [
-        f"unknown column {field.name!r}"
-        + (f"; did you mean {field.nearest}?" if field.nearest else "")
-        for field in unknown.named
-        if field.name
-    ]
-    return [*hints, *(f"missing column {schema.by_name[name].title!r}" for name in missing)]
 
 
 def _validated(

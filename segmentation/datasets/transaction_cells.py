@@ -1,6 +1,7 @@
-"""The cells of a table of transactions, in columns that DuckDB takes.
+"""A table of transactions that a study trains on, opened, or refused with its address.
 
-Reading them is in ``tables``, which rows are dropped is decided in ``transactions``.
+Reading it is in ``tables`` and ``transaction_tables``, which rows are dropped is decided in
+``transactions``.
 """
 
 from __future__ import annotations
@@ -8,19 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from segmentation.datasets.record_tables import describe_missing
 from segmentation.errors import DataError, FileError, MappingError
-from segmentation.schema import Column, Schema
-from segmentation.schema.columns import LARGEST_EXACT_INTEGER
 from segmentation.study import Transactions
-from segmentation.tables.cell_readers import ROUNDED
+from segmentation.tables.missing_columns import describe_missing
 from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedChunk, TypedTable, open_typed_table
-
-if TYPE_CHECKING:
-    import pandas as pd
+from segmentation.transaction_tables.cells import find_unsafe
 
 _MOST_LINES = 5
 
@@ -78,63 +73,6 @@ def refuse_unsafe(source: str | Path, table: TypedTable, chunk: TypedChunk) -> N
     DataError
         With the first lines of them.
     """
-    lines, width = chunk.rows.lines, len(table.header)
-    reasons = [
-        f"line {lines[position]}: has {len(cells)} cells, the header has {width}"
-        for position, cells in chunk.rows.uneven.items()
-    ]
-    headers = {column.field: table.header[column.position].strip() for column in table.columns}
-    reasons += [
-        f"line {lines[position]}, column {headers[field]!r}: {fault.message}"
-        for position, faults in chunk.faults.items()
-        for field, fault in faults
-        if fault.code == ROUNDED
-    ]
+    reasons = find_unsafe(table, chunk)
     if reasons:
         raise DataError(str(source), reasons[:_MOST_LINES])
-
-
-def frame_chunk(n_before: int, chunk: TypedChunk, schema: Schema) -> pd.DataFrame:
-    """Return rows with a number each, a column for each of the schema's, and what was not read.
-
-    Parameters
-    ----------
-    n_before : int
-        Rows of the table before this chunk.
-    chunk : TypedChunk
-    schema : Schema
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of times as text in ISO 8601.
-    """
-    import pandas as pd
-
-    n_rows = len(chunk.rows.lines)
-    columns: dict[str, Any] = {"row": range(n_before + 1, n_before + n_rows + 1)}
-    unread = [""] * n_rows
-    values = {schema.spellings[field].column.name: cells for field, cells in chunk.values.items()}
-    faulty = {
-        (schema.spellings[field].column.name, position)
-        for position, faults in chunk.faults.items()
-        for field, _ in faults
-    }
-    for column in schema.columns:
-        cells = list(values.get(column.name, [None] * n_rows))
-        for position, cell in enumerate(cells):
-            if cell is not None and ((column.name, position) in faulty or not _fits(column, cell)):
-                cells[position] = None
-                unread[position] += f"{column.name}={cell};"
-        columns[column.name] = pd.Series(cells, dtype="float64" if column.numeric else "object")
-    columns["unread"] = unread
-    return pd.DataFrame(columns)
-
-
-def _fits(column: Column, cell: Any) -> bool:
-    """Whether a cell is a value of its column's kind: a text in a column of numbers is none."""
-    if not column.numeric:
-        return True
-    if type(cell) is not float:
-        return False
-    return column.kind == "number" or (cell.is_integer() and abs(cell) <= LARGEST_EXACT_INTEGER)

@@ -8,36 +8,33 @@ in pieces.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
-from itertools import accumulate, pairwise
+from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from segmentation.aggregation import MEMORY_LIMIT, TYPES
+from segmentation.aggregation import MEMORY_LIMIT
 from segmentation.datasets.record_tables import FROM_PATH
-from segmentation.datasets.transaction_cells import frame_chunk, open_columns, refuse_unsafe
+from segmentation.datasets.transaction_cells import open_columns, refuse_unsafe
 from segmentation.errors import DataError
 from segmentation.study import TransactionRoles, Transactions
 from segmentation.tables.addresses import file_digest, open_local
 from segmentation.tables.open_table import TableOptions
 from segmentation.transaction_rules import REASONS, TransactionRule, list_rules
+from segmentation.transaction_tables.lone_days import LONE_DAYS
+from segmentation.transaction_tables.workspace import (
+    create_tables,
+    drop_lone,
+    insert_chunk,
+    keep_clean,
+    open_workspace,
+)
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     from pandera.pandas import Check, DataFrameSchema
 
-# Visits, customers on a day, stand alone if they are few and lie further than half a year from all
-# others, and further than any pause that the shop itself makes: one that opens for a month of each
-# year is closed for eleven.
-_LONE_DAYS = 180
-_LONGER_THAN_A_PAUSE = 1.5
-# One in a thousand is few; in a small table one in twenty, at most two.
-_LONE_SHARE, _LONE_SHARE_OF_FEW, _LONE_VISITS = 0.001, 0.05, 2
 # A shop's largest customer has under 3 % of the rows in the public data; a tenth is no customer.
 _LARGE_SHARE = 0.1
 _FEW_CUSTOMERS = 50
@@ -101,7 +98,7 @@ class Validation:
         if self.lone_rows:
             number = "1 row was" if self.lone_rows == 1 else f"{self.lone_rows} rows were"
             remarks.append(
-                f"{number} left out that are more than {_LONE_DAYS} days away from all others;"
+                f"{number} left out that are more than {LONE_DAYS} days away from all others;"
                 " are their dates right?"
             )
         share = self.largest_customer.get("share_of_rows", 0.0)
@@ -162,10 +159,10 @@ def validate(
     DataError
         If the file isn't such a table, or no row of it is good.
     """
-    with open_local(source) as path, _workspace(output.parent) as connection:
+    with open_local(source) as path, open_workspace(output.parent, MEMORY_LIMIT) as connection:
         _load(connection, source, path, transactions, options)
         _drop_faulty(connection, transactions)
-        n_lone = _drop_lone(connection, transactions.roles)
+        n_lone = drop_lone(connection, transactions.roles)
         counts = _count(connection, transactions.roles, Path(str(source)).name, file_digest(path))
         counts = replace(counts, lone_rows=n_lone)
         if not counts.rows_kept:
@@ -176,17 +173,6 @@ def validate(
     return counts
 
 
-@contextmanager
-def _workspace(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a database on disk that is gone afterwards."""
-    import duckdb
-
-    with TemporaryDirectory(dir=folder, prefix=".duckdb-") as place:
-        settings: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "temp_directory": place}
-        with duckdb.connect(str(Path(place) / "rows.db"), config=settings) as connection:
-            yield connection
-
-
 def _load(
     connection: duckdb.DuckDBPyConnection,
     source: str | Path,
@@ -194,96 +180,25 @@ def _load(
     transactions: Transactions,
     options: TableOptions,
 ) -> None:
-    """Make the table ``cells`` and the view ``typed``: NULL where a cell has no value.
-
-    ``repeated`` says whether all cells of a row are those of an earlier one; what could not be read
-    is compared as it was written.
-    """
+    """Fill the table ``cells``."""
     schema = transactions.schema
-    kinds = ", ".join(f'"{column.name}" {TYPES[column.kind]}' for column in schema.columns)
-    connection.execute(f"CREATE TABLE cells (row BIGINT, {kinds}, unread VARCHAR)")
+    create_tables(connection, schema)
     with open_columns(source, path, transactions, options) as table:
-        n_rows = 0
         for chunk in table.chunks(_ROWS, _CHARACTERS):
             refuse_unsafe(source, table, chunk)
-            connection.register("chunk", frame_chunk(n_rows, chunk, schema))
-            connection.execute("INSERT INTO cells SELECT * FROM chunk")
-            n_rows += len(chunk.rows.lines)
-    columns = ", ".join(f'"{column.name}"' for column in schema.columns)
-    connection.execute(
-        f"CREATE VIEW typed AS SELECT row, {columns}, "  # noqa: S608
-        f"row_number() OVER (PARTITION BY {columns}, unread ORDER BY row) > 1 AS repeated "
-        "FROM cells"
-    )
+            insert_chunk(connection, chunk, schema)
 
 
 def _drop_faulty(connection: duckdb.DuckDBPyConnection, transactions: Transactions) -> None:
-    """Make the tables ``dropped``, row and reason, and ``clean``."""
+    """Fill the table ``dropped``, row and reason, and make ``clean``."""
     checks = make_checks(transactions)
-    connection.execute("CREATE TABLE dropped (row BIGINT, reason VARCHAR)")
     with connection.cursor() as reader:
         reader.execute("SELECT * FROM typed ORDER BY row")
         while len(piece := reader.fetch_df_chunk(_VECTORS)):
             faults = _faults(checks, piece)
             if len(faults):
                 connection.execute("INSERT INTO dropped SELECT row, reason FROM faults")
-    columns = ", ".join(f'"{column.name}"' for column in transactions.schema.columns)
-    connection.execute(
-        f"CREATE TABLE clean AS SELECT row, {columns} FROM typed "  # noqa: S608
-        "WHERE row NOT IN (SELECT row FROM dropped)"
-    )
-
-
-def _drop_lone(connection: duckdb.DuckDBPyConnection, roles: TransactionRoles) -> int:
-    """Drop the rows whose times stand alone, and return how many they are."""
-    time = roles.time
-    days = connection.execute(
-        f'SELECT "{time}"::DATE AS day, count(DISTINCT "{roles.customer}") '  # noqa: S608
-        "FROM clean GROUP BY day ORDER BY day"
-    ).fetchall()
-    if not days:
-        return 0
-    first, last = find_bulk(days)
-    outside = f'"{time}"::DATE NOT BETWEEN $first AND $last'
-    connection.execute(
-        f"INSERT INTO dropped SELECT row, 'out_of_range' FROM clean WHERE {outside}",  # noqa: S608
-        {"first": first, "last": last},
-    )
-    deleted = connection.execute(
-        f"DELETE FROM clean WHERE {outside}",  # noqa: S608
-        {"first": first, "last": last},
-    ).fetchall()
-    return int(deleted[0][0])
-
-
-def find_bulk(days: Sequence[tuple[date, int]]) -> tuple[date, date]:
-    """Return the first and the last day that do not stand alone.
-
-    Parameters
-    ----------
-    days : sequence of (date, int)
-        Days with visits, in order, and the number of customers of each.
-    """
-    n_visits = sum(n_of_day for _, n_of_day in days)
-    most_lone = max(_LONE_SHARE * n_visits, min(_LONE_VISITS, _LONE_SHARE_OF_FEW * n_visits))
-    begin, end = _count_outer(days, most_lone), _count_outer(days[::-1], most_lone)
-    gaps = [following - day for (day, _), (following, _) in pairwise(days)]
-    pause = max(gaps[begin : len(gaps) - end], default=timedelta(0))
-    least_gap = max(timedelta(_LONE_DAYS), _LONGER_THAN_A_PAUSE * pause)
-    first = _count_lone(gaps[:begin], least_gap)
-    last = len(days) - 1 - _count_lone(gaps[::-1][:end], least_gap)
-    return days[first][0], days[last][0]
-
-
-def _count_outer(days: Sequence[tuple[date, int]], most_visits: float) -> int:
-    """Return how many days at the beginning have together at most so many visits."""
-    totals = accumulate(n_of_day for _, n_of_day in days)
-    return sum(total <= most_visits for total in totals)
-
-
-def _count_lone(gaps: Sequence[timedelta], least_gap: timedelta) -> int:
-    """Return how many days lie before the last gap that is long enough."""
-    return max((place for place, gap in enumerate(gaps, start=1) if gap > least_gap), default=0)
+    keep_clean(connection, transactions.schema)
 
 
 def make_checks(transactions: Transactions) -> DataFrameSchema:

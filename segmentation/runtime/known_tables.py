@@ -89,6 +89,20 @@ class KnownTables:
         n_known, advice = max(counts, key=lambda count: count[0])  # of equal ones the first
         return advice if n_known >= _FEWEST else ""
 
+    def holds_transactions(self, names: Sequence[str]) -> bool:
+        """Whether a table is one of the study's transactions rather than of its records.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of its columns.
+        """
+        own, *_ = self._tables
+        n_known = max(
+            (table.count_known(names) for table in _list_transactions(self._manifest)), default=0
+        )
+        return n_known >= _FEWEST and n_known > own.count_known(names)
+
 
 def _describe_records(manifest: Manifest) -> KnownTable:
     address = f"/studies/{manifest.study}"
@@ -102,9 +116,9 @@ def _list_transactions(manifest: Manifest) -> list[KnownTable]:
     if packed is None:
         return []
     advice = (
-        f"These are columns of transactions of the study {manifest.study}: send those of each"
-        " customer together, as the transactions of one record, in JSON to"
-        f" /studies/{manifest.study}/predict."
+        f"These are columns of transactions of the study {manifest.study}: send them as a file to"
+        f" /studies/{manifest.study}/predict/file, or those of each customer together, as the"
+        f" transactions of one record, in JSON to /studies/{manifest.study}/predict."
     )
     telling = frozenset(column.name for column in packed.transactions.features)
     return [KnownTable(HeaderLookup(packed.transactions), telling, advice)]

@@ -15,12 +15,13 @@ from typing import Any
 
 from segmentation.aggregation import Aggregation, aggregate, as_text
 from segmentation.artifact import Manifest
+from segmentation.artifact.manifest import PackedAggregation
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema import CheckedRecords, HeaderLookup, Record, RecordValidator
 from segmentation.schema.missing_words import is_missing_word
 from segmentation.schema.unknown_fields import MOST_NAMED, UnknownField, UnknownFields
 from segmentation.transaction_rules import find_reasons, list_rules
-from segmentation.wording.transactions import LEFT_OUT_REASONS
+from segmentation.wording.left_out import LEFT_OUT_WORDS
 
 TRANSACTIONS, AS_OF = "transactions", "as_of"
 MOST_TRANSACTIONS = 10_000
@@ -55,6 +56,17 @@ class GatheredRecords:
     unread: dict[int, UnknownFields]
 
 
+def unpack_aggregation(packed: PackedAggregation) -> Aggregation:
+    """Return how transactions become records, as a package says it."""
+    return Aggregation(
+        sql=packed.sql,
+        kinds={column.name: column.kind for column in packed.transactions.columns},
+        time=packed.time,
+        needed=tuple(column.name for column in packed.transactions.features),
+        categories=tuple(packed.categories),
+    )
+
+
 class TransactionFeatures:
     """Replaces the transactions of records by features.
 
@@ -79,14 +91,8 @@ class TransactionFeatures:
         self._customer = packed.customer if identifier else ""
         self._lookup = HeaderLookup(manifest.record)
         self._time = packed.transactions.by_name[packed.time]
-        self._needed = tuple(column.name for column in packed.transactions.features)
-        self._aggregation = Aggregation(
-            sql=packed.sql,
-            kinds={column.name: column.kind for column in packed.transactions.columns},
-            time=packed.time,
-            needed=self._needed,
-            categories=tuple(packed.categories),
-        )
+        self._aggregation = unpack_aggregation(packed)
+        self._needed = self._aggregation.needed
 
     def gather(self, records: Sequence[Any]) -> GatheredRecords:
         """Return records with features in place of transactions.
@@ -410,7 +416,7 @@ def _is_made(problem: Problem, record: Any) -> bool:
 
 def _all_left_out(row: int, unread: UnknownFields) -> Problem:
     reasons = "; ".join(
-        f"{count} of {unread.n_transactions} {LEFT_OUT_REASONS[reason]}"
+        f"{count} of {unread.n_transactions} {LEFT_OUT_WORDS[reason]}"
         for reason, count in unread.left_out
     )
     return Problem(row, TRANSACTIONS, "customers", f"hold no purchase that counts: {reasons}")

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from segmentation.runtime.record_warnings import RecordWarning
 from segmentation.schema import Column, UnknownFields
 from segmentation.schema.unknown_fields import UnknownField
+from segmentation.wording.left_out import LEFT_OUT_WORDS
 from segmentation.wording.phrases import join_parts
-from segmentation.wording.transactions import LEFT_OUT_REASONS
 
 UNKNOWN_FIELD = "unknown_field"
 MISSING_FIELD = "missing_field"
@@ -59,7 +59,7 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
 
 def _describe_left_out(reason: str, count: int, total: int) -> str:
     verb = "was" if count == 1 else "were"
-    return f"{count} of {total} {verb} left out, as in training: {LEFT_OUT_REASONS[reason]}"
+    return f"{count} of {total} {verb} left out, as in training: {LEFT_OUT_WORDS[reason]}"
 
 
 def warn_of_missing(unknown: UnknownFields, study: str | None, advice: str = "") -> RecordWarning:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -26,6 +27,7 @@ from segmentation.service.wsgi_environment import N_RECORDS, Environment
 
 if TYPE_CHECKING:
     from segmentation.batch import RecordFile, ScoredRow
+    from segmentation.batch.order_card import OrderCard
     from segmentation.tables.open_table import TableOptions
 
 CSV = "text/csv"
@@ -43,6 +45,7 @@ TYPES = (
 MAP = "map"
 CUT, COMMAS = "cut", "commas"
 ENCODING, SHEET, DATES = "encoding", "sheet", "dates"
+AS_OF = "as_of"
 # Most of the beginning of a file that is looked at before it is scored.
 PREVIEW_BYTES = MEBIBYTE
 # Proxies refuse long headers.
@@ -69,9 +72,9 @@ def _add_scoring(
             body = stack.enter_context(open_file(request.environ, TYPES, settings.max_file_bytes))
             tables = models.known_tables(model.manifest)
             file = stack.enter_context(
-                batch.open_record_file(body, model.manifest.record, options, tables)
+                batch.open_any_file(body, model.manifest, options, tables, _read_as_of())
             )
-            request.environ[N_RECORDS] = file.table.n_rows
+            request.environ[N_RECORDS] = file.n_answers
             scored = _count(batch.score(model, file), model.name, counters, request.environ)
             lines = request.accept_mimetypes.best_match((CSV, LINES), CSV) == LINES
             write = batch.write_lines if lines else batch.write
@@ -118,6 +121,21 @@ def _read_flag(name: str) -> bool:
     return value == "true"
 
 
+def _read_as_of() -> datetime | None:
+    """Read what the recency of orders is relative to."""
+    text = request.args.get(AS_OF)
+    if text is None:
+        return None
+    try:
+        as_of = datetime.fromisoformat(text)
+    except ValueError:
+        as_of = None
+    if as_of is None or as_of.tzinfo is not None:
+        message = f"{AS_OF} must be a date, or a local date and time, in ISO 8601."
+        raise RequestError(HTTPStatus.BAD_REQUEST, message)
+    return as_of
+
+
 def _read_options() -> TableOptions:
     """Read what the query says about the file that the file does not prove itself."""
     from segmentation.tables.column_mapping import parse_mappings
@@ -157,6 +175,17 @@ def _make_headers(file: RecordFile, content_type: str) -> dict[str, str]:
         "X-File-Encoding": file.table.layout.encoding,
         "X-Ignored-Columns": _encode_names(file.ignored),
         "X-Missing-Columns": _encode_names([column.name for column in file.missing]),
+        **(_describe_orders(file.orders) if file.orders else {}),
+    }
+
+
+def _describe_orders(orders: OrderCard) -> dict[str, str]:
+    """Return the headers about lines of orders: how many, as of when, and what was left out."""
+    left_out = [f"{item['reason']}={item['n_lines']}" for item in orders["left_out"]]
+    return {
+        "X-As-Of": orders["as_of"],
+        "X-Order-Lines": str(orders["n_lines"]),
+        "X-Left-Out": ",".join(left_out),
     }
 
 

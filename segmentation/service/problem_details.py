@@ -19,6 +19,7 @@ from segmentation.errors import (
     FileError,
     InvalidRecordsError,
     MappingError,
+    NoRoomError,
     NotReadyError,
     Problem,
     SegmentationError,
@@ -81,6 +82,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotReadyError, _not_ready)
     app.register_error_handler(MappingError, _mapping)
     app.register_error_handler(FileError, _file)
+    app.register_error_handler(NoRoomError, _not_ready)
     app.register_error_handler(UnknownStudyError, _unknown_study)
     app.register_error_handler(UnavailableError, _unavailable)
     app.register_error_handler(HTTPException, _http)
@@ -108,7 +110,7 @@ def _refused(error: RequestError) -> Response:
     return problem(error.status, str(error), error.headers)
 
 
-def _not_ready(error: NotReadyError) -> Response:
+def _not_ready(error: NotReadyError | NoRoomError) -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "10"})
 
 

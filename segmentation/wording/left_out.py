@@ -1,10 +1,10 @@
-"""Says why transactions were left out of a customer's history."""
+"""Why a transaction is left out, in words. Which are, ``transaction_rules`` decides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-LEFT_OUT_REASONS: Mapping[str, str] = {
+LEFT_OUT_WORDS: Mapping[str, str] = {
     "missing_customer": "without a customer, beside others that name one",
     "cancelled": "cancelled, or with a quantity below the least one",
     "price_not_positive": "with a price below the least one, such as a gift",
@@ -13,4 +13,4 @@ LEFT_OUT_REASONS: Mapping[str, str] = {
     "out_of_range": "not within the limits of its values",
     "later": "later than as_of",
 }
-"""By a reason of ``transaction_rules``, or ``later``."""
+"""By reason: what transactions are that are left out for it."""
