@@ -16,7 +16,7 @@ package = read_package(Path("model.bin"))
 session = open_session(package.scorer)
 segments = package.manifest.segments
 features = package.manifest.scorer.features
-least = [1 - threshold for threshold in package.manifest.conformal.thresholds]
+least = [[1 - t for t in row] for row in package.manifest.conformal.thresholds]
 app = FastAPI()
 
 
@@ -77,7 +77,9 @@ async def predict(record: Record) -> Answer:
     best = segments[row.index(max(row))]
     enough = least[numbers.count(None)]
     plausible = [
-        segment.id for segment, value in zip(segments, row, strict=True) if value >= enough
+        segment.id
+        for segment, value, bound in zip(segments, row, enough, strict=True)
+        if value >= bound
     ]
     return Answer(
         segment=Name(id=best.id, name=best.name, action=best.action),

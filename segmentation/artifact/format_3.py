@@ -1,6 +1,7 @@
 """Manifests of format 3, upgraded to the present format while they are read.
 
-Format 3 knew one relation between columns, the largest of several, and called it ``derived``.
+Format 3 knew one relation between columns, the largest of several, and called it ``derived``. Its
+thresholds were the same for all segments.
 """
 
 from __future__ import annotations
@@ -31,4 +32,11 @@ def upgrade(manifest: Mapping[str, Any]) -> Data:
         {"kind": "largest", "column": rule["column"], "shares": rule["largest_of"]}
         for rule in record.pop("derived", ())
     ]
-    return dict(manifest) | {"format_version": 4, "record": record}
+    n_segments = len(manifest["segments"])
+    conformal = dict(manifest["conformal"])
+    conformal["thresholds"] = [[threshold] * n_segments for threshold in conformal["thresholds"]]
+    conformal["measured"] = [
+        {"condition": measured["condition"], "thresholds": [measured["threshold"]] * n_segments}
+        for measured in conformal["measured"]
+    ]
+    return dict(manifest) | {"format_version": 4, "record": record, "conformal": conformal}

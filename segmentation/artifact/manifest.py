@@ -97,22 +97,23 @@ class PackedImplication(Part):
 
 
 class MeasuredThreshold(Part):
-    """The threshold that the calibration records ask for under one condition."""
+    """The thresholds that the calibration records of each segment ask for under one condition."""
 
     condition: Condition
-    threshold: float
+    thresholds: list[float]
 
 
 class Conformal(Part):
-    """How plausible segments are told: those of at least probability 1 - threshold.
+    """Which segments are plausible: those of at least probability 1 - threshold.
 
     There is one threshold for each number of missing answers, from 0, among those that define
-    segments. `measured` holds what each condition asks for: an imprecise record looks like a
-    complete one, so the largest of both is used. `truth` says what is covered.
+    segments, and for each segment, in their order. `measured` holds what each condition asks for:
+    an imprecise record looks like a complete one, so the largest of both is used. `truth` says
+    what is covered.
     """
 
     coverage: float
-    thresholds: list[float]
+    thresholds: list[list[float]]
     measured: list[MeasuredThreshold]
     n_calibration: int
     truth: str

@@ -19,6 +19,7 @@ Measure = Literal[
     "brier_score",
     "calibration_error",
     "coverage",
+    "worst_coverage",
     "unsure",
     "precision",
     "recall",

@@ -15,7 +15,11 @@ from segmentation.estimators.copies import (
 )
 from segmentation.estimators.mixtures import MixtureClassifier
 from segmentation.estimators.records import Floats, RecordMatrix
-from segmentation.estimators.segment_classifier import SegmentClassifier, find_directions
+from segmentation.estimators.segment_classifier import (
+    SegmentClassifier,
+    find_directions,
+    fit_scaling,
+)
 from segmentation.estimators.with_outlook import WithOutlook
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "TrainedOnCopies",
     "WithOutlook",
     "find_directions",
+    "fit_scaling",
     "missing_patterns",
     "with_missing",
     "with_noise",

@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 # Records, and copies of each for each number of missing answers, that scores are calibrated on.
 _MOST_COPIED = 1000
 _N_COPIES = 4
+# Scores of clusters that lie far apart say too little rather than too much, but not by more.
+_LARGEST_WEIGHT = 20.0
 
 
 def find_directions(projection: Any) -> Floats:
@@ -67,7 +69,8 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
     shares_ : ndarray of shape (n_classes,)
         What is expected of a record without a prior.
     score_weights_ : ndarray of shape (n_defining + 1,)
-        Weight of the scores, by the number of missing defining answers: 1 for a complete record.
+        Weight of the scores, by the number of missing defining answers; `fit` leaves 1 for a
+        complete record, which only records that it has not seen can calibrate.
     score_biases_ : ndarray of shape (n_defining + 1, n_classes)
         What is added to the weighted scores: 0 for a complete record.
     """
@@ -134,6 +137,11 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         """Return the probability of each segment, of shape (n_samples, n_classes)."""
         return np.asarray(np.exp(log_softmax(self._log_probabilities(X), axis=1)))
 
+    def score_raw(self, X: Any) -> Floats:
+        """Return the scores before they are calibrated, of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        return self._scores(np.asarray(X, dtype=np.float64))
+
     def contributions(self, X: Any) -> Contributions:
         """Return what each answer adds to the logarithm of each segment's probability, exactly."""
         check_is_fitted(self)
@@ -168,8 +176,8 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
             copies = np.vstack([X[rows]] * _N_COPIES)
             _hide(copies, columns, n_missing)
             truth = np.tile(positions[rows], _N_COPIES)
-            self.score_weights_[n_missing], self.score_biases_[n_missing] = _fit_scaling(
-                self._scores(copies), truth
+            self.score_weights_[n_missing], self.score_biases_[n_missing] = fit_scaling(
+                self._scores(copies), truth, most=1.0
             )
 
     def _log_probabilities(self, X: Any) -> Floats:
@@ -240,10 +248,32 @@ def _hide(X: Floats, columns: Sequence[int], n_missing: int) -> None:
     X[:, list(columns)] = np.where(rank < n_missing, np.nan, defining)
 
 
-def _fit_scaling(scores: Floats, truth: NDArray[np.intp]) -> tuple[float, Floats]:
-    """Return the weight, from 0 to 1, and the terms at which the truth is most probable.
+def fit_scaling(
+    scores: Floats,
+    truth: NDArray[np.intp],
+    *,
+    most: float = _LARGEST_WEIGHT,
+    with_terms: bool = True,
+) -> tuple[float, Floats]:
+    """Return the weight and the terms of scores at which the truth is most probable.
 
     Convex: logarithms of sums of exponentials of what is linear in them.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_classes)
+    truth : ndarray of shape (n_samples,), int
+        Positions of the true classes.
+    most : float
+        Largest weight.
+    with_terms : bool, default=True
+        Whether each class gets a term; otherwise all are 0.
+
+    Returns
+    -------
+    float
+        From 0 to `most`.
+    ndarray of shape (n_classes,)
     """
     n_classes = scores.shape[1]
     # Only differences between segments count; without the rest the search is well conditioned.
@@ -258,6 +288,7 @@ def _fit_scaling(scores: Floats, truth: NDArray[np.intp]) -> tuple[float, Floats
         return -float((logarithms * is_truth).sum() / len(truth)), slope
 
     start = np.append(spread, np.zeros(n_classes))
-    bounds = [(0.0, spread), *[(None, None)] * n_classes]
+    free = (None, None) if with_terms else (0.0, 0.0)
+    bounds = [(0.0, most * spread), *[free] * n_classes]
     optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     return float(optimum[0] / spread), optimum[1:] - optimum[1:].mean()

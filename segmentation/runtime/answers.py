@@ -103,7 +103,10 @@ class AnswerWriter:
         self._alone = [[segment.id] for segment in manifest.segments]
         self._days = manifest.outlook.days if manifest.outlook else 0
         self._bases = list_bases(manifest.record)
-        self._least_plausible = [1.0 - threshold for threshold in manifest.conformal.thresholds]
+        self._least_plausible = [
+            [1.0 - threshold for threshold in of_segments]
+            for of_segments in manifest.conformal.thresholds
+        ]
 
     def write(
         self,
@@ -153,15 +156,40 @@ class AnswerWriter:
             for (key, name), value in zip(self._names, probabilities)  # noqa: B905  # hot
         ]
 
-    def _plausible(self, probabilities: Sequence[float], segment: int, least: float) -> list[str]:
+    def _plausible(
+        self, probabilities: Sequence[float], segment: int, least: Sequence[float]
+    ) -> list[str]:
+        """Return the segments of at least the probability that each needs, and the likeliest.
+
+        Where none has that much, the record lies between segments: then so many of the likeliest
+        as together have what the first of them needs. (``training.measuring.prediction_sets`` does
+        the same in arrays.)
+        """
         largest = probabilities[segment]
-        if largest >= least > 1.0 - largest + _SLACK:  # the others share too little
-            return self._alone[segment]
-        return [
-            name
-            for (name, _), value in zip(self._names, probabilities, strict=True)
-            if value >= least
+        if largest >= least[segment] and 1.0 - largest + _SLACK < min(least):
+            return self._alone[segment]  # the others share too little
+        plausible = [
+            position
+            for position, (value, bound) in enumerate(zip(probabilities, least, strict=True))
+            if value >= bound
         ]
+        if not plausible:
+            plausible = _reach(probabilities, least[segment])
+        elif segment not in plausible:
+            plausible = sorted([segment, *plausible])
+        return [self._names[position][0] for position in plausible]
+
+
+def _reach(probabilities: Sequence[float], needed: float) -> list[int]:
+    """Return the positions of the fewest largest probabilities that add up to what is needed."""
+    positions: list[int] = []
+    together = 0.0
+    for position in sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True):
+        if together >= needed and positions:
+            break
+        positions.append(position)
+        together += probabilities[position]
+    return sorted(positions)
 
 
 def list_bases(schema: Schema) -> list[Basis]:

@@ -70,7 +70,7 @@ class _Start(NamedTuple):
     record: Record
     row: Row
     segment: int
-    least_plausible: float
+    least_plausible: NDArray[np.float64]
 
 
 class CounterfactualSearch:
@@ -89,7 +89,7 @@ class CounterfactualSearch:
         self._score = score
         self._changes = RealisticChanges(manifest)
         self._positions = {column.name: i for i, column in enumerate(manifest.record.features)}
-        self._least_plausible = [1.0 - threshold for threshold in manifest.conformal.thresholds]
+        self._least_plausible = 1.0 - np.array(manifest.conformal.thresholds)
         fitting = ContradictionFinder(manifest).fitting
         n_features = len(self._positions)
         self._fitting = np.array([ranges[:n_features] for ranges in fitting]) if fitting else None
@@ -167,8 +167,9 @@ class CounterfactualSearch:
         if not len(rows):
             return [False] * len(candidates)
         probabilities = self._score(rows)
-        accepted = (probabilities.argmax(axis=1) != start.segment) & (
-            probabilities.max(axis=1) >= start.least_plausible
+        segments = probabilities.argmax(axis=1)
+        accepted = (segments != start.segment) & (
+            probabilities.max(axis=1) >= start.least_plausible[segments]
         )
         if self._fitting is not None:
             low, high = self._fitting[..., 0], self._fitting[..., 1]

@@ -23,6 +23,7 @@ from segmentation.wording.metrics import (
     MEASURE_NAMES,
     describe_evaluation,
     describe_inputs,
+    find_alarms,
     name_condition,
     name_metric,
 )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from segmentation.training.comparison.model_comparison import FeatureSetScores, ModelScores
 
 # Measured and kept in the model card, but too much for a first look.
-_DETAILS = ("coverage", "unsure", "precision", "recall", "brier_score")
+_DETAILS = ("coverage", "worst_coverage", "unsure", "precision", "recall", "brier_score")
 
 
 def _console() -> Console:
@@ -122,13 +123,20 @@ def _print_metrics(evaluation: str, inputs: str, metrics: Sequence[Metric]) -> N
 
 def _print_sets(manifest: Manifest) -> None:
     """Print how often the prediction sets hold the truth, and how often they are no answer."""
-    table = _table("Prediction sets at 95 %, held-out records", "records", "cover", "unsure")
+    table = _table(
+        "Prediction sets at 95 %, held-out records", "records", "cover", "worst", "unsure"
+    )
     for covered in manifest.metrics:
         if covered.measure == "coverage" and covered.condition is not None:
-            unsure = manifest.find_metric("unsure", covered.condition.kind)
-            share = f"{unsure.value:.4f}" if unsure else ""
-            table.add_row(name_condition(covered.condition), f"{covered.value:.4f}", share)
+            others = [
+                manifest.find_metric(measure, covered.condition.kind)
+                for measure in ("worst_coverage", "unsure")
+            ]
+            shares = [f"{other.value:.4f}" if other else "" for other in others]
+            table.add_row(name_condition(covered.condition), f"{covered.value:.4f}", *shares)
     _console().print(table)
+    for alarm in find_alarms(manifest.metrics, manifest.conformal.coverage):
+        say(f"Warning: {alarm}")
 
 
 def _clusters(manifest: Manifest, clusters: ClusterReport) -> None:

@@ -6,7 +6,7 @@ the pages and MLflow say the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from segmentation.artifact.metrics import (
@@ -18,7 +18,7 @@ from segmentation.artifact.metrics import (
     Predictor,
 )
 from segmentation.schema import Schema
-from segmentation.wording.phrases import count_noun
+from segmentation.wording.phrases import count_noun, format_percent
 
 MEASURE_NAMES: Mapping[Measure, str] = {
     "accuracy": "accuracy",
@@ -29,6 +29,7 @@ MEASURE_NAMES: Mapping[Measure, str] = {
     "brier_score": "Brier score",
     "calibration_error": "calibration error",
     "coverage": "coverage",
+    "worst_coverage": "coverage of the worst segment",
     "unsure": "unsure",
     "precision": "precision",
     "recall": "recall",
@@ -47,11 +48,44 @@ MEASURE_MEANINGS: Mapping[Measure, str] = {
     "brier_score": "Squared error of the probabilities, from 0 (best) to 2.",
     "calibration_error": "How far “80% sure” is from being right in 80% of the cases; 0 is best.",
     "coverage": "How often the true segment is among those called plausible.",
+    "worst_coverage": "The same for the segment for which it is lowest.",
     "unsure": "How often there isn't exactly one plausible segment.",
     "precision": "Of those who were put into the segment, how many belong there.",
     "recall": "Of those who belong to the segment, how many were put there.",
 }
 """What each measure says, in plain words."""
+
+_MOST_UNSURE = 1 / 3
+_LEAST_COVERED = 0.03
+
+
+def find_alarms(metrics: Sequence[Metric], promised: float) -> list[str]:
+    """Return a sentence for each figure about sets that somebody should look into.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+    promised : float
+        The coverage aimed at.
+    """
+    alarms = []
+    for metric in metrics:
+        if metric.condition is None or metric.horizon_days is not None:
+            continue
+        records = _CONDITION_SENTENCES[metric.condition.kind]
+        if metric.measure == "unsure" and metric.condition.kind == "complete":
+            if metric.value > _MOST_UNSURE:
+                alarms.append(
+                    f"{format_percent(metric.value)} of the answers to {records} are unsure: the"
+                    " segments are hard to tell apart, or there are too few records to learn from."
+                )
+        elif metric.measure == "coverage" and metric.value < promised - _LEAST_COVERED:
+            alarms.append(
+                f"Sets promise to hold the true segment for {format_percent(promised)} of records"
+                f" and do so for {format_percent(metric.value)} of {records}."
+            )
+    return alarms
+
 
 _CONDITION_SENTENCES = {
     "complete": "complete records",

@@ -1,14 +1,14 @@
 """Fitting where segments are discovered: clusters, names, a classifier, calibration, measures.
 
 A model that was fitted without some records answers them: that is how probabilities are
-calibrated and metrics measured, here by bootstrap samples and by folds, with the clusters found
-and named again each time.
+calibrated and metrics measured, by folds, with the clusters found again each time and matched with
+the segments of all records. Bootstrap samples measure how stable those are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -28,7 +29,9 @@ from segmentation.estimators import Floats, SegmentClassifier
 from segmentation.study import Study
 from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
 from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.fitting.score_scaling import fit_score_scaling
 from segmentation.training.identity.cluster_naming import name_clusters
+from segmentation.training.identity.label_matching import match_labels
 from segmentation.training.identity.predecessor import ContinuedNames, Predecessor, continue_names
 from segmentation.training.labelled_records import LabelledRecords, check_classes, matrix
 from segmentation.training.measuring.cluster_metrics import (
@@ -44,8 +47,8 @@ N_STARTS = 50
 # For the many refits, which begin at other places anyway.
 N_STARTS_AGAIN = 10
 N_BOOTSTRAPS = 20
-# Bootstrap samples on which coverage is measured, other than those that calibrate.
-N_COVERAGE = 5
+# Repetitions of the folds that calibrate, and of others on which coverage is measured.
+N_FOLDS, N_CALIBRATIONS, N_COVERAGE = 5, 2, 1
 CURVE = range(2, 9)
 TRUTH = "the segment in which the clusters of all records put the record's complete answers"
 
@@ -91,14 +94,22 @@ def fit_clustered_study(
     pipeline = _fit_classifier(study, X, discovery, seed)
     y = np.asarray(pipeline.predict(X), dtype=np.int64)
     check_classes(y, "segment")
-    refit = partial(refit_study, study, renamed=discovery.names.renamed)
-    refits = list(_refit_bootstraps(refit, LabelledRecords(X, y), seed, N_BOOTSTRAPS + N_COVERAGE))
-    held_out = [(sample.model, sample.held_out) for sample in refits[:N_BOOTSTRAPS]]
+    refit = partial(refit_study, study)
+    data = LabelledRecords(X, y)
+    stability = _measure_stability(refit, data, seed)
+    refits = [
+        part
+        for repetition in range(N_CALIBRATIONS + N_COVERAGE)
+        for part in _refit_folds(refit, data, seed + repetition)
+    ]
+    n_calibrating = N_CALIBRATIONS * N_FOLDS
+    held_out = [(part.model, part.held_out) for part in refits[:n_calibrating]]
+    scaling = fit_score_scaling(held_out, study.schema.decisive, seed)
+    for model in (pipeline, *(part.model for part in refits)):
+        scaling.apply(model)
     conformal = calibrate(held_out, study.schema.decisive, seed, TRUTH, study.noise)
-    predicted, confusions = cross_validate_clusters(
-        study, refit, LabelledRecords(X, y), seed, table.name
-    )
-    covered = _measure_coverage(study, refits[N_BOOTSTRAPS:], conformal.thresholds, seed)
+    predicted, confusions = cross_validate_clusters(study, refit, data, seed, table.name)
+    covered = _measure_coverage(study, refits[n_calibrating:], conformal.thresholds, seed)
     return FittedModel(
         pipeline=pipeline,
         conformal=conformal,
@@ -110,17 +121,26 @@ def fit_clustered_study(
                 covered,
                 features=[column.name for column in study.schema.features],
                 circular=True,
-                n_records=_count_held_out(refits[N_BOOTSTRAPS:]),
+                n_records=len(y),
                 evaluation=Evaluation(
-                    method="bootstrap", table=table.name, n_repetitions=N_COVERAGE
+                    method="cross_validation_reclustered", table=table.name, n_repetitions=N_FOLDS
                 ),
             ),
             *predicted,
         ),
         confusions=tuple(confusions),
-        clusters=_report(study, X, discovery, refits[:N_BOOTSTRAPS], seed),
+        clusters=_report(study, X, discovery, stability, seed),
         lineage=discovery.names.lineage,
     )
+
+
+@dataclass(frozen=True)
+class _Clusters:
+    """Clusters without names: `Z`, `complete` as in `Discovery`, and the number of each record."""
+
+    Z: NDArray[np.float64]
+    complete: NDArray[np.bool_]
+    numbers: NDArray[np.int32]
 
 
 def cluster_records(
@@ -146,6 +166,15 @@ def cluster_records(
     TrainingError
         If there are too few complete records.
     """
+    clusters = _find_clusters(study, X, seed, n_starts)
+    by_rules = name_clusters(study, X[clusters.complete], clusters.numbers)
+    names = continue_names(
+        by_rules, predecessor, X[clusters.complete], clusters.Z, clusters.numbers
+    )
+    return Discovery(clusters.Z, np.asarray(names.ids)[clusters.numbers], clusters.complete, names)
+
+
+def _find_clusters(study: Study, X: Floats, seed: int, n_starts: int) -> _Clusters:
     classifier, clusterer = _segment_classifier(study, seed), _clusterer(study)
     D = np.asarray(X, dtype=np.float64)[:, list(study.schema.defining)]
     complete = ~np.isnan(clone(classifier.space).fit_transform(D)).any(axis=1)
@@ -155,9 +184,7 @@ def cluster_records(
     Z = clone(classifier.space).fit_transform(D[complete])
     clusters = clusterer(k, n_starts, seed).fit_predict(Z)
     check_cluster_count(clusters, k)
-    by_rules = name_clusters(study, X[complete], clusters)
-    names = continue_names(by_rules, predecessor, X[complete], Z, clusters)
-    return Discovery(Z, np.asarray(names.ids)[clusters], complete, names)
+    return _Clusters(Z, complete, clusters)
 
 
 def check_cluster_count(clusters: NDArray[Any], k: int) -> None:
@@ -194,9 +221,7 @@ def _fit_classifier(study: Study, X: Floats, discovery: Discovery, seed: int) ->
     return study.pipeline(seed).fit(X[discovery.complete], y)
 
 
-def refit_study(
-    study: Study, X: Floats, seed: int, renamed: Mapping[str, str] | None = None
-) -> Pipeline:
+def refit_study(study: Study, X: Floats, seed: int, y: NDArray[Any] | None = None) -> Pipeline:
     """Return the whole study fitted on other records: clusters, names, centroids and prior.
 
     Parameters
@@ -204,37 +229,56 @@ def refit_study(
     study : Study
     X : ndarray of shape (n_samples, n_features)
     seed : int
-    renamed : mapping of str to str, optional
-        Names by the rules that identity has changed; see `ContinuedNames`.
+    y : ndarray of shape (n_samples,), optional
+        Labels of the records, which the new clusters are to go on meaning; without them the rules
+        name the clusters.
     """
-    discovery = cluster_records(study, X, seed)
-    ids = np.asarray([(renamed or {}).get(name, name) for name in discovery.ids.tolist()])
-    return _fit_classifier(study, X, replace(discovery, ids=ids), seed)
+    if y is None:
+        return _fit_classifier(study, X, cluster_records(study, X, seed), seed)
+    clusters = _find_clusters(study, X, seed, N_STARTS_AGAIN)
+    labels = np.sort([segment.label for segment in study.segments])
+    matched = match_labels(clusters.numbers, y[clusters.complete], labels)
+    return study.pipeline(seed).fit(X[clusters.complete], matched[clusters.numbers])
 
 
 @dataclass(frozen=True)
 class _Refit:
-    """A model of a bootstrap sample, the records outside it, and its agreement with all's."""
+    """A model of some folds, and the records of the other."""
 
     model: Pipeline
-    rows: NDArray[np.intp]
     held_out: LabelledRecords
-    agreement: float
 
 
-def _refit_bootstraps(refit: Refit, data: LabelledRecords, seed: int, n: int) -> Iterator[_Refit]:
+def _refit_folds(refit: Refit, data: LabelledRecords, seed: int) -> Iterator[_Refit]:
+    """Yield a model without each fold.
+
+    Folds rather than bootstrap samples, of which each has seen only 63 % of the records: what such
+    a model gets wrong the packed one knows, so that sets would be larger than they promise.
+    """
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
+    for inside, outside in folds.split(data.X, data.y):
+        yield _Refit(refit(data.X[inside], seed, data.y[inside]), data[outside])
+
+
+def _measure_stability(refit: Refit, data: LabelledRecords, seed: int) -> Stability:
+    """Return how far the segments of bootstrap samples agree with those of all records."""
     random = np.random.default_rng(seed)
     n_records = len(data.y)
-    for sample in range(n):
+    agreements = []
+    for sample in range(N_BOOTSTRAPS):
         rows = random.integers(0, n_records, n_records)
-        model = refit(data.X[rows], seed + 1 + sample)
-        outside = np.setdiff1d(np.arange(n_records), rows)
-        agreement = adjusted_rand_score(data.y, model.predict(data.X))
-        yield _Refit(model, outside, data[outside], float(agreement))
+        model = refit(data.X[rows], seed + 1 + sample, data.y[rows])
+        agreements.append(float(adjusted_rand_score(data.y, model.predict(data.X))))
+    return Stability(
+        mean=round(float(np.mean(agreements)), 6),
+        deviation=round(float(np.std(agreements)), 6),
+        worst=round(min(agreements), 6),
+        n=len(agreements),
+    )
 
 
 def _measure_coverage(
-    study: Study, refits: list[_Refit], thresholds: list[float], seed: int
+    study: Study, refits: list[_Refit], thresholds: list[list[float]], seed: int
 ) -> list[Measurement]:
     repetitions = []
     for refit in refits:
@@ -245,15 +289,9 @@ def _measure_coverage(
     return average(repetitions)
 
 
-def _count_held_out(refits: list[_Refit]) -> int:
-    """Return how many records were held out from at least one of the models."""
-    return len(np.unique(np.concatenate([refit.rows for refit in refits])))
-
-
 def _report(
-    study: Study, X: Floats, discovery: Discovery, refits: list[_Refit], seed: int
+    study: Study, X: Floats, discovery: Discovery, stability: Stability, seed: int
 ) -> ClusterReport:
-    agreements = [refit.agreement for refit in refits]
     answers = X[discovery.complete][:, list(study.schema.defining)].astype(np.float64)
     scaled = StandardScaler().fit_transform(np.nan_to_num(answers))
     columns = [study.schema.features[i].name for i in study.schema.defining]
@@ -262,12 +300,7 @@ def _report(
         columns=columns,
         n_dimensions=discovery.Z.shape[1],
         quality=measure_clusters(discovery.Z, scaled, discovery.ids, seed),
-        stability=Stability(
-            mean=round(float(np.mean(agreements)), 6),
-            deviation=round(float(np.std(agreements)), 6),
-            worst=round(min(agreements), 6),
-            n=len(agreements),
-        ),
+        stability=stability,
         curve=measure_curve(discovery.Z, _clusterer(study), CURVE, seed),
         naming=list(discovery.names.reasons),
         map=segment_map(

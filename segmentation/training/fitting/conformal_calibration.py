@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.artifact.manifest import Conformal, MeasuredThreshold
-from segmentation.artifact.metrics import Condition, Measure
+from segmentation.artifact.metrics import Condition
 from segmentation.training.labelled_records import LabelledRecords
 from segmentation.training.measuring.conditions import (
     NOISE_LEVELS,
@@ -24,6 +24,7 @@ from segmentation.training.measuring.conditions import (
     copy_under_conditions,
 )
 from segmentation.training.measuring.measurements import Measurement
+from segmentation.training.measuring.prediction_sets import make_sets
 
 COVERAGE = 0.95
 
@@ -32,7 +33,7 @@ def calibrate(
     held_out: Sequence[tuple[Any, LabelledRecords]],
     decisive: Sequence[int],
     random_state: int,
-    truth: str,
+    truth_name: str,
     noise: Sequence[float] = NOISE_LEVELS,
 ) -> Conformal:
     """Find the thresholds at which each kind of record keeps its true segment in 95 % of cases.
@@ -45,7 +46,7 @@ def calibrate(
         Positions of the features that make a record complete.
     random_state : int
         Seed of the imprecise copies.
-    truth : str
+    truth_name : str
         What the true segment is, for the model card.
     noise : sequence of float
         Relative errors of imprecise copies; see ``Study.noise``.
@@ -53,38 +54,61 @@ def calibrate(
     Returns
     -------
     Conformal
-        With a threshold for each number of missing answers: it can be seen when a record is
-        answered. Imprecision can't, so that those of imprecise records count for complete ones;
-        and more missing answers never make for smaller sets.
+        With a threshold for each number of missing answers, which can be seen when a record is
+        answered, and for each segment, so that a small one is covered as often as a large one
+        (label-conditional: Vovk 2012, https://proceedings.mlr.press/v25/vovk12.html). Imprecision
+        can't be seen, so that the thresholds of imprecise records count for complete ones; and
+        more missing answers never make for smaller sets.
     """
     scores: defaultdict[Condition, list[NDArray[np.float64]]] = defaultdict(list)
+    truth: defaultdict[Condition, list[NDArray[np.intp]]] = defaultdict(list)
     n_missing = {}
     for model, part in held_out:
         for records in copy_under_conditions(part.X, random_state, 5, decisive, noise):
             condition = _pool_noise(records.condition)
             probabilities = model.predict_proba(records.stacked)
-            scores[condition].append(_scores(model, probabilities, part.y))
+            true = _find_positions(model, probabilities, part.y)
+            scores[condition].append(1.0 - probabilities[np.arange(len(true)), true])
+            truth[condition].append(true)
             n_missing[condition] = records.n_missing
-    # Copies of one record depend on each other, so the correction for a finite sample counts
-    # records: it errs on the side of more coverage.
-    n_calibration = sum(len(part.y) for _, part in held_out)
-    level = min(1.0, np.ceil((n_calibration + 1) * COVERAGE) / n_calibration)
+    y = np.concatenate([_find_positions(model, part.y, part.y) for model, part in held_out])
+    n_of_segments = np.bincount(y)
     measured = {
-        condition: float(np.quantile(np.concatenate(pooled), level, method="higher"))
+        condition: _find_thresholds(
+            np.concatenate(pooled), np.concatenate(truth[condition]), n_of_segments
+        )
         for condition, pooled in scores.items()
     }
-    largest = np.zeros(len(decisive) + 1)
-    for condition, threshold in measured.items():
-        largest[n_missing[condition]] = max(largest[n_missing[condition]], threshold)
+    largest = np.zeros((len(decisive) + 1, len(n_of_segments)))
+    for condition, thresholds in measured.items():
+        row = n_missing[condition]
+        largest[row] = np.maximum(largest[row], thresholds)
     return Conformal(
         coverage=COVERAGE,
-        thresholds=np.maximum.accumulate(largest).tolist(),
+        thresholds=np.maximum.accumulate(largest, axis=0).tolist(),
         measured=[
-            MeasuredThreshold(condition=condition, threshold=threshold)
-            for condition, threshold in measured.items()
+            MeasuredThreshold(condition=condition, thresholds=thresholds.tolist())
+            for condition, thresholds in measured.items()
         ],
-        n_calibration=n_calibration,
-        truth=truth,
+        n_calibration=len(y),
+        truth=truth_name,
+    )
+
+
+def _find_thresholds(
+    scores: NDArray[np.float64], true: NDArray[np.intp], n_of_segments: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return for each segment the score that 95 % of its records do not exceed.
+
+    Copies of one record depend on each other, so the correction for a finite sample counts
+    records: it errs on the side of more coverage.
+    """
+    levels = np.minimum(1.0, np.ceil((n_of_segments + 1) * COVERAGE) / n_of_segments)
+    return np.asarray(
+        [
+            np.quantile(scores[true == segment], level, method="higher")
+            for segment, level in enumerate(levels)
+        ]
     )
 
 
@@ -93,17 +117,16 @@ def _pool_noise(condition: Condition) -> Condition:
     return condition.model_copy(update={"noise": None})
 
 
-def _scores(model: Any, probabilities: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
-    """Return 1 minus the probability of the truth, for copies of the records below each other."""
-    true = np.searchsorted(model.classes_, np.tile(y, len(probabilities) // len(y)))
-    return np.asarray(1.0 - probabilities[np.arange(len(true)), true])
+def _find_positions(model: Any, copies: NDArray[Any], y: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the position of the truth among the segments, for copies below each other."""
+    return np.asarray(np.searchsorted(model.classes_, np.tile(y, len(copies) // len(y))))
 
 
 def measure_coverage(
     model: Any,
     conditioned: Sequence[ConditionedRecords],
     y: NDArray[Any],
-    thresholds: Sequence[float],
+    thresholds: Sequence[Sequence[float]],
 ) -> list[Measurement]:
     """Return, for each kind of condition, the shares of records covered and unsure.
 
@@ -114,21 +137,36 @@ def measure_coverage(
         Copies of held-out records.
     y : ndarray of shape (n_samples,)
         Their true labels.
-    thresholds : sequence of float
-        By the number of missing answers.
+    thresholds : sequence of sequence of float
+        By the number of missing answers and by segment.
     """
     covered, unsure = defaultdict(list), defaultdict(list)
     for records in conditioned:
         probabilities = model.predict_proba(records.stacked)
-        threshold = thresholds[records.n_missing]
-        condition = Condition(kind=records.condition.kind)
-        covered[condition].append(_scores(model, probabilities, y) <= threshold)
-        unsure[condition].append((1.0 - probabilities <= threshold).sum(axis=1) != 1)
-    shares: tuple[tuple[Measure, dict[Condition, list[NDArray[np.bool_]]]], ...]
-    shares = (("coverage", covered), ("unsure", unsure))
+        sets = make_sets(probabilities, 1.0 - np.asarray(thresholds[records.n_missing]))
+        true = _find_positions(model, probabilities, y)
+        kind = records.condition.kind
+        covered[kind].append((sets[np.arange(len(true)), true], true))
+        unsure[kind].append(sets.sum(axis=1) != 1)
     return [
-        Measurement(measure, float(np.mean(np.concatenate(by_condition[condition]))),
-                    condition=condition)
-        for condition in covered
-        for measure, by_condition in shares
-    ]  # fmt: skip
+        measurement
+        for kind in covered
+        for measurement in _summarise(kind, covered[kind], unsure[kind])
+    ]
+
+
+def _summarise(
+    kind: str,
+    covered: Sequence[tuple[NDArray[np.bool_], NDArray[np.intp]]],
+    unsure: Sequence[NDArray[np.bool_]],
+) -> list[Measurement]:
+    """Return coverage and the share unsure; coverage also of the worst segment."""
+    inside = np.concatenate([flags for flags, _ in covered])
+    true = np.concatenate([positions for _, positions in covered])
+    condition = Condition(kind=kind)
+    worst = min(float(inside[true == position].mean()) for position in np.unique(true))
+    return [
+        Measurement("coverage", float(inside.mean()), condition=condition),
+        Measurement("worst_coverage", worst, condition=condition),
+        Measurement("unsure", float(np.concatenate(unsure).mean()), condition=condition),
+    ]

@@ -35,7 +35,7 @@ from segmentation.training.measuring.measurements import (
 
 FOLDS = 5
 
-Refit = Callable[[Floats, int], Pipeline]
+Refit = Callable[[Floats, int, Labels], Pipeline]
 """``refit(X, seed)`` fits the whole study on some records: clusters, names, centroids, prior."""
 
 
@@ -60,7 +60,7 @@ def cross_validate_clusters(
     repetitions, indirect_answers = [], []
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for inside, outside in folds.split(data.X, data.y):
-        model = refit(data.X[inside], seed)
+        model = refit(data.X[inside], seed, data.y[inside])
         train = LabelledRecords(data.X[inside], model.predict(data.X[inside]))
         test = LabelledRecords(data.X[outside], model.predict(data.X[outside]))
         repetitions.append(_measure_fold(study, model, train, test, seed))
