@@ -569,6 +569,7 @@ def test_json_lines_say_how_the_file_was_read_and_where_each_row_is(client: Flas
             "apps_installed",
             "data_usage_mb_per_day",
         ],
+        "of_orders": False,
         "orders": None,
     }
     assert [tuple(column.values()) for column in first["columns"]] == [

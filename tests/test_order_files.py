@@ -70,7 +70,10 @@ LEFT_OUT = {
 
 def post(client: FlaskClient, body: bytes, query: str = "", accept: str = "text/csv") -> Any:
     """Send a file of orders."""
-    return client.post(PATH + query, data=body, content_type="text/csv", headers={"Accept": accept})
+    headers = {"Accept": accept}
+    return client.post(
+        PATH + query, data=body, content_type="text/csv", headers=headers, buffered=True
+    )
 
 
 def read_rows(response: Any, separator: str = ",") -> list[dict[str, str]]:
@@ -263,6 +266,7 @@ def test_dates_whose_order_is_not_proved_are_refused_or_asked_for(client: FlaskC
     assert preview["problem"] == reason
     response = post(client, body, "?dates=month-first")
     assert response.headers["X-As-Of"] == "2011-07-08T00:00:00"
+    assert read_rows(response)[0]["recency_days"] == "0"
 
 
 def validate_bytes(body: bytes) -> Any:
@@ -298,6 +302,20 @@ def test_a_missing_column_is_named_in_the_words_of_training(client: FlaskClient)
     assert "missing column 'UnitPrice'" in reason
     preview: Any = client.post(f"{PATH}/preview", data=body, content_type="text/csv").json
     assert (preview["problem"], preview["missing"]) == (reason, ["unit_price"])
+
+
+def test_columns_with_unusual_names_are_mapped_one_after_the_other(client: FlaskClient) -> None:
+    """The first that only orders have makes the file one of orders; what lacks yet is said."""
+    body = table_of([GOOD], [f"Feld {n}" for n in range(8)])
+    fields = ["invoice", "stock_code", "description", "quantity", "invoice_time", "unit_price",
+              "customer_id", "country"]  # fmt: skip
+    mappings = [f"map=Feld {n}:{field}" for n, field in enumerate(fields)]
+    query = f"?{mappings[0]}"
+    preview: Any = client.post(f"{PATH}/preview{query}", data=body, content_type="text/csv").json
+    assert preview["of_orders"]
+    assert "missing column 'Quantity'" in preview["problem"]
+    rows = read_rows(post(client, body, f"?{'&'.join(mappings)}"))
+    assert list_customers(rows) == [("7", 0.0, 1.0, 3.0, 3.0)]
 
 
 def test_rows_of_customers_stay_rows_of_customers(client: FlaskClient) -> None:
