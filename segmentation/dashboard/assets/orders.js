@@ -24,8 +24,8 @@
 
     listLeftOut(orders) {
       const reasons = orders.left_out.map(({ message, n_lines: n, first_lines: first }) => {
-        const more = n > first.length ? " …" : "";
-        return `${n.toLocaleString("en")} ${message} (line ${first.map((line) => line.toLocaleString("en")).join("; ")}${more})`;
+        const noun = n === 1 ? "line" : "lines";
+        return `${n.toLocaleString("en")} ${message} (${noun} ${first.join(", ")}${n > first.length ? " …" : ""})`;
       });
       const alone = `${countLines(orders.n_alone)} out of these limits stand alone in time, half a year from all others: are their dates right?`;
       return orders.n_alone ? [...reasons, alone] : reasons;
