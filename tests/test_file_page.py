@@ -505,3 +505,94 @@ def _look(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [(item["id"], item["nodes"][0]["html"]) for item in violations] == []
+
+
+ORDER_HEADER = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice",
+                "CustomerID", "Country"]  # fmt: skip
+
+
+def orders_of(dates: Sequence[str], header: Sequence[str] = ORDER_HEADER) -> bytes:
+    """Return an order of 20 for customer 7 at each date, and two lines that don't count."""
+    rows = [[number, "A1", "RED MUG", 2, date, 10, 7, "Ireland"]
+            for number, date in enumerate(dates, start=1)]  # fmt: skip
+    return table_of([header, *rows, ["C9", *rows[0][1:]], [*rows[0][:5], 0, *rows[0][6:]]])
+
+
+def test_lines_of_orders_are_scored_as_customers(server: Server, browser: Browser) -> None:
+    """What becomes of them is said before, and above the answers after; they are the API's."""
+    body = orders_of(["2024-03-01 10:00:00", "2024-03-05 09:30:00"])
+    expected = answered(server, "retail", body)
+    with opened(browser, f"{server.url}/pages/retail/file") as page:
+        choose(page, body)
+        expect(page.locator("#file-problem")).to_contain_text(
+            "The first 4 lines of orders become 1 customer. 2 lines are left out, as in training:"
+        )
+        expect(page.locator("#file-problem li")).to_have_count(2)
+        expect(page.locator("#file-missing")).to_be_empty()
+        score(page)
+        assert downloaded(page) == expected
+        (row,) = in_grid(page)
+        assert (row["first"], row["second"], row["third"]) == ("7", "0", "2")
+        warnings = page.locator("#file-warnings")
+        expect(warnings).to_contain_text("4 lines of orders become 1 customer.")
+        expect(warnings).to_contain_text("2024-03-05 09:30, the last order of the file")
+        expect(warnings).to_contain_text("(line 4)")
+        expect(warnings).to_contain_text("(line 5)")
+
+
+def test_what_orders_leave_open_is_chosen(server: Server, browser: Browser) -> None:
+    """The order of dates that no cell proves, and the day whose end recency is counted to."""
+    body = orders_of(["05/06/2011", "07/08/2011"])
+    expected = answered(server, "retail", body, dates="day-first", as_of="2011-08-17T23:59:59")
+    assert rows_of(expected)[0]["recency_days"] == "10"
+    with opened(browser, f"{server.url}/pages/retail/file") as page:
+        choose(page, body)
+        expect(page.get_by_role("button", name="Score the file")).to_be_disabled()
+        page.get_by_label("Dates are written").select_option("day first")
+        expect(page.get_by_role("button", name="Score the file")).to_be_enabled()
+        page.get_by_label("Count recency to the end of").fill("2011-08-17")
+        score(page)
+        assert downloaded(page) == expected
+        expect(page.locator("#file-warnings")).to_contain_text("the day that was chosen")
+
+
+def test_dates_are_proved_by_the_whole_of_a_long_file(server: Server, browser: Browser) -> None:
+    """Orders begin in the first days of a month, and the beginning proves nothing."""
+    body = orders_of([*["12/1/2010 8:26"] * 8_000, "12/13/2010 9:00"])
+    assert len(body) > 256 * 1024
+    with opened(browser, f"{server.url}/pages/retail/file") as page:
+        choose(page, body)
+        expect(page.get_by_role("button", name="Score the file")).to_be_enabled()
+        score(page)
+        (row,) = in_grid(page)
+        assert row["third"] == "8001"
+
+
+def test_orders_with_unusual_names_are_mapped_by_hand(server: Server, browser: Browser) -> None:
+    """The first field that only orders have offers the others; the keyboard stays at its column."""
+    names = ["Beleg", "Nr", "Ware", "Stück", "Wann", "Je", "Wer", "Wo"]
+    body = orders_of(["2024-03-01"], names)
+    with opened(browser, f"{server.url}/pages/retail/file") as page:
+        choose(page, body)
+        chosen = {"Beleg": "invoice", "Stück": "quantity", "Wann": "invoice_time",
+                  "Je": "unit_price", "Wer": "customer_id"}  # fmt: skip
+        for name, field in chosen.items():
+            select = page.get_by_label(f"Read {name} as")
+            select.select_option(field)
+            expect(page.locator("tr:not(.unread)", has=select)).to_be_visible()
+        expect(page.get_by_role("button", name="Score the file")).to_be_enabled()
+        score(page)
+        assert in_grid(page)[0]["first"] == "7"
+
+
+def test_every_state_of_orders_is_accessible_and_fits(
+    server: Server, browser: Browser, scheme: str
+) -> None:
+    """On a phone as well."""
+    address = f"{server.url}/pages/retail/file"
+    with opened(browser, address, viewport=SIZES["phone"], color_scheme=scheme) as page:
+        choose(page, orders_of(["2024-03-01"]))
+        _look(page)
+        score(page)
+        in_grid(page)
+        _look(page)

@@ -559,8 +559,6 @@ ORDERS = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Custome
 @pytest.mark.parametrize(
     ("study", "header", "advice"),
     [
-        ("retail", ORDERS, "transactions of the study retail"),
-        ("retail", "order_id,qty,order_date,price,customer_no", "transactions of the study retail"),
         ("mobile", ORDERS, "transactions of the study retail"),
         ("credit_card", "Recency,Frequency,Monetary", "study retail: send them to /studies/retail"),
         ("retail", "BALANCE,ONEOFF_PURCHASES,CASH_ADVANCE,TENURE", "of the study credit_card"),

@@ -73,13 +73,15 @@ def open_rows_or_orders(
         with open_typed_table(stream, manifest.record, record_options, cut=cut) as typed:
             yield typed, None
         return
-    lookups = [HeaderLookup(manifest.record), HeaderLookup(packed.transactions)]
+    lookups = HeaderLookup(manifest.record), HeaderLookup(packed.transactions)
 
     def is_known(name: str) -> bool:
         return name in options.mapping or any(lookup.find(name) for lookup in lookups)
 
     with open_table(stream, is_known, options, cut=cut) as table:
-        if known_tables.holds_transactions(_list_names(table, options)):
+        if _are_mapped_from_orders(options, *lookups) or known_tables.holds_transactions(
+            _list_names(table, options)
+        ):
             mapping = ColumnMapping(packed.transactions, options.mapping)
             typed = TypedTable(table, packed.transactions, mapping, options)
         else:
@@ -89,6 +91,14 @@ def open_rows_or_orders(
         if not typed.n_rows and not cut:
             raise FileError("The file has a header but no rows.")
         yield typed, packed
+
+
+def _are_mapped_from_orders(
+    options: TableOptions, record_lookup: HeaderLookup, order_lookup: HeaderLookup
+) -> bool:
+    """Whether the caller maps a column to a field that only orders have."""
+    fields = [field for field in options.mapping.values() if field]
+    return any(order_lookup.find(field) and not record_lookup.find(field) for field in fields)
 
 
 def _list_names(table: Table, options: TableOptions) -> list[str]:

@@ -12,7 +12,8 @@ from typing_extensions import TypedDict
 from segmentation.artifact.manifest import PackedAggregation
 from segmentation.batch.any_file import open_rows_or_orders
 from segmentation.batch.file_scoring import ScoredRow, score_chunk
-from segmentation.batch.order_customers import LINES_TOGETHER, gather_customers
+from segmentation.batch.order_card import LeftOut
+from segmentation.batch.order_customers import LINES_TOGETHER, NoOrdersError, gather_customers
 from segmentation.batch.order_file import (
     OrderFile,
     find_order_problem,
@@ -137,9 +138,21 @@ def _preview_orders(model: Model, table: TypedTable, packed: PackedAggregation) 
             rows = chain.from_iterable(score_customers(model, file))
             tried = _count_refusals(list(islice(rows, TRIED_ROWS)))
             return {**described, "orders": file.orders, "tried": tried}
+    except NoOrdersError as error:
+        # Lines further down may count: an export that is sorted begins with those of nobody.
+        return {**described, "tried": _count_left_out(error.left_out)}
     except FileError as error:
-        # What a longer file holds further down may be better.
-        return {**described, "problem": str(error) if table.n_rows <= TRIED_LINES else None}
+        return {**described, "problem": str(error)}
+
+
+def _count_left_out(left_out: list[LeftOut]) -> Trial:
+    """Return what became of the first lines where none of them counts."""
+    n_lines = sum(item["n_lines"] for item in left_out)
+    reasons: list[Refusal] = [
+        {"field": None, "message": f"is left out: {item['message']}", "n_rows": item["n_lines"]}
+        for item in left_out
+    ]
+    return {"n_rows": n_lines, "n_refused": n_lines, "reasons": reasons}
 
 
 def _first_rows(table: TypedTable) -> list[PreviewRow]:

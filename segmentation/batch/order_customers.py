@@ -51,6 +51,15 @@ _FIRST_LINE = "first line of the customer"
 LATER = "later"
 
 
+class NoOrdersError(FileError):
+    """No line of a file is an order that counts; carries what was left out."""
+
+    def __init__(self, left_out: list[LeftOut]) -> None:
+        self.left_out = left_out
+        reasons = "; ".join(f"{item['n_lines']} {item['message']}" for item in left_out)
+        super().__init__(f"No line of the file is an order that counts: {reasons}.")
+
+
 class OrderCustomers:
     """The customers of a file of orders, in the order in which they first appear.
 
@@ -70,7 +79,7 @@ class OrderCustomers:
 
     Raises
     ------
-    FileError
+    NoOrdersError
         If no line counts.
     """
 
@@ -91,8 +100,7 @@ class OrderCustomers:
             f'SELECT count(*), min("{roles.time}"), max("{roles.time}") FROM clean'  # noqa: S608
         ).fetchall()[0]
         if not n_kept:
-            reasons = "; ".join(f"{item['n_lines']} {item['message']}" for item in left_out)
-            raise FileError(f"No line of the file is an order that counts: {reasons}.")
+            raise NoOrdersError(left_out)
         header = _make_customers(
             connection, packed, (roles.customer, identifier), reference := as_of or last
         )
@@ -148,7 +156,9 @@ def gather_customers(
     Raises
     ------
     FileError
-        If cells may stand in wrong columns, identifiers are rounded, or no line counts.
+        If cells may stand in wrong columns, or identifiers are rounded.
+    NoOrdersError
+        If no line counts.
     NoRoomError
         If there is no room for it.
     UnavailableError

@@ -35,6 +35,8 @@ class OrderFile(RecordFile):
         None as long as they are not known.
     """
 
+    of_orders = True
+
     def __init__(
         self, table: TypedTable, packed: PackedAggregation, customers: OrderCustomers | None
     ) -> None:

@@ -47,7 +47,8 @@ class FileCard(TypedDict):
     above the header and those that repeat it, of which ``n_above`` and ``n_repeated`` say the
     number. ``missing_defining`` are the fields that make a row complete and are in no column;
     ``warnings`` are about the file as a whole, and with every answer. Of a file of orders, rows are
-    the customers that are answered, and ``orders`` says what became of its lines.
+    the customers that are answered, ``of_orders`` is true, and ``orders`` says what became of its
+    lines.
     """
 
     format: str
@@ -61,6 +62,7 @@ class FileCard(TypedDict):
     columns: list[FileColumn]
     missing_defining: list[str]
     warnings: list[RecordWarning]
+    of_orders: bool
     orders: OrderCard | None
 
 
@@ -85,7 +87,11 @@ class RecordFile:
         What stands between the cells of the answer.
     is_plain : bool
         Whether the file came as UTF-8 without a byte order mark.
+    of_orders : bool
+        Whether its lines are those of orders, several for each customer.
     """
+
+    of_orders = False
 
     def __init__(self, table: TypedTable, schema: Schema, study: str | None = None) -> None:
         self.table = table
@@ -141,6 +147,7 @@ class RecordFile:
             "columns": list(map(self._describe_column, self.table.header, self.table.fields)),
             "missing_defining": [column.name for column in self.missing],
             "warnings": self.warnings,
+            "of_orders": self.of_orders,
             "orders": self.orders,
         }
 

@@ -25,6 +25,7 @@ from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
 from segmentation.schema import Schema
 from segmentation.schema.json_schema import BLANK, leave_out, record_schemas
 from segmentation.service.file_routes import (
+    AS_OF,
     COMMAS,
     CSV,
     CUT,
@@ -73,6 +74,13 @@ _READING = [
         "schema": {"enum": list(DateOrder)},
     },
 ]
+_AS_OF = {
+    "name": AS_OF,
+    "in": "query",
+    "description": "Of a file of orders: the local time to which recency is relative; later orders"
+    " are left out. A date is its beginning.",
+    "schema": {"type": "string", "examples": ["2011-12-10", "2011-12-10T08:00:00"]},
+}
 _EXPLAIN = {
     "type": "boolean",
     "description": "Whether the answer is to have an explanation.",
@@ -264,7 +272,12 @@ def _detail_explain(operation: Document, context: _Context) -> None:
 
 def _detail_file(operation: Document, context: _Context) -> None:
     manifest = context.manifest
-    features = " Rows are customers with their features, not transactions."
+    orders = (
+        " Rows are customers with their features, or lines of orders: those of each customer become"
+        " one row, in the order in which customers first appear, with the features worked out as in"
+        " training. What is left out is counted by reason, in `X-Left-Out` and in `orders` of the"
+        " `FirstLine`. Recency is relative to `as_of`, or else to the last order of the file."
+    )
     operation["description"] = (
         "The same rows come out in their order, with the answers in further columns; a row that"
         " can't be answered has its problem there instead. CSV, a workbook (xlsx, xls) or Parquet,"
@@ -272,11 +285,11 @@ def _detail_file(operation: Document, context: _Context) -> None:
         " by the cells of a column, or the row is refused: decimal commas, thousands. Columns that"
         " are not known are passed on; where one that defines the segments is missing beside them,"
         f" every answer warns of it. At most {context.settings.max_file_bytes} bytes."
-        f"{features if manifest.aggregation else ''} With `Accept: {LINES}` the answer is JSON"
+        f"{orders if manifest.aggregation else ''} With `Accept: {LINES}` the answer is JSON"
         " lines: first a `FirstLine`, then `RowsLine`s, whose `csv` texts together are the CSV"
         " file, at last a `LastLine`."
     )
-    operation["parameters"] = [_MAPPING, *_READING]
+    operation["parameters"] = [_MAPPING, *_READING, _AS_OF]
     operation["requestBody"] = _file_body(manifest)
     operation["responses"]["200"] = {
         "description": "The file with its answers.",
@@ -296,6 +309,18 @@ def _detail_file(operation: Document, context: _Context) -> None:
                 "description": "Fields that make a row complete and are in no column, written as"
                 " those that were not read.",
                 "schema": {"type": "string"},
+            },
+            "X-As-Of": {
+                "description": "Of a file of orders: the time to which recency is relative.",
+                "schema": {"type": "string"},
+            },
+            "X-Order-Lines": {
+                "description": "Of a file of orders: how many lines it has.",
+                "schema": {"type": "integer"},
+            },
+            "X-Left-Out": {
+                "description": "Of a file of orders: the lines left out, as `reason=number`.",
+                "schema": {"type": "string", "examples": ["missing_customer=5185,cancelled=405"]},
             },
         },
         "content": {CSV: {"schema": {"type": "string"}}, LINES: {"schema": {"type": "string"}}},

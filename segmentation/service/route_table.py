@@ -33,6 +33,7 @@ _BAD_FILE = {
     413: "The file is too long.",
     415: "Not text/csv, text/plain or application/octet-stream, or compressed.",
     422: "Not text, not CSV, empty, or without a column that is known.",
+    501: "Files of orders need libraries that are not installed here.",
     503: f"{NOT_READY[503]} Or there is no room for the file.",
 }
 
@@ -94,7 +95,7 @@ ROUTES = (
         "Score a file",
         "a table (CSV, xlsx, Parquet; also in gzip or zip) comes back as CSV with the answers in"
         " further columns, row by row as they are made; with `Accept: application/x-ndjson` as JSON"
-        " lines",
+        " lines; lines of orders come back as one row for each customer",
         (), _BAD_FILE,
     ),
     Route(

@@ -137,7 +137,7 @@ def _gzip_pieces(stream: IO[bytes], limits: UnpackingLimits) -> Iterator[bytes]:
     stream.seek(0)
     n_unpacked = 0
     try:
-        with gzip.GzipFile(fileobj=stream) as packed:
+        with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
             while piece := packed.read(_PIECE):
                 n_unpacked += len(piece)
                 limits.check(n_unpacked, n_packed)

@@ -16,6 +16,7 @@
   let spec = null;
   let file = null;
   let mappings = new Map(); // header -> spelling of a field, or nothing
+  let dates = ""; // the order of dates that was chosen
   let running = null; // AbortController of what is being asked
 
   const byId = (id) => document.getElementById(`file-${id}`);
@@ -57,6 +58,7 @@
 
   function makeAddress(route, more = {}) {
     const parameters = new URLSearchParams(more);
+    if (dates) parameters.append("dates", dates);
     for (const [header, field] of mappings) parameters.append("map", `${header}:${field}`);
     const query = parameters.toString();
     return `${spec.address}${route}${query ? `?${query}` : ""}`;
@@ -89,7 +91,8 @@
     if (running) running.abort();
     running = file = null;
     mappings = new Map();
-    for (const id of ["fault", "problem", "columns", "missing", "start", "bar", "cancel", "download",
+    dates = "";
+    for (const id of ["fault", "problem", "orders", "columns", "missing", "start", "bar", "cancel", "download",
       "figures", "shares", "warnings", "refused"]) byId(id).replaceChildren();
     for (const id of ["preview", "progress", "results"]) setVisible(id, false);
     announce("");
@@ -133,6 +136,7 @@
       const card = await preview();
       if (file !== dropped || !byId("drop")) return;
       showColumns(card);
+      showOrderChoices(card);
       describeFile(card);
       byId("preview-title").textContent = `How ${shorten(dropped.name)} is read`;
       setVisible("preview", true);
@@ -150,7 +154,10 @@
     const cut = file.size > BEGINNING && TEXT.test(file.name);
     const where = makeAddress("/preview", cut ? { cut: "true" } : {});
     const answer = await ask(where, cut ? file.slice(0, BEGINNING) : file, "application/json");
-    return answer.json();
+    const card = await answer.json();
+    if (!cut || !card.of_orders || !card.problem) return card;
+    // Dates that the beginning does not prove, the whole file may.
+    return (await ask(makeAddress("/preview"), file, "application/json")).json();
   }
 
   function describeFile(card) {
@@ -159,18 +166,54 @@
     byId("read").textContent =
       `${size}, read as ${describeForm(card)}.${describePassedOver(card)} What a column holds can be corrected below.`;
     const fields = new Set(card.columns.map((column) => column.field));
-    const decided = spec.weights[0].fields.some((field) => fields.has(field.name));
+    const decided = card.of_orders || spec.weights[0].fields.some((field) => fields.has(field.name));
     const problem = card.problem || (decided ? "" :
       "No column holds an answer that makes the segments: rows will be refused, or answered with a first guess.");
     byId("problem").replaceChildren(
       ...(problem ? [makeNotice(card.problem ? "error" : "warning", problem)] : []),
       ...describeTrial(card.tried),
+      ...describeOrders(card.orders, false),
       ...describeNotUnderstood(card),
     );
-    showMissing(card.missing);
+    showMissing(card.of_orders ? [] : card.missing); // what orders lack is a problem
     const start = makeButton("Score the file", score, "strong");
     start.disabled = Boolean(card.problem);
     byId("start").replaceChildren(start);
+  }
+
+  /* Lines that no answer knows of are said above the answers. */
+  function describeOrders(orders, isWhole) {
+    if (!orders) return [];
+    const text = [window.orders.describeLines(orders, isWhole)];
+    if (isWhole) text.push(window.orders.describeRecency(orders));
+    const items = window.orders.listLeftOut(orders);
+    if (!items.length) return [makeNotice("info", text.join(" "))];
+    text.push(window.orders.describeLeftOut(orders));
+    return [makeNotice("info", text.join(" "), makeElement("ul", items.map((item) => makeElement("li", item))))];
+  }
+
+  /* What orders leave open: the order of their dates, and the day to which recency is counted. */
+  function showOrderChoices(card) {
+    if (!card.of_orders) {
+      byId("orders").replaceChildren();
+      return;
+    }
+    const options = spec.orders.dates.map(({ value, label }) => makeElement("option", label, { value }));
+    const order = makeElement("select", options, { id: "file-dates" });
+    order.addEventListener("change", () => {
+      dates = order.value;
+      refreshPreview();
+    });
+    byId("orders").replaceChildren(
+      makeElement("label", ["Dates are written ", order]),
+      makeElement("label", ["Count recency to the end of ", makeElement("input", [], { type: "date", id: "file-as-of" })]),
+    );
+  }
+
+  /* The end of a day, so that its orders count. */
+  function chooseTime() {
+    const day = byId("as-of")?.value;
+    return day ? { as_of: `${day}T23:59:59` } : {};
   }
 
   function describeForm({ format, encoding, separator, sheet, decimal_mark: mark }) {
@@ -227,16 +270,24 @@
     const head = ["Column", "Read as", ...card.rows.map((row) => `Line ${row.line}`)];
     const rows = card.columns.map((column, place) => [
       makeElement("th", shorten(column.header) || "(no name)", { scope: "row" }),
-      makeElement("td", makeChoice(column, place)),
+      makeElement("td", makeChoice(column, place, card.of_orders)),
       ...card.rows.map((row) => makeElement("td", shorten(row.cells[place] ?? ""), { class: "cell" })),
     ]);
     byId("columns").replaceChildren(makeTable("Columns of the file", head, makeRows(rows)));
-    selectFields(card.columns);
+    byId("columns").dataset.orders = card.of_orders;
+    selectFields(card);
   }
 
-  function makeChoice(column, place) {
+  function makeOptions(choices) {
+    return choices.map((field) => makeElement("option", field.label, { value: field.value }));
+  }
+
+  function makeChoice(column, place, ofOrders) {
     const options = [makeElement("option", "not read", { value: "" })];
-    for (const field of spec.choices) options.push(makeElement("option", field.label, { value: field.value }));
+    if (!ofOrders) options.push(...makeOptions(spec.choices));
+    // A file with unusual names may be one of orders: whoever knows it chooses from them.
+    if (ofOrders) options.push(...makeOptions(spec.orders.choices));
+    else if (spec.orders) options.push(makeElement("optgroup", makeOptions(spec.orders.choices), { label: "Lines of orders" }));
     const select = makeElement("select", options, {
       "aria-label": `Read ${shorten(column.header) || `column ${place + 1}`} as`,
     });
@@ -246,16 +297,23 @@
 
   /* What someone chooses last is taken from the column that had it. */
   async function changeMapping(header, field) {
-    const name = (value) => spec.choices.find((choice) => choice.value === value)?.field;
+    const name = (value) => listChoices().find((choice) => choice.value === value)?.field;
     for (const [mapped, its] of mappings) {
       if (field && name(its) === name(field)) mappings.delete(mapped);
     }
     mappings.set(header, field);
+    await refreshPreview();
+  }
+
+  const listChoices = () => [...spec.choices, ...(spec.orders?.choices ?? [])];
+
+  async function refreshPreview() {
     byId("fault").replaceChildren();
     try {
       const card = await preview();
       if (!byId("columns")) return; // someone went to another page
-      selectFields(card.columns);
+      if (byId("columns").dataset.orders === String(card.of_orders)) selectFields(card);
+      else rebuildColumns(card);
       describeFile(card);
     } catch (error) {
       showFault(error);
@@ -264,10 +322,19 @@
     }
   }
 
-  function selectFields(columns) {
+  /* Other fields can be chosen now; whoever chose stays at the same column. */
+  function rebuildColumns(card) {
+    const place = [...byId("columns").querySelectorAll("select")].indexOf(document.activeElement);
+    showColumns(card);
+    showOrderChoices(card);
+    if (place >= 0) byId("columns").querySelectorAll("select")[place].focus();
+  }
+
+  function selectFields({ columns, of_orders: ofOrders }) {
     const selects = byId("columns").querySelectorAll("select");
+    const choices = ofOrders ? spec.orders.choices : spec.choices;
     columns.forEach((column, place) => {
-      const chosenField = spec.choices.find((choice) => choice.field === column.field && choice.unit === column.unit);
+      const chosenField = choices.find((choice) => choice.field === column.field && choice.unit === column.unit);
       selects[place].value = chosenField ? chosenField.value : "";
       selects[place].closest("tr").classList.toggle("unread", !chosenField);
     });
@@ -283,7 +350,7 @@
     announce("Scoring has begun.");
     byId("progress-title").focus();
     try {
-      const answer = await ask(makeAddress(""), file, "application/x-ndjson");
+      const answer = await ask(makeAddress("", chooseTime()), file, "application/x-ndjson");
       await readAnswer(answer.body.getReader(), results);
       if (!results.first || results.n < results.first.n_rows) throw new Error(BROKEN);
       running = null;
@@ -443,7 +510,7 @@
     const name = file.name.replace(/\.[^.]*$/, "");
     byId("results-title").textContent = `Results of ${shorten(file.name)}`;
     byId("download").replaceChildren(makeDownload(results, `${name}-segments.csv`));
-    byId("warnings").replaceChildren(...describeNotUnderstood(results.first));
+    byId("warnings").replaceChildren(...describeOrders(results.first.orders, true), ...describeNotUnderstood(results.first));
     showRefused(results);
     setVisible("all", results.rows.length > 0);
     announce(`Done. ${countNoun(results.n - results.refused, "row")} scored, ${results.refused.toLocaleString("en")} refused.`);
@@ -494,7 +561,7 @@
     const grid = await (window.dash_ag_grid ? window.dash_ag_grid.getApiAsync("file-rows") : null);
     if (!grid) return;
     grid.setFilterModel(null);
-    grid.setGridOption("columnDefs", defineColumns(results.first.columns));
+    grid.setGridOption("columnDefs", defineColumns(results.first.orders?.header ?? results.first.columns.map((column) => column.header)));
     grid.setGridOption("rowData", results.rows);
     grid.addEventListener("modelUpdated", countShown); // the same function: it is added once
     countShown({ api: grid });
@@ -507,10 +574,10 @@
     byId("shown").textContent = `${n.toLocaleString("en")} of ${countNoun(all, "row")} shown`;
   }
 
-  function defineColumns(columns) {
+  function defineColumns(headers) {
     const text = { filter: "agTextColumnFilter" };
-    const ownColumns = ["first", "second", "third"].slice(0, columns.length).map((field, place) => ({
-      ...text, field, headerName: shorten(columns[place].header) || `Column ${place + 1}`, width: 110,
+    const ownColumns = ["first", "second", "third"].slice(0, headers.length).map((field, place) => ({
+      ...text, field, headerName: shorten(headers[place]) || `Column ${place + 1}`, width: 110,
     }));
     const before = window.innerWidth < 640 ? 1 : ownColumns.length; // on a phone the segment is in sight
     return [

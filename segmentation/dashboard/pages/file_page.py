@@ -12,11 +12,13 @@ import dash_ag_grid
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
+from segmentation.batch.any_file import find_order_columns
 from segmentation.dashboard import plain_language
 from segmentation.dashboard.addresses import ROOT
 from segmentation.dashboard.html_elements import make_aria, make_color, render_notice, render_table
 from segmentation.runtime import Manifest, Model
-from segmentation.schema import Column
+from segmentation.schema import Column, Schema
+from segmentation.tables.dates import DateOrder
 
 SPECIFICATION = "file-specification"
 GRID, ROWS = "file-grid", "file-rows"
@@ -24,6 +26,12 @@ _LIBRARY = "dash_ag_grid.min.js"
 _DECIDE = "Such fields make the segments: without them more answers are unsure."
 _READ = "Such fields are read, too, but do not make the segments."
 _UNREAD = "Such fields are not needed."
+_DATES = {
+    "": "as the cells prove",
+    DateOrder.DAY_FIRST: "day first",
+    DateOrder.MONTH_FIRST: "month first",
+    DateOrder.YEAR_FIRST: "year first",
+}
 
 
 def render_page(model: Model, longest: int) -> list[Component]:
@@ -83,7 +91,8 @@ def _collect_specification(manifest: Manifest, longest: int) -> dict[str, Any]:
         "address": f"/studies/{manifest.study}/predict/file",
         "longest": longest,
         "weights": _collect_weights(manifest),
-        "choices": _collect_choices(manifest),
+        "choices": _collect_choices(manifest.record),
+        "orders": _collect_order_choices(manifest),
         "segments": segments,
         "library": f"{ROOT}_dash-component-suites/dash_ag_grid/{_LIBRARY}"
         f"?{dash_ag_grid.__version__}",
@@ -137,11 +146,22 @@ def _collect_weights(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
-def _collect_choices(manifest: Manifest) -> list[dict[str, str]]:
+def _collect_order_choices(manifest: Manifest) -> dict[str, Any] | None:
+    """Return what can be chosen of files of orders, where a study takes them."""
+    packed = find_order_columns(manifest)
+    if packed is None:
+        return None
+    return {
+        "choices": _collect_choices(packed.transactions),
+        "dates": [{"value": value, "label": label} for value, label in _DATES.items()],
+    }
+
+
+def _collect_choices(schema: Schema) -> list[dict[str, str]]:
     """Return what a column can be read as: each field, and in each unit that it is known in."""
     choices: dict[tuple[str, str], dict[str, str]] = {}
-    columns_by_name = manifest.record.by_name
-    for spelling, column_spelling in manifest.record.spellings.items():
+    columns_by_name = schema.by_name
+    for spelling, column_spelling in schema.spellings.items():
         if columns_by_name[column_spelling.column.name].role != "target":
             choices.setdefault(
                 (column_spelling.column.name, column_spelling.unit),
@@ -181,17 +201,21 @@ def _render_choice(manifest: Manifest, longest: int) -> Component:
                 ],
                 className="lead hint",
             ),
-            *_render_transactions(manifest),
+            *_render_orders(manifest),
         ],
         className="panel",
         **make_aria(labelledby="file-choice-title"),
     )
 
 
-def _render_transactions(manifest: Manifest) -> list[Component]:
-    if manifest.aggregation is None:
+def _render_orders(manifest: Manifest) -> list[Component]:
+    if find_order_columns(manifest) is None:
         return []
-    text = "One row is one customer with figures already added up, not one purchase."
+    text = (
+        "Both kinds of file are taken: one row for each customer, with figures already added up as"
+        " in the template, or the lines of orders as a shop exports them. Of those, each customer"
+        " comes back as one row, and lines such as cancellations are left out and counted."
+    )
     return [render_notice("info", text)]
 
 
@@ -202,6 +226,7 @@ def _render_preview() -> Component:
             html.P(id="file-read", className="lead"),
             html.Div(id="file-problem"),
             html.Div(id="file-missing"),
+            html.Div(id="file-orders", className="choices"),
             html.Div(id="file-start", className="choices"),
             html.Div(
                 id="file-columns",
