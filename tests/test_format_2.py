@@ -71,7 +71,7 @@ def test_thresholds_belong_to_conditions(path: Path) -> None:
     """Their names become data, in the same order."""
     measured = read_package(path).manifest.conformal.measured
     old = old_manifest(path)["conformal"]["measured"]
-    assert [item.threshold for item in measured] == list(old.values())
+    assert [set(item.thresholds) for item in measured] == [{value} for value in old.values()]
     assert measured[0].condition == Condition(kind="complete")
     assert measured[1].condition == Condition(kind="incomplete", n_missing=1)
 

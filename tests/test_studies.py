@@ -173,10 +173,17 @@ def test_probabilities_add_up_and_plausible_is_by_the_threshold(
         probabilities = {item["id"]: item["probability"] for item in answer["probabilities"]}
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
         n_missing = sum(record.get(name) is None for name in decisive)
-        least = 1 - manifest.conformal.thresholds[n_missing]
-        for name, probability in probabilities.items():
-            if abs(probability - least) > 2e-6:
-                assert (name in answer["plausible"]) == (probability > least)
+        thresholds = manifest.conformal.thresholds[n_missing]
+        above = {
+            name
+            for (name, probability), threshold in zip(
+                probabilities.items(), thresholds, strict=True
+            )
+            if probability >= 1 - threshold
+        }
+        assert answer["segment"]["id"] in answer["plausible"]
+        if above:
+            assert set(answer["plausible"]) == above | {answer["segment"]["id"]}
         bases = {0: "complete", len(decisive): "indirect"}
         assert answer["basis"] == bases.get(n_missing, "incomplete")
 

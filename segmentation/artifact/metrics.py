@@ -26,7 +26,13 @@ Measure = Literal[
 ]
 ConditionKind = Literal["complete", "incomplete", "indirect", "imprecise"]
 Predictor = Literal["model", "largest_class", "stratified_draw", "no_change"]
-Method = Literal["cross_validation", "cross_validation_reclustered", "bootstrap", "forward_in_time"]
+Method = Literal[
+    "cross_validation",
+    "cross_validation_reclustered",
+    "cross_validation_matched",
+    "bootstrap",
+    "forward_in_time",
+]
 
 
 class Condition(Part):

@@ -95,8 +95,6 @@ def describe_plausible(answer: Answer, coverage: float) -> str:
     """Say which segments are possible, and in which share of the cases that is right."""
     names = {probability["id"]: probability["name"] for probability in answer["probabilities"]}
     possible = [names[segment] for segment in answer["plausible"]]
-    if not possible:
-        return "Unsure: the record fits none of the segments well."
     often = f"about {format_percent(coverage)} of such statements are right"
     if len(possible) == 1:
         return f"No other segment is plausible: {often}."

@@ -2,8 +2,8 @@
 
 What is realistic, and what changes along with an answer, is in ``realistic_changes``. The size of a
 change is the share of the training records that lie between the old and the new answer, so that
-columns are comparable. A change leads to another segment only if that one is then among the
-plausible segments, and if the new answers don't contradict each other.
+columns are comparable. A change leads to another segment if that one is then the likeliest, which is
+always among the plausible ones, and if the new answers don't contradict each other.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ class _Start(NamedTuple):
     record: Record
     row: Row
     segment: int
-    least_plausible: NDArray[np.float64]
 
 
 class CounterfactualSearch:
@@ -89,7 +88,6 @@ class CounterfactualSearch:
         self._score = score
         self._changes = RealisticChanges(manifest)
         self._positions = {column.name: i for i, column in enumerate(manifest.record.features)}
-        self._least_plausible = 1.0 - np.array(manifest.conformal.thresholds)
         fitting = ContradictionFinder(manifest).fitting
         n_features = len(self._positions)
         self._fitting = np.array([ranges[:n_features] for ranges in fitting]) if fitting else None
@@ -107,7 +105,7 @@ class CounterfactualSearch:
             Position of the segment that is answered.
         """
         n_missing = sum(record.get(name) is None for name in self._schema.decisive_names)
-        start = _Start(record, row, segment, self._least_plausible[n_missing])
+        start = _Start(record, row, segment)
         smallest = self._search(start, self._choose_questions(record, n_missing))
         if smallest is None:
             return None
@@ -166,11 +164,7 @@ class CounterfactualSearch:
         rows = self._make_rows(start, changes)
         if not len(rows):
             return [False] * len(candidates)
-        probabilities = self._score(rows)
-        segments = probabilities.argmax(axis=1)
-        accepted = (segments != start.segment) & (
-            probabilities.max(axis=1) >= start.least_plausible[segments]
-        )
+        accepted = self._score(rows).argmax(axis=1) != start.segment
         if self._fitting is not None:
             low, high = self._fitting[..., 0], self._fitting[..., 1]
             outside = np.any((rows[:, np.newaxis] < low) | (rows[:, np.newaxis] > high), axis=2)

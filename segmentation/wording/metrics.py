@@ -187,7 +187,7 @@ def describe_inputs(metric: Metric | Confusion, schema: Schema) -> str:
             return f"none{at_date}"
         if metric.feature_set:
             return metric.feature_set
-        if metric.evaluation.method == "bootstrap":
+        if metric.evaluation.method in ("bootstrap", "cross_validation_matched"):
             return "complete and incomplete records"
     if at_date:
         return f"all features{at_date}"
@@ -202,6 +202,11 @@ def describe_evaluation(metric: Metric | Confusion) -> str:
         return f"{n}-fold cross-validation, held-out records of {table}"
     if evaluation.method == "cross_validation_reclustered":
         return f"{n}-fold cross-validation with the clusters refitted, {table}"
+    if evaluation.method == "cross_validation_matched":
+        return (
+            f"{n}-fold cross-validation with the clusters refitted and matched with those of all"
+            f" records, {table}"
+        )
     if evaluation.method == "bootstrap":
         return f"{n} bootstrap samples of {table}, records not in them"
     return _describe_forward(evaluation, metric.horizon_days)

@@ -47,7 +47,9 @@ def position(model: Model, segment: str | None) -> int:
 
 
 def columnwise(study: str, X: Floats) -> tuple[Floats, Floats, float]:
-    """Return complete records and centroids in the scaled columns, and the variance.
+    """Return complete records and centroids in the scaled columns, and their variance.
+
+    The variance is that of which the calibrated confidence speaks.
 
     By the numbers that the pipeline learned, in numpy: scaled, and before that clipped and of
     logarithms where the study says so. A projection is undone for the centroids: it is linear.
@@ -62,7 +64,7 @@ def columnwise(study: str, X: Floats) -> tuple[Floats, Floats, float]:
     if "project" in steps:
         Z = Z - steps["project"].mean_
         centroids = centroids @ steps["project"].components_
-    return Z, centroids, estimator.variance_
+    return Z, centroids, float(estimator.variance_ / estimator.score_weights_[0])
 
 
 def complete_records(model: Model, records: list[Record]) -> list[Record]:

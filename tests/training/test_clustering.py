@@ -22,7 +22,9 @@ from segmentation.study import Study, make_centroid_classifier, make_record_matr
 from segmentation.training.fitting import clustering
 from segmentation.training.fitting.clustering import (
     N_BOOTSTRAPS,
+    N_CALIBRATIONS,
     N_COVERAGE,
+    N_FOLDS,
     cluster_records,
     refit_study,
 )
@@ -155,9 +157,9 @@ def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
 
 def test_thresholds_grow_with_what_is_missing(learned: FittedModel) -> None:
     """None for complete records of planted groups, more for one gap, most for both."""
-    none, item, pair = learned.conformal.thresholds
-    assert none < 0.001 < item < pair < 1
-    assert learned.conformal.n_calibration > 5 * len(X)
+    none, one, both = (max(of_segments) for of_segments in learned.conformal.thresholds)
+    assert none < 0.001 < one < both < 1
+    assert learned.conformal.n_calibration == N_CALIBRATIONS * len(X)
 
 
 Fits = list[tuple[Any, Any]]
@@ -168,8 +170,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
     """The records of each refit and the model that came of them, in order, as they happen."""
     result: Fits = []
 
-    def remembering(study: Study, X: Any, seed: int, renamed: Any = None) -> Pipeline:
-        model = refit_study(study, X, seed, renamed)
+    def remembering(study: Study, X: Any, seed: int, y: Any = None) -> Pipeline:
+        model = refit_study(study, X, seed, y)
         result.append((X, model))
         return model
 
@@ -186,15 +188,17 @@ def numbered(X: Any) -> Any:
 
 
 def test_refits_do_not_see_the_records_they_are_asked_about(fits: Fits) -> None:
-    """Each fold clusters four fifths, and each record is left out by exactly one fold."""
+    """Each fold clusters four fifths, and each record is left out by exactly one of five."""
     data = numbered(BLURRED)
     fit_study(STUDY, source(data), "quick", SEED)
-    samples, folds = fits[: N_BOOTSTRAPS + N_COVERAGE], fits[-FOLDS:]
-    assert len(fits) == N_BOOTSTRAPS + N_COVERAGE + FOLDS
-    left_out = [set(data[:, AGE].tolist()) - set(seen[:, AGE].tolist()) for seen, _ in folds]
-    assert sorted(age for fold in left_out for age in fold) == sorted(data[:, AGE].tolist())
-    for seen, _ in folds:
-        assert len(np.unique(seen[:, AGE])) == len(seen)
+    samples, folded = fits[:N_BOOTSTRAPS], fits[N_BOOTSTRAPS:]
+    assert len(folded) == N_FOLDS * (N_CALIBRATIONS + N_COVERAGE) + FOLDS
+    for start in range(0, len(folded), N_FOLDS):
+        folds = folded[start : start + N_FOLDS]
+        left_out = [set(data[:, AGE].tolist()) - set(seen[:, AGE].tolist()) for seen, _ in folds]
+        assert sorted(age for fold in left_out for age in fold) == sorted(data[:, AGE].tolist())
+        for seen, _ in folds:
+            assert len(np.unique(seen[:, AGE])) == len(seen)
     for seen, _ in samples:
         assert len(seen) == len(data)
         assert 0.5 < len(np.unique(seen[:, AGE])) / len(data) < 0.75
@@ -228,7 +232,7 @@ def test_the_truth_of_held_out_records_is_that_of_the_folds_own_clusters() -> No
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     own, of_all = [], []
     for inside, outside in folds.split(BLURRED, learned.y):
-        model = refit_study(STUDY, BLURRED[inside], SEED)
+        model = refit_study(STUDY, BLURRED[inside], SEED, learned.y[inside])
         reader = make_pipeline(ColumnSubset((SPEND, AGE)), StandardScaler(), LogisticRegression())
         reader.fit(BLURRED[inside], model.predict(BLURRED[inside]))
         answers = reader.predict(BLURRED[outside])

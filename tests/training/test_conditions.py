@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 
 from segmentation.artifact.manifest import Conformal
@@ -20,6 +22,7 @@ from segmentation.training.measuring.conditions import (
     measure_accuracy,
     robust_accuracy,
 )
+from segmentation.training.measuring.prediction_sets import make_sets
 
 
 class ByGaps(BaseEstimator):  # type: ignore[misc]
@@ -123,8 +126,10 @@ def test_of_many_decisive_answers_a_few_ways_are_drawn() -> None:
 
 
 def thresholds_of(conformal: Conformal) -> dict[Condition, float]:
-    """Return what each condition asks for."""
-    return {measured.condition: measured.threshold for measured in conformal.measured}
+    """Return what each condition asks for, of all segments alike: they have few records."""
+    for measured in conformal.measured:
+        assert len(set(measured.thresholds)) == 1
+    return {measured.condition: measured.thresholds[0] for measured in conformal.measured}
 
 
 def calibrated(n: int) -> Conformal:
@@ -144,7 +149,7 @@ def test_calibrate_finds_the_quantile_of_each_condition() -> None:
 
 def test_thresholds_are_by_missing_answers_and_never_fall() -> None:
     """What looks complete may be imprecise, 0.25; with one gap 0.5, and with two no less."""
-    assert calibrated(19).thresholds == pytest.approx([0.25, 0.5, 0.5])
+    assert [row[0] for row in calibrated(19).thresholds] == pytest.approx([0.25, 0.5, 0.5])
 
 
 def test_calibrate_pools_what_several_models_have_not_seen() -> None:
@@ -154,7 +159,7 @@ def test_calibrate_pools_what_several_models_have_not_seen() -> None:
     conformal = calibrate(two, [0, 1], 0, "what it is")
     assert conformal.n_calibration == 19
     assert thresholds_of(conformal)[COMPLETE] == pytest.approx(0.019)
-    assert conformal.thresholds == pytest.approx([0.25, 0.5, 0.5])
+    assert [row[0] for row in conformal.thresholds] == pytest.approx([0.25, 0.5, 0.5])
 
 
 def test_calibrate_leaves_out_the_worst_scores_that_the_coverage_allows() -> None:
@@ -176,21 +181,23 @@ class Fixed(BaseEstimator):  # type: ignore[misc]
 @pytest.mark.parametrize(
     ("threshold", "expected"),
     [
-        # The sets at 0.5 are {1}, {1}, {2}; at 0.7 {1}, {1, 2}, {2}; at 0.05 all are empty.
-        (0.5, (2 / 3, 0.0)),
-        (0.7, (2 / 3, 1 / 3)),
-        (0.05, (0.0, 1.0)),
+        # The sets at 0.5 are {1}, {1}, {2}; at 0.7 {1}, {1, 2}, {2}.
+        (0.5, (2 / 3, 2 / 3, 0.0)),
+        (0.7, (2 / 3, 2 / 3, 1 / 3)),
+        # None has 0.85 in the last two: {1}, {1, 2}, and {1, 2}, as 0.8 alone is not enough.
+        (0.15, (1.0, 1.0, 2 / 3)),
     ],
 )
 def test_coverage_counts_true_segments_kept_and_sets_of_other_than_one(
-    threshold: float, expected: tuple[float, float]
+    threshold: float, expected: tuple[float, float, float]
 ) -> None:
     """Records of class 1 with probabilities 0.9, 0.6 and 0.2 are covered up to their score."""
     copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
     conditioned = [ConditionedRecords(COMPLETE, 0, copies)]
-    coverage = measure_coverage(Fixed(), conditioned, np.ones(3, int), [threshold])
+    coverage = measure_coverage(Fixed(), conditioned, np.ones(3, int), [[threshold] * 2])
     assert [(item.measure, item.condition) for item in coverage] == [
         ("coverage", COMPLETE),
+        ("worst_coverage", COMPLETE),
         ("unsure", COMPLETE),
     ]
     assert [item_value.value for item_value in coverage] == pytest.approx(expected)
@@ -200,6 +207,55 @@ def test_coverage_takes_the_threshold_of_as_many_missing_answers() -> None:
     """With one answer missing the second threshold counts: at 0.7 one set of three holds both."""
     copies = np.array([[[0.9], [0.6], [0.2]]], dtype=np.float32)
     conditioned = [ConditionedRecords(missing(1), 1, copies)]
-    coverage = measure_coverage(Fixed(), conditioned, np.ones(3, int), [0.05, 0.7])
+    thresholds = [[0.05] * 2, [0.7] * 2]
+    coverage = measure_coverage(Fixed(), conditioned, np.ones(3, int), thresholds)
     assert {item.condition for item in coverage} == {Condition(kind="incomplete")}
-    assert [item_value.value for item_value in coverage] == pytest.approx([2 / 3, 1 / 3])
+    assert [item_value.value for item_value in coverage] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+
+
+class Unequal(BaseEstimator):  # type: ignore[misc]
+    """A classifier that is surer of records of class 1 than of those of class 2."""
+
+    classes_ = np.array([1, 2])
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of the truth that stands in the first column, by the second."""
+        true, first = X[:, 0], X[:, 1] == 1
+        return np.where(first[:, np.newaxis], np.column_stack([true, 1 - true]),
+                        np.column_stack([1 - true, true])).astype(float)  # fmt: skip
+
+
+def test_a_small_segment_has_a_threshold_of_its_own() -> None:
+    """Of 100 records each the ceil(101 x 0.95) = 96th score: 0.096 of 0.001 to 0.1, and 0.48."""
+    n = np.arange(1, 101)
+    X = np.vstack([np.column_stack([1 - n / 1000, np.full(100, 1)]),
+                   np.column_stack([1 - n / 200, np.full(100, 2)])]).astype(np.float32)  # fmt: skip
+    records = LabelledRecords(X, np.repeat([1, 2], 100))
+    conformal = calibrate([(Unequal(), records)], [0], 0, "truth", ())
+    complete = conformal.measured[0]
+    assert complete.condition == COMPLETE
+    assert complete.thresholds == pytest.approx([0.096, 0.48], abs=0.006)
+
+
+@given(
+    P=st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=1, max_size=5),
+    least=st.lists(st.floats(0, 1), min_size=3, max_size=3),
+)
+def test_sets_in_arrays_and_one_by_one_are_the_same(
+    P: list[list[float]], least: list[float]
+) -> None:
+    """The likeliest is always in; where none has enough, so many as together have it."""
+    shares = np.array([np.array(row) / sum(row) for row in P])
+    sets = make_sets(shares, np.array(least))
+    for row, plausible in zip(shares, sets, strict=True):
+        assert plausible[row.argmax()]
+        above = row >= least
+        if above.any():
+            assert (plausible == (above | (np.arange(3) == row.argmax()))).all()
+        else:
+            order = np.argsort(-row, kind="stable")
+            needed = least[int(order[0])]
+            n_chosen = int(plausible.sum())
+            assert set(order[:n_chosen]) == set(np.flatnonzero(plausible))
+            assert row[order[: n_chosen - 1]].sum() < needed
+            assert n_chosen == 3 or row[order[:n_chosen]].sum() >= needed

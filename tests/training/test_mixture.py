@@ -67,7 +67,7 @@ def run() -> Run:
     monkeypatch.setattr(clustering, "N_STARTS", 2)
     monkeypatch.setattr(clustering, "N_STARTS_AGAIN", 1)
     monkeypatch.setattr(clustering, "N_BOOTSTRAPS", 3)
-    monkeypatch.setattr(clustering, "N_COVERAGE", 1)
+    monkeypatch.setattr(clustering, "N_CALIBRATIONS", 1)
     monkeypatch.setattr(clustering, "CURVE", range(2, 4))
     try:
         data = TrainingData(read_table(ROOT / "data/credit_card.csv", SCHEMA), synthetic=True)
@@ -108,6 +108,7 @@ def test_probabilities_are_those_of_the_mixture(learned: FittedModel) -> None:
             )
         ]
     )
+    densities *= classifier.score_weights_[0]  # calibrated on records of other folds
     expected = np.exp(log_softmax(densities, axis=1))
     complete = ~np.isnan(X).any(axis=1)
     result = learned.pipeline.predict_proba(X)

@@ -35,6 +35,7 @@ def test_search_holds_a_fifth_of_the_records_back_for_calibration(fitted: Fitted
     assert fitted.pipeline.get_params()[FOREST + "max_leaf_nodes"] == 200
     thresholds = fitted.conformal.thresholds
     assert len(thresholds) == len(FEATURES) + 1
+    assert all(len(of_segments) == 5 for of_segments in thresholds)
     assert thresholds == sorted(thresholds)
 
 

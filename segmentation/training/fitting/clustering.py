@@ -123,7 +123,7 @@ def fit_clustered_study(
                 circular=True,
                 n_records=len(y),
                 evaluation=Evaluation(
-                    method="cross_validation_reclustered", table=table.name, n_repetitions=N_FOLDS
+                    method="cross_validation_matched", table=table.name, n_repetitions=N_FOLDS
                 ),
             ),
             *predicted,

@@ -27,6 +27,8 @@ from segmentation.training.measuring.measurements import Measurement
 from segmentation.training.measuring.prediction_sets import make_sets
 
 COVERAGE = 0.95
+# With fewer the threshold would be the largest score or the one after it.
+FEWEST_OF_A_SEGMENT = 60
 
 
 def calibrate(
@@ -72,7 +74,7 @@ def calibrate(
             truth[condition].append(true)
             n_missing[condition] = records.n_missing
     y = np.concatenate([_find_positions(model, part.y, part.y) for model, part in held_out])
-    n_of_segments = np.bincount(y)
+    n_of_segments = np.bincount(y, minlength=len(held_out[0][0].classes_))
     measured = {
         condition: _find_thresholds(
             np.concatenate(pooled), np.concatenate(truth[condition]), n_of_segments
@@ -100,10 +102,14 @@ def _find_thresholds(
 ) -> NDArray[np.float64]:
     """Return for each segment the score that 95 % of its records do not exceed.
 
-    Copies of one record depend on each other, so the correction for a finite sample counts
-    records: it errs on the side of more coverage.
+    Where one has too few records to say so, it is the score that 95 % of all do not exceed. Copies
+    of one record depend on each other, so the correction for a finite sample counts records: it
+    errs on the side of more coverage.
     """
-    levels = np.minimum(1.0, np.ceil((n_of_segments + 1) * COVERAGE) / n_of_segments)
+    if n_of_segments.min() < FEWEST_OF_A_SEGMENT:
+        level = min(1.0, np.ceil((n_of_segments.sum() + 1) * COVERAGE) / n_of_segments.sum())
+        return np.full(len(n_of_segments), np.quantile(scores, level, method="higher"))
+    levels = np.ceil((n_of_segments + 1) * COVERAGE) / n_of_segments
     return np.asarray(
         [
             np.quantile(scores[true == segment], level, method="higher")
