@@ -1,9 +1,9 @@
 """The smallest realistic change of one answer that leads to another segment.
 
-What is realistic, and what changes along with an answer, is in ``realistic_changes``. The size of a
-change is the share of the training records that lie between the old and the new answer, so that
-columns are comparable. A change leads to another segment if that one is then the likeliest, which is
-always among the plausible ones, and if the new answers don't contradict each other.
+What is realistic, and what changes along with an answer, is in ``realistic_changes``. The size of
+a change is the share of the training records that lie between the old and the new answer, so that
+columns are comparable. A change leads to another segment if that one is then the likeliest, which
+is always among the plausible ones, and if the new answers don't contradict each other.
 """
 
 from __future__ import annotations
