@@ -53,10 +53,12 @@ def compare_fills(records: Sequence[Record], schema: Schema) -> dict[str, dict[s
 
 def _compare_fold(train: Floats, test: Floats) -> list[list[float]]:
     """Return for each column the share for each fill."""
-    space = Pipeline(CREDIT_CARD.pipeline(SEED)[-1].space.steps[1:]).fit(train)
+    steps = CREDIT_CARD.pipeline(SEED)[-1].space.steps
+    space = Pipeline([(name, step) for name, step in steps if name != "fill"]).fit(train)
     clusters = KMeans(4, n_init=10, random_state=SEED).fit(space.transform(train))
     complete = clusters.predict(space.transform(test))
-    fills = (np.zeros(train.shape[1]), train.mean(axis=0), np.median(train, axis=0))
+    clipped = space["clip"].transform(train)
+    fills = (np.zeros(train.shape[1]), clipped.mean(axis=0), np.median(clipped, axis=0))
     shares = []
     for position in range(train.shape[1]):
         of_column = []

@@ -262,9 +262,10 @@ def rows(seed: int) -> list[list[float]]:
 def main() -> None:
     """Write the table with the original's header, which has no column for what is derived."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from segmentation.schema.relations import Largest
     from segmentation.studies.household import SCHEMA
 
-    derived = {rule.column for rule in SCHEMA.derived}
+    derived = {rule.column for rule in SCHEMA.relations if isinstance(rule, Largest)}
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([column.title for column in SCHEMA.columns if column.name not in derived])
     writer.writerows(rows(SEED))

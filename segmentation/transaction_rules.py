@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from segmentation.schema import Column, Schema
-from segmentation.schema.columns import LONGEST_TEXT
 from segmentation.schema.transaction_roles import TransactionRoles
 
 REASONS = (
@@ -111,7 +110,7 @@ def _limit(column: Column, roles: TransactionRoles) -> Iterator[TransactionRule]
     """Yield the rules about one column's limits."""
     if not column.numeric:
         if column.kind != "time":
-            yield TransactionRule("out_of_range", column.name, "longer", LONGEST_TEXT)
+            yield TransactionRule("out_of_range", column.name, "longer", column.longest)
         return
     below = {roles.quantity: "cancelled", roles.price: "price_not_positive"}
     if column.minimum is not None:

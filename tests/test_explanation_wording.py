@@ -86,11 +86,21 @@ def test_a_change_names_question_answer_unit_and_segment(models: dict[str, Model
         "title": "Number of Apps Installed",
         "unit": "apps",
         "value": 12.0,
+        "along": [],
         "segment": "practical_user",
         "name": "St. Moritz regulars",
     }
     words = word_change(manifest, change)  # type: ignore[arg-type]
     assert words == "With the number of apps at 12 apps it would be St. Moritz regulars."
+    screen = {"field": "screen_on_hours_per_day", "title": "", "unit": "hours per day"}
+    data = {"field": "data_usage_mb_per_day", "title": "", "unit": "MB per day", "value": 300.0}
+    along = [screen | {"value": 4.5}, data, data, data, data]
+    words = word_change(manifest, change | {"along": along})  # type: ignore[arg-type]
+    assert words == (
+        "With the number of apps at 12 apps, and along with it screen-on time at 4.5 hours per day,"
+        " data usage at 300 MB per day, data usage at 300 MB per day and 2 more answers, it would"
+        " be St. Moritz regulars."
+    )
     assert word_change(manifest, None).startswith("No realistic change of a single answer")
 
 

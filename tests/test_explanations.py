@@ -17,6 +17,7 @@ from segmentation.artifact.manifest import NumberBaseline
 from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer
 from segmentation.runtime.counterfactuals import Counterfactual
+from segmentation.runtime.realistic_changes import RealisticChanges
 from segmentation.schema import Column, Record
 from segmentation.service.app import create_app
 from tests.support.explaining import (
@@ -168,8 +169,9 @@ def test_an_explanation_shows_the_answers_as_they_were_sent(
 ) -> None:
     """Not as the float32 numbers that the model reads; what is missing is null."""
     model = LOADED[study]
-    (record,) = with_gaps(model, samples[study][:1])
-    (answer,) = explained(model, [record])
+    (sent,) = with_gaps(model, samples[study][:1])
+    (record,) = model.check([sent])  # with what follows from the answers
+    (answer,) = explained(model, [sent])
     for contribution in answer["explanation"]["contributions"]:
         response = record.get(contribution["field"])
         assert contribution["value"] == (
@@ -223,16 +225,48 @@ def check_change(model: Model, record: Record, answer: Answer, change: Counterfa
     start, value = record[column.name], change["value"]
     assert start is not None
     assert not column.fixed
+    assert not column.only_follows
     assert described.minimum <= value <= described.maximum
     if column.resolution:
         assert value / column.resolution == pytest.approx(round(value / column.resolution))
-    (changed,) = model.predict([record | {column.name: value}])
+    answers = {changed["field"]: changed["value"] for changed in [change, *change["along"]]}
+    check_possible(model, record, answers)
+    (changed,) = model.predict([record | answers])
     assert changed["segment"]["id"] == change["segment"] != answer["segment"]["id"]
     assert changed["segment"]["name"] == change["name"]
-    nearer = [record | {column.name: item} for item in between(start, value, described, column)]
-    assert {item_value["segment"]["id"] for item_value in model.predict(nearer)} <= {
-        answer["segment"]["id"]
-    }
+    assert change["segment"] in changed["plausible"]
+    assert codes(changed) <= codes(answer)
+    realistic = RealisticChanges(model.manifest)
+    nearer = [
+        record | changes
+        for item in between(start, value, described, column)
+        if (changes := realistic.change(record, column, item))
+    ]
+    assert not [
+        further["segment"]["id"]
+        for further in model.predict(nearer)
+        if further["segment"]["id"] != answer["segment"]["id"]
+        and further["segment"]["id"] in further["plausible"]
+        and "contradiction" not in codes(further)
+    ]
+
+
+def codes(answer: Answer) -> set[str]:
+    """Return the kinds of warnings of an answer."""
+    return {warning["code"] for warning in answer["warnings"]}
+
+
+def check_possible(model: Model, record: Record, answers: dict[str, float]) -> None:
+    """Check that nothing changes back that can't, and that only what was answered changes."""
+    columns = model.manifest.record.by_name
+    for name, answer in answers.items():
+        assert record[name] is not None
+        assert not columns[name].fixed
+        restarts = columns[name].restarts_with in answers
+        if columns[name].only_grows and not restarts:
+            assert answer >= record[name]
+        if restarts:
+            assert answer == columns[name].minimum
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -257,6 +257,53 @@ def test_a_slider_moves_the_answer(server: Server, browser: Browser) -> None:
         wait_for_answer(page, server.post(record).json())
 
 
+def test_other_answers_follow_a_slider(server: Server, browser: Browser) -> None:
+    """With twice the orders twice the money is spent: the average order stays."""
+    with opened(browser, f"{server.url}/pages/retail/score") as page:
+        page.get_by_role("button", name="Champions").click()
+        page.wait_for_selector("#headline :text('Champions')")
+        boxes = [question(page, field) for field in
+                 ("frequency", "average_transaction_value", "monetary")]  # fmt: skip
+        spent = boxes[2].input_value()
+        slider = page.get_by_role("slider", name="Try other values: Number of orders")
+        slider.focus()
+        slider.press("End")
+        page.wait_for_function(
+            "([box, spent]) => box.value !== spent", arg=[boxes[2].element_handle(), spent]
+        )
+        orders, average, money = (float(box.input_value()) for box in boxes)
+        assert money == pytest.approx(orders * average, rel=1e-4)
+        expect(page.locator("#details .warning", has_text="go together")).to_have_count(0)
+
+
+def test_what_follows_stands_in_the_blank_question(server: Server, browser: Browser) -> None:
+    """Three orders of 50 cost 150; what is typed changes no other answer."""
+    with opened(browser, f"{server.url}/pages/retail/score") as page:
+        question(page, "frequency").fill("3")
+        question(page, "average_transaction_value").fill("50")
+        expect(question(page, "monetary")).to_have_attribute(
+            "placeholder", "150, from the other answers"
+        )
+        question(page, "monetary").fill("5000")
+        expect(page.locator("#details .warning", has_text="go together")).to_contain_text(
+            "Amount spent does not go together with the number of orders and the average order"
+        )
+        assert question(page, "frequency").input_value() == "3"
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_averages_to_begin_with_do_not_contradict_themselves(
+    server: Server, browser: Browser, study: str
+) -> None:
+    """Whichever segment's they are."""
+    segments: Any = server.get(f"/studies/{study}/segments").json()["segments"]
+    with opened(browser, f"{server.url}/pages/{study}/score") as page:
+        for segment in segments:
+            page.get_by_role("button", name=segment["name"]).click()
+            page.wait_for_selector(f"#headline :text('{segment['name']}')")
+            expect(page.locator("#details .warning", has_text="go together")).to_have_count(0)
+
+
 def test_errors_stand_beside_the_question(server: Server, browser: Browser) -> None:
     """In the words of the API, and gone with the fault."""
     refused: Any = server.post({"apps_installed": 4000}).json()

@@ -149,3 +149,83 @@ def test_how_often_indirect_answers_are_right_is_said_where_it_was_measured(
     (doubt,) = doubts.find({}, numbers, 0, 5)
     assert sentence in doubt["message"]
     assert ("%" in doubt["message"]) == (len(names) == 2)
+
+
+CONTRADICTIONS = [
+    (
+        "credit_card",
+        {"purchases": 5000, "purchases_trx": 0},
+        ["purchases", "purchases_trx"],
+        "does not go together with the number of purchases: they are zero together or not at all",
+    ),
+    (
+        "credit_card",
+        {"purchases": 100, "installments_purchases": 900},
+        ["purchases", "installments_purchases"],
+        "does not go together with the amount paid in instalments: it is their sum",
+    ),
+    (
+        "household",
+        {"no_promotion_share": 0.9, "promotion_6_share": 0.4},
+        ["no_promotion_share", "promotion_6_share"],
+        "does not go together with the share bought on promotion 6: together they are one whole",
+    ),
+    (
+        "household",
+        {"brand_runs": 30, "transactions": 20},
+        ["brand_runs", "transactions"],
+        "does not go together with the number of purchases: it is never greater",
+    ),
+    (
+        "household",
+        {"largest_brand_share": 0.2, "brand_55_share": 0.7},
+        ["largest_brand_share", "brand_55_share"],
+        "does not go together with the share of brand 55: it is the largest of them",
+    ),
+    (
+        "retail",
+        {"frequency": 3, "monetary": 500, "average_transaction_value": 1666.67},
+        ["monetary", "frequency", "average_transaction_value"],
+        "does not go together with the number of orders and the average order value:"
+        " it follows from them",
+    ),
+]
+
+
+@pytest.mark.parametrize(("study", "record", "fields", "message"), CONTRADICTIONS)
+def test_a_broken_relation_names_the_answers_in_the_words_of_the_study(
+    models: dict[str, Model], study: str, record: dict[str, float], fields: list[str], message: str
+) -> None:
+    """As a sentence about the first of them, and as a list for programs."""
+    (answer,) = models[study].predict([record])
+    contradictions = [
+        warning for warning in answer["warnings"] if warning["code"] == "contradiction"
+    ]
+    assert contradictions[0] == {
+        "field": fields[0],
+        "code": "contradiction",
+        "message": message,
+        "fields": fields,
+    }
+
+
+def test_many_answers_are_counted_rather_than_named(models: dict[str, Model]) -> None:
+    """Ten shares that add up to 1.6 are one warning, whose list is complete."""
+    schema = models["retail"].manifest.record
+    shares = [column.name for column in schema.features if column.name.startswith("share_")]
+    (answer,) = models["retail"].predict([dict.fromkeys(shares, 0.16)])
+    (warning,) = (item for item in answer["warnings"] if item["code"] == "contradiction")
+    assert warning["fields"] == shares
+    assert warning["message"].startswith("does not go together with the share spent on accessories")
+    assert "and 6 more: together they are one whole" in warning["message"]
+
+
+def test_answers_of_no_segment_name_each_other(model: Model) -> None:
+    """Where segments are given, what fits none of them together contradicts itself."""
+    (answer,) = model.predict([{"apps_installed": 95, "data_usage_mb_per_day": 110}])
+    warnings = {item["field"]: item for item in answer["warnings"]}
+    assert len(warnings) == 1
+    ((field, warning),) = warnings.items()
+    assert set(warning["fields"]) == {"apps_installed", "data_usage_mb_per_day"}
+    words = {"apps_installed": "data usage", "data_usage_mb_per_day": "the number of apps"}
+    assert warning["message"] == f"does not go together with {words[field]}"

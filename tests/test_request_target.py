@@ -104,6 +104,17 @@ def test_the_method_makes_no_difference(server: Server, method: str) -> None:
     assert ask(server, "//metrics", method).split()[1] == b"404"
 
 
+@pytest.mark.parametrize("target", ["//metrics", "/metrics", "/nothing", "/predict", "/pages"])
+@pytest.mark.parametrize("method", ["HEAD", "GET", "OPTIONS", "DELETE", "TRACE", "PURGE"])
+def test_whatever_is_asked_every_line_of_the_log_is_json(
+    server: Server, method: str, target: str
+) -> None:
+    """A server that finds fault with an answer says so in a line like all others."""
+    answer = ask(server, target, method)
+    assert method != "HEAD" or answer.endswith(b"\r\n\r\n")
+    assert all(isinstance(line, dict) for line in server.log_lines())
+
+
 @pytest.mark.parametrize(
     "target", ["//predict", "/%70redict", "/studies//mobile/predict", "/./predict"]
 )

@@ -21,6 +21,7 @@ from segmentation.artifact import read_package, write_package
 from segmentation.artifact.package import digest
 from segmentation.runtime import Model
 from segmentation.schema import Record
+from segmentation.schema.relations import Largest
 from segmentation.service.app import create_app
 from segmentation.service.settings import Settings
 from tests.support.explaining import (
@@ -122,10 +123,10 @@ def test_the_largest_brand_share_may_be_left_to_the_service(
 ) -> None:
     """Eight brand shares instead of their maximum: the same answer, on both ways."""
     schema = models["household"].manifest.record
-    (rule,) = schema.derived
+    (rule,) = (rule for rule in schema.relations if isinstance(rule, Largest))
     for record in samples["household"][:50]:
         without = {name: value for name, value in record.items() if name != rule.column}
-        with_it = without | {rule.column: max(record[name] for name in rule.largest_of)}
+        with_it = without | {rule.column: max(record[name] for name in rule.shares)}
         answers = [
             client.post("/studies/household/predict", json=payload, content_type=content_type).data
             for payload in (without, with_it)

@@ -16,8 +16,8 @@ from segmentation.schema import Record, Schema
 from segmentation.schema.transaction_roles import TransactionRoles
 
 # Raised when a manifest changes so that older programs cannot read it. Manifests of the format
-# before are upgraded while they are read: ``format_2``.
-FORMAT_VERSION = 3
+# before are upgraded while they are read: ``format_2``, ``format_3``.
+FORMAT_VERSION = 4
 
 
 class Digest(Part):
@@ -159,6 +159,10 @@ class Training(Part):
     libraries: dict[str, str]
 
 
+# Of a text in a request; longer than the rules allow, so that those leave it out.
+_ANY_LENGTH = 100_000
+
+
 class PackedAggregation(Part):
     """How a customer's transactions become a record; see ``segmentation.aggregation``.
 
@@ -178,13 +182,16 @@ class PackedAggregation(Part):
 
     @property
     def sendable(self) -> Schema:
-        """What a transaction of a request is: without limits, as what breaks one is left out."""
+        """What a transaction of a request is: without limits, as what breaks one is left out.
+
+        Nothing is needed, either: a line without a price is left out like one without a customer.
+        """
         if self.roles is None:
             return self.transactions
         return replace(
             self.transactions,
             columns=tuple(
-                replace(column, minimum=None, maximum=None) if column.numeric else column
+                replace(column, role="context", minimum=None, maximum=None, longest=_ANY_LENGTH)
                 for column in self.transactions.columns
             ),
         )
@@ -199,7 +206,7 @@ class PackedOutlook(Part):
 class Manifest(Part):
     """A model card that programs can read."""
 
-    format_version: Literal[3] = 3
+    format_version: Literal[4] = 4
     study: str
     title: str
     description: str

@@ -23,7 +23,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from segmentation.artifact import format_2
+from segmentation.artifact import format_2, format_3
 from segmentation.artifact.manifest import FORMAT_VERSION, Digest, Manifest
 from segmentation.artifact.signature import sign, verify
 from segmentation.errors import PackageError
@@ -189,14 +189,16 @@ def _read_manifest(content: bytes) -> Manifest:
     try:
         manifest = from_json(content)
         version = manifest.get("format_version")
+        if version == FORMAT_VERSION:
+            return Manifest.model_validate_json(content)
         if version == format_2.FORMAT_VERSION:
-            return Manifest.model_validate_json(to_json(format_2.upgrade(manifest)))
-        if version != FORMAT_VERSION:
+            manifest = format_2.upgrade(manifest)
+        elif version != format_3.FORMAT_VERSION:
             raise PackageError(
                 f"has format version {version!r}; this program reads"
-                f" {format_2.FORMAT_VERSION} and {FORMAT_VERSION}"
+                f" {format_2.FORMAT_VERSION} to {FORMAT_VERSION}"
             )
-        return Manifest.model_validate_json(content)
+        return Manifest.model_validate_json(to_json(format_3.upgrade(manifest)))
     except (ValueError, AttributeError, LookupError, TypeError, StopIteration) as error:
         where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else "JSON"
         raise PackageError(f"has a manifest that cannot be read: {where}") from None

@@ -92,7 +92,7 @@ class OrderCustomers:
         as_of: datetime | None,
     ) -> None:
         self._connection = connection
-        n_alone = drop_lone(connection, roles.time)
+        n_alone = drop_lone(connection, roles)
         if as_of is not None:
             drop_where(connection, f'"{roles.time}" > $as_of', LATER, {"as_of": as_of})
         left_out = _count_left_out(connection)

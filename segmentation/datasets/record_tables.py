@@ -134,11 +134,9 @@ def _check_columns(source: str | Path, table: TypedTable, schema: Schema) -> Non
     if table.problem:
         raise FileError(table.problem)
     names_present = {column.column.name for column in table.columns}
-    derived = {
-        rule.column for rule in schema.derived if names_present.intersection(rule.largest_of)
-    }
     needed = [column.name for column in schema.columns if column.role in ("feature", "target")]
-    missing = [name for name in needed if name not in names_present | derived]
+    known = names_present | schema.find_following(names_present)
+    missing = [name for name in needed if name not in known]
     _refuse(source, describe_missing(table, schema, missing))
 
 

@@ -96,9 +96,10 @@ class Validation:
         """What somebody should look at before a model is trusted that was trained on these rows."""
         remarks = []
         if self.lone_rows:
+            number = "1 row was" if self.lone_rows == 1 else f"{self.lone_rows} rows were"
             remarks.append(
-                f"{self.lone_rows} rows stand alone in time, more than {LONE_DAYS} days from all"
-                " others, and were left out; are their dates right?"
+                f"{number} left out that are more than {LONE_DAYS} days away from all others;"
+                " are their dates right?"
             )
         share = self.largest_customer.get("share_of_rows", 0.0)
         if share > _LARGE_SHARE and self.customers >= _FEW_CUSTOMERS:
@@ -161,7 +162,7 @@ def validate(
     with open_local(source) as path, open_workspace(output.parent, MEMORY_LIMIT) as connection:
         _load(connection, source, path, transactions, options)
         _drop_faulty(connection, transactions)
-        n_lone = drop_lone(connection, transactions.roles.time)
+        n_lone = drop_lone(connection, transactions.roles)
         counts = _count(connection, transactions.roles, Path(str(source)).name, file_digest(path))
         counts = replace(counts, lone_rows=n_lone)
         if not counts.rows_kept:

@@ -39,6 +39,41 @@ def upgrade_state(state: dict[str, Any]) -> dict[str, Any]:
     return {_ATTRIBUTES.get(name, name): value for name, value in state.items()}
 
 
+class LargestShares:
+    """What was derived before there were relations: the largest of the shares that are there.
+
+    Parameters
+    ----------
+    column : str
+        Where it is missing.
+    shares : tuple of str
+    """
+
+    def __init__(self, column: str, shares: tuple[str, ...]) -> None:
+        self.column = column
+        self.shares = shares
+
+    def __call__(self, record: dict[str, float]) -> dict[str, float]:
+        """Return the record with the column."""
+        given = [record[name] for name in self.shares if name in record]
+        return {self.column: max(given)} | record if given else record
+
+
+def upgrade_record_matrix(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a ``RecordMatrix`` that was pickled before there were relations."""
+    if "largest" not in state:
+        return state
+    upgraded = {name: value for name, value in state.items() if name != "largest"}
+    largest = state["largest"] or {}
+    columns = set(largest.values())
+    upgraded["spellings"] = {
+        **(state["spellings"] or {}),
+        **{name: (name, 1.0) for name in largest},
+    }
+    upgraded["derive"] = LargestShares(columns.pop(), tuple(largest)) if columns else None
+    return upgraded
+
+
 def find_class(module: str, name: str) -> Any:
     """Return what a module of format 2 called `name`.
 

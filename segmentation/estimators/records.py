@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from segmentation.estimators.format_2 import upgrade_record_matrix
 
 Floats = NDArray[np.float32]
 
@@ -27,20 +29,23 @@ class RecordMatrix(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         Feature names, in order. Without them arrays of any width are taken as they are.
     spellings : mapping of str to (str, float), optional
         Accepted header to feature name and the divisor from its unit to the feature's.
-    largest : mapping of str to str, optional
-        Accepted header of a column that isn't a feature to the feature that is the largest of
-        such columns where it is missing.
+    derive : callable, optional
+        Takes a record as a dict of numbers by column name, without those that are missing, and
+        returns it with the features that follow from them.
     """
 
     def __init__(
         self,
         features: Sequence[str] | None = None,
         spellings: Mapping[str, tuple[str, float]] | None = None,
-        largest: Mapping[str, str] | None = None,
+        derive: Callable[[dict[str, float]], dict[str, float]] | None = None,
     ) -> None:
         self.features = features
         self.spellings = spellings
-        self.largest = largest
+        self.derive = derive
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(upgrade_record_matrix(state))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -99,26 +104,40 @@ class RecordMatrix(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return matrix
 
     def _from_frame(self, frame: Any, features: Sequence[str]) -> Floats:
-        matrix = np.full((len(frame), len(features)), np.nan)
-        spellings = self.spellings or {}
-        columns = [name for name in frame.columns if name in spellings]
-        if not columns and not any(name in (self.largest or {}) for name in frame.columns):
+        columns = self._read_columns(frame)
+        gaps = np.full(len(frame), np.nan)
+        matrix = np.column_stack([columns.get(name, gaps) for name in features])
+        if not columns:
             raise ValueError(f"none of the columns is one of {', '.join(features)}")
-        for name in columns:
-            feature, divisor = spellings[name]
-            values = np.asarray(frame[name].to_numpy(dtype=np.float64, na_value=np.nan)) / divisor
-            column = matrix[:, list(features).index(feature)]
-            np.copyto(column, values, where=np.isnan(column))
-        self._fill_largest(frame, matrix, features)
+        if self.derive:
+            self._fill_in(matrix, columns, features, self.derive)
         return matrix.astype(np.float32)
 
-    def _fill_largest(
-        self, frame: Any, matrix: NDArray[np.float64], features: Sequence[str]
+    def _read_columns(self, frame: Any) -> dict[str, NDArray[np.float64]]:
+        """Return the columns of a frame that are known, by name and in their own unit."""
+        columns: dict[str, NDArray[np.float64]] = {}
+        for header in frame.columns:
+            if header in (self.spellings or {}):
+                name, divisor = (self.spellings or {})[header]
+                values = frame[header].to_numpy(dtype=np.float64, na_value=np.nan) / divisor
+                earlier = columns.get(name, values)
+                columns[name] = np.where(np.isnan(earlier), values, earlier)
+        return columns
+
+    def _fill_in(
+        self,
+        matrix: NDArray[np.float64],
+        columns: Mapping[str, NDArray[np.float64]],
+        features: Sequence[str],
+        derive: Callable[[dict[str, float]], dict[str, float]],
     ) -> None:
-        largest = self.largest or {}
-        for feature in sorted(set(largest.values())):
-            parts = [name for name in frame.columns if largest.get(name) == feature]
-            if parts:
-                values = frame[parts].max(axis=1).to_numpy(dtype=np.float64, na_value=np.nan)
-                column = matrix[:, list(features).index(feature)]
-                np.copyto(column, values, where=np.isnan(column))
+        """Fill in what follows from the answers of the rows that have gaps."""
+        for row in np.flatnonzero(np.isnan(matrix).any(axis=1)):
+            record = derive(
+                {
+                    name: float(values[row])
+                    for name, values in columns.items()
+                    if not np.isnan(values[row])
+                }
+            )
+            matrix[row] = [record.get(name, np.nan) for name in features]

@@ -1,70 +1,76 @@
 """The smallest realistic change of one answer that leads to another segment.
 
-A change is realistic if somebody can change the answer, the answer was given, and the new one is a
-possible step between the lowest and the highest training answer. The size of a change is the share
-of the training records that lie between the old and the new answer, so that columns are comparable.
+What is realistic, and what changes along with an answer, is in ``realistic_changes``. The size of a
+change is the share of the training records that lie between the old and the new answer, so that
+columns are comparable. A change leads to another segment only if that one is then among the
+plausible segments, and if the new answers don't contradict each other.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import NumberBaseline
-from segmentation.schema import Column
+from segmentation.runtime.contradictions import ContradictionFinder
+from segmentation.runtime.realistic_changes import Question, RealisticChanges
+from segmentation.schema import Record
 
 Row = NDArray[np.float32]
 Score = Callable[[Row], Row]
 
-# Number of answers that are tried for each column: quantiles of the training answers.
-_N_TRIED = 41
 # Enough halvings to reach a single step: a range of ten billion steps needs 34.
 _MOST_HALVINGS = 40
-# Most answers between the old and the new one that the last search scores.
-_MOST_STEPS = 1000
-_LAST_BIT = 1e-9
+# Most answers between the old and the new one that the last search scores, and how many where
+# others change along: trying those takes ten times as long.
+_MOST_STEPS, _MOST_STEPS_ALONG = 1000, 50
+# Answers that are scored at a time.
+_BATCH = 64
 
 
-class Counterfactual(TypedDict):
-    """Another answer to one question and the segment to which it leads."""
+class ChangedAnswer(TypedDict):
+    """Another answer to one question."""
 
     field: str
     title: str
     unit: str
     value: float
+
+
+class Counterfactual(ChangedAnswer):
+    """Another answer to one question, what changes along with it, and where that leads."""
+
+    along: list[ChangedAnswer]
     segment: str
     name: str
 
 
-@dataclass(frozen=True)
-class _Question:
-    """A column of which other answers are tried."""
+class _Candidate(NamedTuple):
+    """An answer that is tried.
 
-    position: int
-    column: Column
-    step: float
-    limits: tuple[int, int]
-    values: NDArray[np.float64]
+    Its `size` is that of the change; the change that leads elsewhere in its direction has at least
+    `least_size`, as the answer before it does not lead there.
+    """
 
-    def in_steps(self, value: float) -> float:
-        """Return the nearest possible answer to the question within the training range."""
-        low, high = self.limits
-        return round(min(max(round(value / self.step), low), high) * self.step, 9)
+    question: Question
+    value: float
+    size: float
+    least_size: float
+    rises: bool
 
-    def cost(self, start: float, end: float) -> float:
-        """Return approximately the share of the training records between two answers.
 
-        A hundredth of their distance is added, because no record lies between equal quantiles.
-        """
-        shares = np.interp([start, end], self.values, np.linspace(0.0, 1.0, len(self.values)))
-        span = float(self.values[-1] - self.values[0]) or 1.0
-        return float(abs(shares[1] - shares[0])) + 0.01 * abs(end - start) / span
+class _Start(NamedTuple):
+    """The record from which changes start."""
+
+    record: Record
+    row: Row
+    segment: int
+    least_plausible: float
 
 
 class CounterfactualSearch:
@@ -78,141 +84,197 @@ class CounterfactualSearch:
     """
 
     def __init__(self, manifest: Manifest, score: Score) -> None:
+        self._schema = manifest.record
         self._segments = manifest.segments
         self._score = score
-        questions = [
-            _question(position, column, manifest.baseline.numbers[column.name])
-            for position, column in enumerate(manifest.record.features)
-            if not column.fixed and column.name in manifest.baseline.numbers
-        ]
-        self._questions = [
-            question for question in questions if question.limits[0] < question.limits[1]
-        ]
+        self._changes = RealisticChanges(manifest)
+        self._positions = {column.name: i for i, column in enumerate(manifest.record.features)}
+        self._least_plausible = [1.0 - threshold for threshold in manifest.conformal.thresholds]
+        fitting = ContradictionFinder(manifest).fitting
+        n_features = len(self._positions)
+        self._fitting = np.array([ranges[:n_features] for ranges in fitting]) if fitting else None
 
-    def smallest(self, row: Row, segment: int) -> Counterfactual | None:
+    def find_smallest(self, record: Record, row: Row, segment: int) -> Counterfactual | None:
         """Return the smallest change of one answer, or None if no single one leads elsewhere.
 
         Parameters
         ----------
+        record : dict
+            A canonical record.
         row : ndarray of shape (n_features,), float32
+            Its features.
         segment : int
             Position of the segment that is answered.
         """
-        answered = [
-            question for question in self._questions if not np.isnan(row[question.position])
-        ]
-        if not answered:
+        n_missing = sum(record.get(name) is None for name in self._schema.decisive_names)
+        start = _Start(record, row, segment, self._least_plausible[n_missing])
+        smallest = self._search(start, self._choose_questions(record, n_missing))
+        if smallest is None:
             return None
-        tried = [_with(row, question.position, question.values) for question in answered]
-        leads = self._segments_of(np.vstack(tried)) != segment
-        candidates = [
-            (question, value)
-            for question, elsewhere in zip(answered, leads.reshape(len(answered), -1), strict=True)
-            for value in _nearest(question.values, elsewhere, float(row[question.position]))
+        question, value = smallest.question, smallest.value
+        return self._describe(start, question, self._find_first(start, question, value))
+
+    def _choose_questions(self, record: Record, n_missing: int) -> list[Question]:
+        """Return the questions that were answered, of those that decide if any of them was."""
+        indirect = n_missing == len(self._schema.decisive)
+        return [
+            question
+            for question in self._changes.questions
+            if record.get(question.column.name) is not None
+            and (indirect or question.column.name in self._schema.decisive_names)
         ]
-        if not candidates:
-            return None
-        refined = self._refined(row, segment, candidates)
-        question, value = min(
-            refined,
-            key=lambda candidate: candidate[0].cost(
-                float(row[candidate[0].position]), candidate[1]
-            ),
-        )
-        return self._described(row, question, self._first(row, segment, question, value))
 
-    def _segments_of(self, rows: Row) -> NDArray[np.intp]:
-        return np.asarray(self._score(rows).argmax(axis=1))
+    def _search(self, start: _Start, questions: Sequence[Question]) -> _Candidate | None:
+        """Return the smallest change that leads elsewhere, among all answers of all questions.
 
-    def _refined(
-        self, row: Row, segment: int, candidates: list[tuple[_Question, float]]
-    ) -> list[tuple[_Question, float]]:
-        """Bisect each candidate towards the given answer, as long as the segment is another."""
-        questions = [question for question, _ in candidates]
-        far = [value for _, value in candidates]
-        near = [float(row[question.position]) for question in questions]
-        for _ in range(_MOST_HALVINGS):
-            middle = [
-                question.in_steps((near_value + far_value) / 2)
-                for question, near_value, far_value in zip(questions, near, far, strict=True)
+        Candidates are tried in the order of the size that they have at least. Once a change is
+        known, only those are left that may be smaller.
+        """
+        tried = [
+            candidate
+            for question in questions
+            for candidate in _list_candidates(question, start.record[question.column.name])
+        ]
+        tried.sort(key=lambda candidate: candidate.least_size)
+        smallest: _Candidate | None = None
+        for first in range(0, len(tried), _BATCH):
+            batch = [
+                candidate
+                for candidate in tried[first : first + _BATCH]
+                if smallest is None or candidate.least_size < smallest.size
             ]
-            if all(near_value in pair for near_value, *pair in zip(middle, near, far, strict=True)):
+            if not batch:
                 break
-            rows = np.vstack(
-                [
-                    _with(row, question.position, np.array([value]))
-                    for question, value in zip(questions, middle, strict=True)
-                ]
+            leading = self._lead_elsewhere(start, batch)
+            nearest = _keep_nearest(
+                [candidate for candidate, leads in zip(batch, leading, strict=True) if leads]
             )
-            for i, elsewhere in enumerate((self._segments_of(rows) != segment).tolist()):
-                (far if elsewhere else near)[i] = middle[i]
-        return list(zip(questions, far, strict=True))
+            refined = self._refine(start, nearest)
+            smallest = min(
+                [*refined, *([smallest] if smallest else [])],
+                key=lambda candidate: candidate.size,
+                default=None,
+            )
+        return smallest
 
-    def _first(self, row: Row, segment: int, question: _Question, value: float) -> float:
-        """Return the first answer between the given one and `value` that leads to another segment.
+    def _lead_elsewhere(self, start: _Start, candidates: Sequence[_Candidate]) -> list[bool]:
+        """Return for each candidate whether it is possible and leads to another segment."""
+        changes = [
+            self._changes.change(start.record, candidate.question.column, candidate.value)
+            for candidate in candidates
+        ]
+        rows = self._make_rows(start, changes)
+        if not len(rows):
+            return [False] * len(candidates)
+        probabilities = self._score(rows)
+        accepted = (probabilities.argmax(axis=1) != start.segment) & (
+            probabilities.max(axis=1) >= start.least_plausible
+        )
+        if self._fitting is not None:
+            low, high = self._fitting[..., 0], self._fitting[..., 1]
+            outside = np.any((rows[:, np.newaxis] < low) | (rows[:, np.newaxis] > high), axis=2)
+            accepted &= ~np.all(outside, axis=1)
+        leading = iter(accepted.tolist())
+        return [change is not None and next(leading) for change in changes]
+
+    def _make_rows(self, start: _Start, changes: Sequence[Record | None]) -> Row:
+        """Return the features of the possible changes."""
+        possible = [change for change in changes if change is not None]
+        rows = np.repeat(start.row[np.newaxis], len(possible), axis=0)
+        for row, change in zip(rows, possible, strict=True):
+            for name, value in change.items():
+                if name in self._positions:
+                    row[self._positions[name]] = value
+        return rows
+
+    def _refine(self, start: _Start, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+        """Bisect each candidate towards the given answer, as long as it leads elsewhere."""
+        far = list(candidates)
+        near = [float(start.record[candidate.question.column.name]) for candidate in candidates]
+        for _ in range(_MOST_HALVINGS):
+            smallest = min((candidate.size for candidate in far), default=0.0)
+            tried = {
+                i: middle
+                for i, outer in enumerate(far)
+                if outer.least_size <= smallest
+                and (middle := _halve(start, near[i], outer)).value not in (near[i], outer.value)
+            }
+            if not tried:
+                break
+            leading = self._lead_elsewhere(start, list(tried.values()))
+            for (i, middle), leads in zip(tried.items(), leading, strict=True):
+                if leads:
+                    far[i] = middle
+                else:
+                    near[i] = middle.value
+                    far[i] = far[i]._replace(least_size=middle.size)
+        return far
+
+    def _find_first(self, start: _Start, question: Question, value: float) -> float:
+        """Return the first answer between the given one and `value` that leads elsewhere.
 
         Trees may leave a segment and enter it again between two answers that were tried.
         """
-        start = float(row[question.position])
-        n_steps = min(math.ceil(abs(value - start) / question.step), _MOST_STEPS)
+        now = float(start.record[question.column.name])
+        along = self._schema.is_related(question.column.name)
+        most_steps = _MOST_STEPS_ALONG if along else _MOST_STEPS
+        n_steps = min(math.ceil(abs(value - now) / question.step), most_steps)
         tried = [
-            question.in_steps(tried_value)
-            for tried_value in np.linspace(start, value, n_steps + 1)[1:]
+            _Candidate(question, question.in_steps(answer), 0.0, 0.0, value > now)
+            for answer in np.linspace(now, value, n_steps + 1)[1:].tolist()
         ]
-        leads = self._segments_of(_with(row, question.position, np.array(tried))) != segment
+        leading = self._lead_elsewhere(start, tried)
         return next(
-            (tried_value for tried_value, elsewhere in zip(tried, leads, strict=True) if elsewhere),
+            (candidate.value for candidate, leads in zip(tried, leading, strict=True) if leads),
             value,
         )
 
-    def _described(self, row: Row, question: _Question, value: float) -> Counterfactual:
-        changed = _with(row, question.position, np.array([value]))
-        new_segment = self._segments[int(self._segments_of(changed)[0])]
+    def _describe(self, start: _Start, question: Question, value: float) -> Counterfactual | None:
+        change = self._changes.change(start.record, question.column, value)
+        if change is None:
+            return None
+        probabilities = self._score(self._make_rows(start, [change]))
+        new_segment = self._segments[int(probabilities[0].argmax())]
+        along = [
+            self._name(name, answer)
+            for name, answer in change.items()
+            if name != question.column.name and answer != start.record[name]
+        ]
         return {
-            "field": question.column.name,
-            "title": question.column.title,
-            "unit": question.column.unit,
-            "value": value,
+            **self._name(question.column.name, value),
+            "along": along,
             "segment": new_segment.id,
             "name": new_segment.name,
         }
 
-
-def _question(position: int, column: Column, described: NumberBaseline) -> _Question:
-    """Return the question of a column, with answers at even quantiles of the training records."""
-    quantiles = [described.minimum, *described.deciles, described.maximum]
-    even = np.interp(
-        np.linspace(0, len(quantiles) - 1, _N_TRIED), np.arange(len(quantiles)), quantiles
-    )
-    step = _step(column, described)
-    # The tolerance keeps a limit that lies on a step, however the division is rounded.
-    limits = (
-        math.ceil(described.minimum / step - _LAST_BIT),
-        math.floor(described.maximum / step + _LAST_BIT),
-    )
-    question = _Question(position, column, step, limits, even)
-    return replace(question, values=np.array([question.in_steps(value) for value in even]))
+    def _name(self, field: str, value: float) -> ChangedAnswer:
+        column = self._schema.by_name[field]
+        return {"field": field, "title": column.title, "unit": column.unit, "value": value}
 
 
-def _step(column: Column, described: NumberBaseline) -> float:
-    """Return the step of a question; without one, about a thousandth of the training range."""
-    if column.step:
-        return column.step
-    span = described.maximum - described.minimum
-    return float(10.0 ** (math.floor(math.log10(span)) - 3)) if span > 0 else 1.0
+def _halve(start: _Start, near: float, far: _Candidate) -> _Candidate:
+    """Return the candidate in the middle between an answer that does not lead there and one."""
+    value = far.question.in_steps((near + far.value) / 2)
+    size = far.question.measure(start.record[far.question.column.name], value)
+    return far._replace(value=value, size=size)
 
 
-def _with(row: Row, position: int, values: NDArray[np.float64]) -> Row:
-    """Return copies of a row with other answers at one position."""
-    copies = np.repeat(row[np.newaxis], len(values), axis=0)
-    copies[:, position] = values
-    return copies
+def _list_candidates(question: Question, now: float) -> list[_Candidate]:
+    """Return the answers to try instead of the one that was given."""
+    candidates = []
+    for rises in (False, True):
+        inner, least_size = now, 0.0
+        for value in question.values if rises else reversed(question.values):
+            if value > inner if rises else value < inner:
+                size = question.measure(now, value)
+                candidates.append(_Candidate(question, value, size, least_size, rises))
+                inner, least_size = value, size
+    return candidates
 
 
-def _nearest(
-    values: NDArray[np.float64], elsewhere: NDArray[np.bool_], start: float
-) -> list[float]:
-    """Return the nearest values below and above `start` that lead to another segment."""
-    below = values[elsewhere & (values < start)]
-    above = values[elsewhere & (values > start)]
-    return [*below[-1:].tolist(), *above[:1].tolist()]
+def _keep_nearest(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return the first candidate of each question in each direction."""
+    nearest: dict[tuple[str, bool], _Candidate] = {}
+    for candidate in candidates:
+        nearest.setdefault((candidate.question.column.name, candidate.rises), candidate)
+    return list(nearest.values())

@@ -28,6 +28,7 @@ from segmentation.runtime.explanation import (
 )
 from segmentation.runtime.explanation_wording import word_explanation
 from segmentation.runtime.levels import find_level
+from segmentation.schema import Record
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +62,13 @@ class Explainer:
         self._lock = Lock()
         self._estimator: Any = None
 
-    def explain(self, features: Matrix) -> list[Explanation]:
+    def explain(self, records: Sequence[Record], features: Matrix) -> list[Explanation]:
         """Explain the answers to records.
 
         Parameters
         ----------
+        records : sequence of dict
+            In canonical form.
         features : ndarray of shape (n_samples, n_features), float32
 
         Raises
@@ -85,10 +88,10 @@ class Explainer:
         probabilities = self._score(features)
         return [
             self._explain_row(
+                records[i],
                 row,
                 probabilities[i],
-                scores.base[i],
-                scores.values[i],
+                (scores.base[i], scores.values[i]),
                 scores.scale,
             )
             for i, row in enumerate(features)
@@ -108,12 +111,13 @@ class Explainer:
 
     def _explain_row(
         self,
+        record: Record,
         row: NDArray[np.float32],
         probabilities: NDArray[np.float32],
-        base: NDArray[np.float64],
-        values: NDArray[np.float64],
+        sums: tuple[NDArray[np.float64], NDArray[np.float64]],
         scale: Scale,
     ) -> Explanation:
+        base, values = sums
         segment = int(probabilities.argmax())
         # Scores are compared, as far from all but one centroid the other probabilities are all 0.
         scores = base + values.sum(axis=1)
@@ -125,7 +129,7 @@ class Explainer:
             start, parts = start - float(base[runner_up]), parts - values[runner_up]
         contributions = self._contributions(row, parts)
         reasons = self._reasons(contributions)
-        change = self._counterfactuals.smallest(row, segment)
+        change = self._counterfactuals.find_smallest(record, row, segment)
         return {
             "sentence": word_explanation(self._manifest, lead, reasons, change),
             "lead": lead,

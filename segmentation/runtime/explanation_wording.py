@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from segmentation.artifact import Manifest
-from segmentation.runtime.counterfactuals import Counterfactual
+from segmentation.runtime.counterfactuals import ChangedAnswer, Counterfactual
 from segmentation.runtime.explanation import Lead, WeighedReason
 from segmentation.runtime.levels import MISSING
-from segmentation.wording.phrases import join_parts
+from segmentation.wording.phrases import count_noun, join_parts
+
+# Answers that change along and are named in a sentence; shares of one whole may be a dozen.
+_MOST_ALONG = 3
 
 
 def word_explanation(
@@ -44,9 +47,17 @@ def word_change(manifest: Manifest, change: Counterfactual | None) -> str:
     """Return which answer would lead to another segment, as one sentence."""
     if change is None:
         return "No realistic change of a single answer leads to another segment."
-    column = manifest.record.by_name[change["field"]]
-    unit = f" {change['unit']}" if change["unit"] else ""
-    return f"With {column.words} at {change['value']:g}{unit} it would be {change['name']}."
+    along = [_word_answer(manifest, answer) for answer in change["along"][:_MOST_ALONG]]
+    n_more = len(change["along"]) - len(along)
+    more = [count_noun(n_more, "more answer")] if n_more else []
+    text = f", and along with it {join_parts([*along, *more])}," if along else ""
+    return f"With {_word_answer(manifest, change)}{text} it would be {change['name']}."
+
+
+def _word_answer(manifest: Manifest, answer: ChangedAnswer) -> str:
+    """Return what is answered to a question: ``the number of orders at 5 orders``."""
+    words = manifest.record.by_name[answer["field"]].words
+    return f"{words} at {answer['value']:g} {answer['unit']}".rstrip()
 
 
 def _word_direction(

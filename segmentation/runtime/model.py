@@ -24,7 +24,7 @@ from segmentation.runtime.known_tables import KnownTables
 from segmentation.runtime.reasons import Reasons
 from segmentation.runtime.record_warnings import WarningFinder
 from segmentation.runtime.scorer import Scorer
-from segmentation.runtime.transactions import TransactionFeatures
+from segmentation.runtime.transactions import TransactionFeatures, explain_features
 from segmentation.runtime.unknown_field_warnings import list_address, warn_of_unread
 from segmentation.schema import CheckedRecords, Record, RecordValidator, UnknownFields
 
@@ -128,11 +128,17 @@ class Model:
     def check(self, records: Sequence[Any]) -> CheckedRecords:
         """Return `records` in canonical form; see `RecordValidator.validate`."""
         gathered = self._transactions.gather(records)
-        checked = self._validator.validate(gathered.records)
+        try:
+            checked = self._validator.validate(gathered.records)
+        except InvalidRecordsError as error:
+            raise explain_features(error, records) from None
         for row, unread in gathered.unread.items():
             beside = checked.unknown.get(row, UnknownFields())
             checked.unknown[row] = replace(
-                beside, in_transactions=unread.in_transactions, left_out=unread.left_out
+                beside,
+                in_transactions=unread.in_transactions,
+                left_out=unread.left_out,
+                n_transactions=unread.n_transactions,
             )
         return checked
 
@@ -174,7 +180,7 @@ class Model:
 
     def _explain(self, records: list[Record], answers: list[Answer]) -> None:
         numbers = [list(map(record.get, self._number_names)) for record in records]
-        explanations = self._explainer.explain(self._features(numbers))
+        explanations = self._explainer.explain(records, self._features(numbers))
         for answer, explanation in zip(answers, explanations, strict=True):
             answer["explanation"] = explanation
 

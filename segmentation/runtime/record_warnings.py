@@ -4,42 +4,46 @@ Four kinds: outside the range of the training records, an unknown category, answ
 each other, and an answer that rests on none of those that define the segments. None of them changes
 the segment that is answered.
 
-Nothing here uses numpy: for one record a dozen of its calls take ten times as long, and in large
-batches nearly every record passes the first check, which is fast.
+Which answers contradict each other is in ``contradictions``. Nothing here uses numpy: for one
+record a dozen of its calls take ten times as long.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import NumberBaseline, NumberProfile, PackedImplication
+from segmentation.artifact.manifest import PackedImplication
+from segmentation.runtime.contradictions import ContradictionFinder, Range, find_range, within
 from segmentation.schema import Record
-
-# An answer fits a segment up to this multiple of the segment's training range.
-# ``python -m benchmarks.doubts`` prints how many records of each kind are warned about.
-WIDENING = 1.5
+from segmentation.wording.relations import word_disagreement
 
 OUTSIDE_TRAINING = "outside_training"
 UNKNOWN_CATEGORY = "unknown_category"
 CONTRADICTION = "contradiction"
 INDIRECT = "indirect"
 
-Range = tuple[float, float]
-_EVERYTHING = (-math.inf, math.inf)
 # Senders choose the texts of categories; without a limit they could fill the memory.
 _MOST_COMBINATIONS = 1024
 
 
 class RecordWarning(TypedDict):
-    """A warning about one answer, or about the whole record where there is no field."""
+    """A warning about one answer, or about the whole record where there is no field.
+
+    `fields` are all answers that are involved where several contradict each other; `field` is the
+    first of them. Where transactions were left out, `reason` says why, `count` how many of `total`.
+    """
 
     field: str | None
     code: str
     message: str
+    fields: NotRequired[list[str]]
+    reason: NotRequired[str]
+    count: NotRequired[int]
+    total: NotRequired[int]
 
 
 class WarningFinder:
@@ -54,12 +58,14 @@ class WarningFinder:
         schema, baseline = manifest.record, manifest.baseline
         self._numbers = schema.numbers
         self._number_names = [column.name for column in schema.numbers]
-        self._training = [_range(baseline.numbers.get(name)) for name in self._number_names]
-        self._fitting = _fitting_ranges(manifest)
+        self._training = [find_range(baseline.numbers.get(name)) for name in self._number_names]
+        self._contradictions = ContradictionFinder(manifest)
+        fitting = self._contradictions.fitting or [self._training for _ in manifest.segments]
         self._usual = [
-            [_overlap(*pair) for pair in zip(self._training, fitting, strict=True)]
-            for fitting in self._fitting
+            [_overlap(*pair) for pair in zip(self._training, ranges, strict=True)]
+            for ranges in fitting
         ]
+        self._columns = schema.by_name
         self._categories = schema.categories
         self._category_names = [column.name for column in schema.categories]
         self._known = {name: baseline.categories[name].shares for name in self._category_names}
@@ -90,9 +96,15 @@ class WarningFinder:
             about_texts = self._about_texts(texts)
         if n_missing == self._n_decisive:
             about_texts = [self._indirect, *about_texts]
-        if _within(numbers, self._usual[segment]):
+        broken = self._contradictions.find_broken(record)
+        if not broken and within(numbers, self._usual[segment]):
             return about_texts
-        return [*self._outside(numbers), *self._contradicting(numbers, segment), *about_texts]
+        contradictions = [*broken, *self._contradictions.find_misfits(numbers, segment)]
+        return [
+            *self._outside(numbers),
+            *(_contradiction(fields, message) for fields, message in contradictions),
+            *about_texts,
+        ]
 
     def _outside(self, numbers: Sequence[float | None]) -> list[RecordWarning]:
         warnings: list[RecordWarning] = []
@@ -103,19 +115,6 @@ class WarningFinder:
                 )
                 warnings.append(_warning(column.name, OUTSIDE_TRAINING, message.rstrip()))
         return warnings
-
-    def _contradicting(self, numbers: Sequence[float | None], segment: int) -> list[RecordWarning]:
-        """Warn about answers outside the answered segment, if the record fits no segment at all."""
-        if any(_within(numbers, fitting) for fitting in self._fitting):
-            return []
-        message = "does not go together with the other usage answers"
-        return [
-            _warning(name, CONTRADICTION, message)
-            for name, value, bounds in zip(
-                self._number_names, numbers, self._fitting[segment], strict=True
-            )
-            if not _within([value], [bounds])
-        ]
 
     def _about_texts(self, texts: tuple[str | None, ...]) -> list[RecordWarning]:
         """Return the warnings about one combination of categories, and keep them for the next."""
@@ -131,7 +130,10 @@ class WarningFinder:
             if text not in self._known[name]
         ]
         warnings += [
-            _warning(rule.other, CONTRADICTION, f"does not go together with {rule.column}")
+            _contradiction(
+                [rule.other, rule.column],
+                word_disagreement([self._columns[rule.column]]),
+            )
             for rule in self._implications
             if self._breaks(rule, texts_given)
         ]
@@ -147,48 +149,8 @@ class WarningFinder:
         )
 
 
-def _within(numbers: Sequence[float | None], ranges: Sequence[Range]) -> bool:
-    """Whether every answer that was given lies in its range."""
-    for value, (low, high) in zip(numbers, ranges):  # noqa: B905  # once per record: speed
-        if value is not None and not low <= value <= high:
-            return False
-    return True
-
-
-def _range(described: NumberBaseline | NumberProfile | None) -> Range:
-    """Return the lowest and highest training answer; without any, an unlimited range."""
-    return (described.minimum, described.maximum) if described else _EVERYTHING
-
-
 def _overlap(first: Range, second: Range) -> Range:
     return max(first[0], second[0]), min(first[1], second[1])
-
-
-def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
-    """Return for each segment the range of each numeric answer that fits it.
-
-    The ranges of the outermost segments have no outer limit: an answer beyond all segments is
-    unusual, not contradictory. Only answers that define segments can contradict each other.
-    """
-    schema = manifest.record
-    profiles = [segment.numbers for segment in manifest.segments]
-    fitting = []
-    for numbers in profiles:
-        ranges = []
-        for column in manifest.record.numbers:
-            everyone = [_range(profile.get(column.name)) for profile in profiles]
-            low, high = _range(numbers.get(column.name))
-            lowest, highest = (
-                min(bounds[0] for bounds in everyone),
-                max(bounds[1] for bounds in everyone),
-            )
-            widened = (
-                -math.inf if low == lowest else min(low / WIDENING, low * WIDENING),
-                math.inf if high == highest else max(high * WIDENING, high / WIDENING),
-            )
-            ranges.append(widened if column.name in schema.decisive_names else _EVERYTHING)
-        fitting.append(ranges)
-    return fitting
 
 
 def _about_indirect(manifest: Manifest) -> str:
@@ -206,3 +168,7 @@ def _about_indirect(manifest: Manifest) -> str:
 
 def _warning(field: str | None, code: str, message: str) -> RecordWarning:
     return {"field": field, "code": code, "message": message}
+
+
+def _contradiction(fields: list[str], message: str) -> RecordWarning:
+    return {"field": fields[0], "code": CONTRADICTION, "message": message, "fields": fields}

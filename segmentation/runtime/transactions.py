@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,10 @@ from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import PackedAggregation
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema import CheckedRecords, HeaderLookup, Record, RecordValidator
+from segmentation.schema.missing_words import is_missing_word
 from segmentation.schema.unknown_fields import MOST_NAMED, UnknownField, UnknownFields
 from segmentation.transaction_rules import find_reasons, list_rules
+from segmentation.wording.left_out import LEFT_OUT_WORDS
 
 TRANSACTIONS, AS_OF = "transactions", "as_of"
 MOST_TRANSACTIONS = 10_000
@@ -147,17 +149,21 @@ class TransactionFeatures:
             raise InvalidRecordsError([Problem(row, TRANSACTIONS, "type", message)])
         reference = self._as_of(row, record)
         try:
-            transactions = self._validator.validate(lines)
-            self._check_needed(transactions, self._needed)
+            transactions = self._validator.validate(list(map(_without_missing_words, lines)))
+            self._check_needed(transactions)
         except InvalidRecordsError as error:
             nested = [_inside(row, problem.row, problem) for problem in error.problems]
             raise InvalidRecordsError(nested) from None
-        self._check_times(row, record, transactions, reference)
-        reasons = self._find_reasons(transactions, reference)
+        reasons = self._find_reasons(transactions)
+        if record.get(AS_OF) is None:
+            self._check_times(row, record, transactions, reasons)
+        else:
+            reasons = self._leave_out_later(transactions, reasons, reference)
         places = [place for place, reason in enumerate(reasons) if reason is None]
         unread = UnknownFields(
             in_transactions=_list_unknown(transactions),
             left_out=tuple(Counter(reason for reason in reasons if reason).items()),
+            n_transactions=len(lines),
         )
         if not places:
             raise InvalidRecordsError([_all_left_out(row, unread)])
@@ -166,17 +172,20 @@ class TransactionFeatures:
         return _Purchases(row, features_sent, reference, kept_transactions, places, unread)
 
     def _check_times(
-        self, row: int, record: Mapping[str, Any], lines: CheckedRecords, reference: datetime
+        self,
+        row: int,
+        record: Mapping[str, Any],
+        transactions: Sequence[Record],
+        reasons: Sequence[str | None],
     ) -> None:
         """Ask for the time that recency is relative to where transactions go on after the model's.
 
         Which time that is, only the sender knows: the end of their data, or now.
         """
-        if record.get(AS_OF) is not None:
-            return
-        time = self._time.name
-        for place, line in enumerate(lines):
-            if line.get(time) and datetime.fromisoformat(line[time]) > reference:
+        time, reference = self._time.name, self._reference
+        for place, line in enumerate(transactions):
+            counts = reasons[place] is None and line.get(time) is not None
+            if counts and datetime.fromisoformat(line[time]) > reference:
                 raw_line = record[TRANSACTIONS][place]
                 field = next(name for name in raw_line if self._spells(name, time))
                 message = (
@@ -188,31 +197,40 @@ class TransactionFeatures:
                     [Problem(row, (TRANSACTIONS, place, field), "range", message)]
                 )
 
+    def _leave_out_later(
+        self,
+        transactions: Sequence[Record],
+        reasons: Sequence[str | None],
+        reference: datetime,
+    ) -> list[str | None]:
+        """Return the reasons with those of the transactions after the reference."""
+        time = self._time.name
+        return [
+            "later"
+            if reason is None and line.get(time) and datetime.fromisoformat(line[time]) > reference
+            else reason
+            for reason, line in zip(reasons, transactions, strict=True)
+        ]
+
     def _spells(self, name: str, column: str) -> bool:
         spelling = self._lines_lookup.find(name)
         return spelling is not None and spelling.column.name == column
 
-    def _find_reasons(
-        self, transactions: Sequence[Record], reference: datetime
-    ) -> list[str | None]:
+    def _find_reasons(self, transactions: Sequence[Record]) -> list[str | None]:
         """Return why each transaction is left out, None where it counts."""
         if self._roles is None:
             return [None] * len(transactions)
-        packed, roles = self._packed, self._roles
         rules = list_rules(
-            packed.transactions,
-            roles,
-            packed.cancellation_prefix,
-            datetime.fromisoformat(packed.earliest),
-            datetime.now() + timedelta(days=1),  # local time, as shops record it
+            self._packed.transactions,
+            self._roles,
+            self._packed.cancellation_prefix,
+            datetime.fromisoformat(self._packed.earliest),
+            _tomorrow(),
         )
-        rules = tuple(rule for rule in rules if rule.test != "missing")
-        typed = [self._typed(transaction) for transaction in transactions]
-        reasons = find_reasons(rules, typed)
-        return [
-            "later" if reason is None and line.get(roles.time, reference) > reference else reason
-            for reason, line in zip(reasons, typed, strict=True)
-        ]
+        customer = self._roles.customer
+        if all(line.get(customer) is None for line in transactions):  # they are the record's own
+            rules = tuple(rule for rule in rules if rule.reason != "missing_customer")
+        return find_reasons(rules, [self._typed(transaction) for transaction in transactions])
 
     def _typed(self, transaction: Record) -> dict[str, Any]:
         """Return a transaction's values as a table's reader gives them."""
@@ -227,21 +245,24 @@ class TransactionFeatures:
             if value is not None
         }
 
-    @staticmethod
-    def _check_needed(transactions: CheckedRecords, needed: Sequence[str]) -> None:
-        """Refuse transactions that lack what is needed while unknown fields are there."""
-        messages = {
-            id(unknown): f"is needed; not known: {unknown.phrase}"
-            for unknown in transactions.unknown.values()
-            if unknown.named
-        }
-        problems = [
-            Problem(row, name, "missing", messages[id(unknown)])
-            for row, unknown in transactions.unknown.items()
-            if unknown.named
-            for name in needed
-            if transactions[row].get(name) is None
-        ]
+    def _check_needed(self, transactions: CheckedRecords) -> None:
+        """Refuse transactions without a column that is needed: it has another name, or is none.
+
+        A single line without its value is left out by the rules. It is refused if it has the value
+        under a name that is nearly right.
+        """
+        problems = []
+        for name in self._needed:
+            if all(line.get(name) is None for line in transactions):
+                unknown = transactions.unknown.get(0)
+                problems.append(Problem(0, name, "missing", _say_needed(unknown)))
+                continue
+            problems += [
+                Problem(place, name, "missing", _say_needed(unknown))
+                for place, unknown in transactions.unknown.items()
+                if transactions[place].get(name) is None
+                and any(field.nearest == name for field in unknown.named)
+            ]
         if problems:
             raise InvalidRecordsError(problems)
 
@@ -329,6 +350,10 @@ class TransactionFeatures:
             reference = None
         if reference is None or reference.tzinfo is not None:
             raise InvalidRecordsError([Problem(row, AS_OF, "type", self._time.expectation())])
+        earliest = datetime.fromisoformat(self._packed.earliest)
+        if not earliest <= reference <= _tomorrow():
+            message = f"must be a time from {earliest.date()} to tomorrow"
+            raise InvalidRecordsError([Problem(row, AS_OF, "range", message)])
         return reference
 
 
@@ -339,8 +364,61 @@ def _list_unknown(transactions: CheckedRecords) -> tuple[UnknownField, ...]:
     return tuple(named)[:MOST_NAMED]
 
 
+def _tomorrow() -> datetime:
+    """Return the latest time that a transaction may have, in local time, as shops record it."""
+    return datetime.now() + timedelta(days=1)
+
+
+def _without_missing_words(line: Any) -> Any:
+    """Return a line in which words for no answer are none, as a table's reader has it."""
+    if type(line) is not dict:
+        return line
+    return {
+        name: None if type(value) is str and is_missing_word(value) else value
+        for name, value in line.items()
+    }
+
+
+def _say_needed(unknown: UnknownFields | None) -> str:
+    return f"is needed; not known: {unknown.phrase}" if unknown and unknown.named else "is needed"
+
+
+def explain_features(error: InvalidRecordsError, records: Sequence[Any]) -> InvalidRecordsError:
+    """Return problems of features as problems of the transactions that they were made of.
+
+    A pointer leads to what was sent: nobody sent the features.
+
+    Parameters
+    ----------
+    error : InvalidRecordsError
+        About records with features in place of transactions.
+    records : sequence
+        The records as they were sent.
+    """
+    return InvalidRecordsError(
+        [
+            replace(
+                problem,
+                field=TRANSACTIONS,
+                message=f"lead to {problem.field} that can't be: it {problem.message}",
+            )
+            if _is_made(problem, records[problem.row])
+            else problem
+            for problem in error.problems
+        ]
+    )
+
+
+def _is_made(problem: Problem, record: Any) -> bool:
+    has_transactions = isinstance(record, Mapping) and TRANSACTIONS in record
+    return has_transactions and isinstance(problem.field, str) and problem.field not in record
+
+
 def _all_left_out(row: int, unread: UnknownFields) -> Problem:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in unread.left_out)
+    reasons = "; ".join(
+        f"{count} of {unread.n_transactions} {LEFT_OUT_WORDS[reason]}"
+        for reason, count in unread.left_out
+    )
     return Problem(row, TRANSACTIONS, "customers", f"hold no purchase that counts: {reasons}")
 
 

@@ -38,7 +38,14 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
     warnings += [_about("this study", field, study) for field in unknown.named]
     warnings += [_about("a transaction", field, study) for field in unknown.in_transactions]
     warnings += [
-        {"field": "transactions", "code": LEFT_OUT, "message": _describe_left_out(reason, count)}
+        {
+            "field": "transactions",
+            "code": LEFT_OUT,
+            "message": _describe_left_out(reason, count, unknown.n_transactions),
+            "reason": reason,
+            "count": count,
+            "total": unknown.n_transactions,
+        }
         for reason, count in unknown.left_out
     ]
     if unknown.n_more:
@@ -50,9 +57,9 @@ def warn_of_unread(unknown: UnknownFields, study: str) -> list[RecordWarning]:
     return warnings
 
 
-def _describe_left_out(reason: str, count: int) -> str:
+def _describe_left_out(reason: str, count: int, total: int) -> str:
     verb = "was" if count == 1 else "were"
-    return f"{count} of them {verb} left out, as in training: {LEFT_OUT_WORDS[reason]}"
+    return f"{count} of {total} {verb} left out, as in training: {LEFT_OUT_WORDS[reason]}"
 
 
 def warn_of_missing(unknown: UnknownFields, study: str | None, advice: str = "") -> RecordWarning:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypedDict
 
-from segmentation.schema.columns import LARGEST_EXACT_INTEGER, LONGEST_TEXT, Column
+from segmentation.schema.columns import LARGEST_EXACT_INTEGER, Column
 
 # RFC 3339 without a zone: shops record local time. A date alone is its midnight.
 _TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
@@ -24,7 +24,7 @@ def value_type(column: Column) -> Any:
     Strict: text that looks like a number, and true and false, are not numbers.
     """
     text = Annotated[
-        str, Field(strict=True, min_length=1, max_length=LONGEST_TEXT, pattern=_NOT_BLANK)
+        str, Field(strict=True, min_length=1, max_length=column.longest, pattern=_NOT_BLANK)
     ]
     if column.kind == "category":
         return text

@@ -1,12 +1,13 @@
-"""``Column`` and ``Schema``: names, kinds, units, ranges, categories and accepted spellings.
+"""``Column``: the name, kind, unit, range, categories and accepted names of one answer.
 
-Plain data that a model package carries along; checking records is in ``records``.
+Plain data that a model package carries along. All columns together are in ``record_schema``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
@@ -78,9 +79,18 @@ class Column:
         Whether segments are defined by this column: a model that reads it re-derives its label.
     fixed : bool
         Whether nobody can change it, as age or sex: it is never proposed as a change.
+    only_grows : bool
+        Whether it can't become less, as the number of past orders.
+    only_follows : bool
+        Whether it changes only together with another column, as an average of past orders.
+    restarts_with : str
+        The column with whose growth this one begins again at its minimum, as the time since the
+        last order does with the next one.
     also_called : tuple of str
         What other people's tables and programs call it, in the same unit; ``headers`` takes
         them whatever their case, blanks and signs.
+    longest : int
+        Most characters of a text.
     """
 
     name: str
@@ -97,7 +107,15 @@ class Column:
     label: str = ""
     defines: bool = False
     fixed: bool = False
+    only_grows: bool = False
+    only_follows: bool = False
+    restarts_with: str = ""
     also_called: tuple[str, ...] = ()
+    longest: int = LONGEST_TEXT
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the same bytes whatever was asked of the column before."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def usual_names(self) -> tuple[str, ...]:
@@ -134,13 +152,24 @@ class Column:
         step = self.step or default_step
         return round(round(value / step) * step, 6) if step else value
 
+    def accept_derived(self, value: float) -> float | None:
+        """Return a value that arithmetic gave as an answer: a count is whole; None beyond limits.
+
+        Others keep all their digits, so that the arithmetic holds as well as it can.
+        """
+        if self.step and self.step >= 1:
+            value = self.round_to_step(value)
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        return value if low <= value <= high else None
+
     def expectation(self, divisor: float = 1.0, unit: str = "") -> str:
         """Say what a value must be, in the unit of the spelling that was used."""
         if self.kind == "category":
-            return f"must be text of 1 to {LONGEST_TEXT} characters"
+            return f"must be text of 1 to {self.longest} characters"
         if self.kind == "identifier":
             return (
-                f"must be an integer of at most 16 digits or text of 1 to {LONGEST_TEXT} characters"
+                f"must be an integer of at most 16 digits or text of 1 to {self.longest} characters"
             )
         if self.kind == "time":
             return "must be a date and time like 2011-08-31T17:45:00, without a time zone"
@@ -160,154 +189,3 @@ class Column:
         return self._categories_by_spelling.get(value) or self._categories_by_spelling.get(
             underscored(value)
         )
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A column that follows from others: where it is missing, it is the largest of those given.
-
-    Attributes
-    ----------
-    column : str
-    largest_of : tuple of str
-        Columns of the same schema.
-    """
-
-    column: str
-    largest_of: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Spelling:
-    """Where a value sent under some name belongs, and in what unit it came."""
-
-    column: Column
-    unit: str
-    divisor: float = 1.0
-
-    @property
-    def field(self) -> str:
-        """The name that stands for the column in this unit: the column's own, or an alias."""
-        if self.divisor == 1:
-            return self.column.name
-        aliases = self.column.aliases
-        return next(alias.title for alias in aliases if alias.divisor == self.divisor)
-
-
-@dataclass(frozen=True)
-class Schema:
-    """The columns of a record, in order.
-
-    Attributes
-    ----------
-    columns : tuple of Column
-        All columns, the target included where there is one.
-    derived : tuple of Derived
-        Columns that senders need not work out themselves.
-    """
-
-    columns: tuple[Column, ...]
-    derived: tuple[Derived, ...] = ()
-
-    def derive(self, record: Record) -> Record:
-        """Fill the derived columns of a canonical record in, and return it."""
-        for rule in self.derived:
-            if record.get(rule.column) is None:
-                values = [record[name] for name in rule.largest_of if record.get(name) is not None]
-                if values:
-                    record[rule.column] = max(values)
-        return record
-
-    def lacking(self, names: Collection[str]) -> tuple[Column, ...]:
-        """Return the decisive columns that are not among `names` and do not follow from them."""
-        following = {rule.column for rule in self.derived if set(rule.largest_of) & set(names)}
-        return tuple(
-            column
-            for column in self.decisive_columns
-            if column.name not in names and column.name not in following
-        )
-
-    @cached_property
-    def by_name(self) -> Mapping[str, Column]:
-        """Columns by their own name."""
-        return {column.name: column for column in self.columns}
-
-    @cached_property
-    def features(self) -> tuple[Column, ...]:
-        """The columns that the model reads, in the order in which it reads them."""
-        return self._with_role("feature")
-
-    @cached_property
-    def defining(self) -> tuple[int, ...]:
-        """Positions among the features of those that define the segments."""
-        return tuple(i for i, column in enumerate(self.features) if column.defines)
-
-    @cached_property
-    def decisive(self) -> tuple[int, ...]:
-        """Positions of the features that make a record complete: the defining, or else all."""
-        return self.defining or tuple(range(len(self.features)))
-
-    @cached_property
-    def decisive_columns(self) -> tuple[Column, ...]:
-        """The features that make a record complete."""
-        return tuple(self.features[position] for position in self.decisive)
-
-    @cached_property
-    def decisive_names(self) -> frozenset[str]:
-        """Names of the features that make a record complete."""
-        return frozenset(column.name for column in self.decisive_columns)
-
-    @cached_property
-    def defining_names(self) -> frozenset[str]:
-        """Names of the features that define the segments; none where segments are given."""
-        return frozenset(column.name for column in self.features if column.defines)
-
-    @cached_property
-    def sendable(self) -> tuple[Column, ...]:
-        """The columns that a record to be answered may hold: all but the target."""
-        return tuple(column for column in self.columns if column.role != "target")
-
-    @cached_property
-    def numbers(self) -> tuple[Column, ...]:
-        """The numeric columns of a record: the features first, then the context."""
-        other_columns = (column for column in self.sendable if column.role != "feature")
-        return tuple(column for column in (*self.features, *other_columns) if column.numeric)
-
-    @cached_property
-    def categories(self) -> tuple[Column, ...]:
-        """The text columns of a record."""
-        return tuple(column for column in self.sendable if column.kind == "category")
-
-    @property
-    def target(self) -> Column | None:
-        """The column that a supervised model learns, if there is one."""
-        return next(iter(self._with_role("target")), None)
-
-    @property
-    def identifier(self) -> Column | None:
-        """The column that names a record, if there is one."""
-        return next(iter(self._with_role("identifier")), None)
-
-    @cached_property
-    def spellings(self) -> Mapping[str, Spelling]:
-        """Every accepted name as it is written: those that are stated, then the usual ones."""
-        spellings = dict(self.stated_spellings)
-        for column in self.columns:
-            for name in column.usual_names:
-                spellings.setdefault(name, Spelling(column, column.unit))
-        return spellings
-
-    @cached_property
-    def stated_spellings(self) -> Mapping[str, Spelling]:
-        """Own names, titles and aliases, and the underscored form of each."""
-        spellings: dict[str, Spelling] = {}
-        for column in self.columns:
-            for title in (column.name, column.title, underscored(column.title)):
-                spellings[title] = Spelling(column, column.unit)
-            for alias in column.aliases:
-                for title in (alias.title, underscored(alias.title)):
-                    spellings[title] = Spelling(column, alias.unit, alias.divisor)
-        return spellings
-
-    def _with_role(self, role: Role) -> tuple[Column, ...]:
-        return tuple(column for column in self.columns if column.role == role)

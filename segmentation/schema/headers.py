@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import cached_property
 
-from segmentation.schema.columns import LONGEST_TEXT, Schema, Spelling
+from segmentation.schema.columns import LONGEST_TEXT
+from segmentation.schema.record_schema import Schema, Spelling
 
 # Ratio of difflib from which names are near: "gendr" has 0.91 to "gender", "mood" 0.67 to "model".
 _NEAR = 0.75

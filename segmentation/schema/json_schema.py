@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from segmentation.schema.column_values import value_type
-from segmentation.schema.columns import LARGEST_EXACT_INTEGER, Alias, Column, Schema, underscored
+from segmentation.schema.columns import LARGEST_EXACT_INTEGER, Alias, Column, underscored
+from segmentation.schema.record_schema import Schema
+from segmentation.schema.relations import Largest
 
 JsonSchema = dict[str, Any]
 
@@ -80,16 +82,33 @@ def leave_out(schema: Schema, properties: Iterable[str]) -> JsonSchema:
 
 
 def _object(schema: Schema, properties: dict[str, JsonSchema]) -> JsonSchema:
-    telling = {column.name for column in schema.features}
-    telling.update(name for rule in schema.derived for name in rule.largest_of)
-    features = [name for name in properties if schema.spellings[name].column.name in telling]
+    names = {schema.spellings[name].column.name: name for name in properties}
     return {
         "type": "object",
         "properties": properties,
         "additionalProperties": True,
         "propertyNames": leave_out(schema, properties),
-        # At least one answer that the model reads.
         "anyOf": [
-            {"required": [name], "properties": {name: {"type": "number"}}} for name in features
+            {
+                "required": [names[column] for column in columns],
+                "properties": {names[column]: {"type": "number"} for column in columns},
+            }
+            for columns in _sufficient(schema)
         ],
     }
+
+
+def _sufficient(schema: Schema) -> list[tuple[str, ...]]:
+    """Return the columns with which a record has an answer: any that the model reads.
+
+    All shares give the largest of them; what follows only from some values is not written down.
+    """
+    features = {column.name for column in schema.features}
+    return [
+        *((column.name,) for column in schema.features),
+        *(
+            relation.shares
+            for relation in schema.relations
+            if isinstance(relation, Largest) and relation.column in features
+        ),
+    ]

@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.schema.column_values import read_json_value, record_model
-from segmentation.schema.columns import Column, Record, Schema, Spelling
+from segmentation.schema.columns import Column, Record
 from segmentation.schema.headers import HeaderLookup
+from segmentation.schema.record_schema import Schema, Spelling
 from segmentation.schema.unknown_fields import Hints, UnknownFields
 
 # Senders use a handful of key orders; a hostile one must not make this grow.
@@ -93,7 +94,7 @@ class RecordValidator:
         self._listed = f"; all fields are listed at {fields_at}" if fields_at else ""
         self._recognise = recognise
         self._features = tuple(column.name for column in schema.features)
-        self._derive = schema.derive if schema.derived else None
+        self._derive = schema.derive if schema.relations else None
         model = record_model(columns)
         self._one: TypeAdapter[Record] = TypeAdapter(model)
         self._many: TypeAdapter[list[Record]] = TypeAdapter(list[model])  # type: ignore[valid-type]
@@ -190,8 +191,7 @@ class RecordValidator:
         """Derive what follows from what was sent, and note what is missing beside the unknown."""
         if self._derive:
             for row, record in enumerate(checked):
-                # A copy: records that need no renaming are the sender's own.
-                checked[row] = self._derive(dict(record))
+                checked[row] = self._derive(record)
         for row, unknown in checked.unknown.items():
             if unknown.named:
                 missing = [

@@ -57,6 +57,8 @@ class UnknownFields:
         The first of the unknown ones in the record's transactions.
     left_out : tuple of (str, int)
         Why transactions were left out, and how many for each reason.
+    n_transactions : int
+        How many transactions were sent, where some were left out.
     """
 
     named: tuple[UnknownField, ...] = ()
@@ -65,6 +67,7 @@ class UnknownFields:
     missing: tuple[Column, ...] = ()
     in_transactions: tuple[UnknownField, ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
+    n_transactions: int = 0
 
     @property
     def phrase(self) -> str:

@@ -66,4 +66,4 @@ class CanonicalTargets:
             "404 NOT FOUND",
             [("Content-Type", problem_details.MEDIA_TYPE), ("Content-Length", length)],
         )
-        return [content]
+        return [] if environment["REQUEST_METHOD"] == "HEAD" else [content]

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from segmentation.estimators import Clip, MeanImputer
 from segmentation.schema import Column, Schema
+from segmentation.schema.relations import AtMost, Sum, ZeroTogether
 from segmentation.study import (
     NamingRule,
     Segment,
@@ -83,6 +84,27 @@ def _count(
         also_called=also_called,
     )
 
+
+# The least share of half a year or a year in which something happened: one month of twelve.
+_ONE_MONTH = 1 / 12
+
+RELATIONS = (
+    # Exports round amounts to whole units.
+    Sum("purchases", ("oneoff_purchases", "installments_purchases"), slack=1.5),
+    ZeroTogether(("purchases", "purchases_trx", "purchases_frequency"), (None, 1.0, _ONE_MONTH)),
+    ZeroTogether(("oneoff_purchases", "oneoff_purchases_frequency"), (None, _ONE_MONTH)),
+    ZeroTogether(
+        ("installments_purchases", "purchases_installments_frequency"), (None, _ONE_MONTH)
+    ),
+    ZeroTogether(
+        ("cash_advance", "cash_advance_trx", "cash_advance_frequency"), (None, 1.0, _ONE_MONTH)
+    ),
+    ZeroTogether(("balance", "balance_frequency"), (None, _ONE_MONTH)),
+    # Shares of months that are rounded to whole per cent.
+    AtMost("oneoff_purchases_frequency", "purchases_frequency", slack=0.01),
+    AtMost("purchases_installments_frequency", "purchases_frequency", slack=0.01),
+)
+"""What holds between the columns of the original (``benchmarks.contradictions``)."""
 
 SCHEMA = Schema(
     columns=(
@@ -244,7 +266,8 @@ SCHEMA = Schema(
             "Tenure (months)",
             "Tenure in Months",
         ),
-    )
+    ),
+    relations=RELATIONS,
 )
 
 SEGMENTS = (
@@ -294,15 +317,16 @@ def pipeline(random_state: int) -> Pipeline:  # noqa: ARG001  # nothing in it is
     """Return the unfitted pipeline: records to numbers, few uncorrelated dimensions, centroids.
 
     A gap is filled with the mean, which agrees best with complete answers (docs/decisions/0036),
-    but for the least amount due: who paid nothing had none to pay.
+    but for the least amount due: who paid nothing had none to pay. It is the mean after clipping,
+    so that a missing answer contributes nothing to an explanation.
 
     Amounts have heavy tails: without clipping a few hundred holders with extreme amounts make the
     clusters, and they change more from one sample of holders to the next.
     """
     space = Pipeline(
         [
-            ("fill", MeanImputer(_ZERO_COLUMNS)),
             ("clip", Clip(0.01, 0.99)),
+            ("fill", MeanImputer(_ZERO_COLUMNS)),
             ("scale", StandardScaler()),
             ("project", PCA(0.9, svd_solver="full")),
         ]

@@ -11,7 +11,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.estimators import ColumnSubset
-from segmentation.schema import Alias, Column, Derived, Schema
+from segmentation.schema import Alias, Column, Schema
+from segmentation.schema.relations import AtMost, Largest, Product, Shares
 from segmentation.study import (
     FeatureSet,
     NamingRule,
@@ -319,17 +320,24 @@ _BRANDS = tuple(
         f"brand_{code.replace(', ', '_')}_share",
         f"Br. Cd. {code}",
         f"Share of the volume that was of brand {code.replace(', ', ' or ')}.",
+        label=f"the share of brand {code.replace(', ', ' or ')}",
     )
     for code in _BRAND_CODES
 )
 
 _CATEGORIES = (
-    _share("other_brands_share", "Others 999", "Share of the volume that was of any other brand."),
+    _share(
+        "other_brands_share",
+        "Others 999",
+        "Share of the volume that was of any other brand.",
+        label="the share of other brands",
+    ),
     *(
         _share(
             f"price_category_{code}_share",
             f"Pr Cat {code}",
             f"Share of the volume that was of price category {code}.",
+            label=f"the share of price category {code}",
         )
         for code in range(1, 5)
     ),
@@ -338,10 +346,36 @@ _CATEGORIES = (
             f"proposition_{code}_share",
             f"PropCat {code}",
             f"Share of the volume that was sold with product proposition {code}.",
+            label=f"the share of proposition {code}",
         )
         for code in range(5, 16)
     ),
 )
+
+_BRAND_NAMES = tuple(column.name for column in _BRANDS)
+
+RELATIONS = (
+    AtMost("brands", "brand_runs"),
+    AtMost("brand_runs", "transactions"),
+    Product(
+        "transactions",
+        ("brand_runs", "transactions_per_brand_run"),
+        yields="transactions_per_brand_run",
+    ),
+    Product(
+        "total_volume",
+        ("transactions", "volume_per_transaction"),
+        yields="volume_per_transaction",
+    ),
+    # The price is that of a hundred units.
+    Product("value", ("average_price", "total_volume"), scale=0.01, yields="total_volume"),
+    Shares(("no_promotion_share", "promotion_6_share", "other_promotion_share")),
+    Largest("largest_brand_share", _BRAND_NAMES),
+    Shares((*_BRAND_NAMES, "other_brands_share")),
+    Shares(tuple(f"price_category_{code}_share" for code in range(1, 5))),
+    Shares(tuple(f"proposition_{code}_share" for code in range(5, 16))),
+)
+"""What holds between the columns of the panel's own table (``benchmarks.contradictions``)."""
 
 SCHEMA = Schema(
     columns=(
@@ -358,12 +392,7 @@ SCHEMA = Schema(
         *_BRANDS,
         *_CATEGORIES,
     ),
-    derived=(
-        Derived(
-            column="largest_brand_share",
-            largest_of=tuple(column.name for column in _BRANDS),
-        ),
-    ),
+    relations=RELATIONS,
 )
 
 SEGMENTS = (

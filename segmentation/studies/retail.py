@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from segmentation.errors import DataError
 from segmentation.estimators import Clip, Log1p
 from segmentation.schema import Alias, Column, Schema
+from segmentation.schema.relations import AtMost, Product, Shares
 from segmentation.study import (
     FeatureSet,
     NamingRule,
@@ -106,6 +107,7 @@ TRANSACTION = Schema(
             kind="category",
             role="context",
             description="Name of the product; keywords in it tell its category.",
+            longest=1_000,  # marketplaces write whole sentences
             also_called=(
                 "Product",
                 "Product Name",
@@ -217,6 +219,8 @@ _DEFINING = (
         resolution=1,
         label="the time since the last order",
         defines=True,
+        only_grows=True,
+        restarts_with="frequency",
         also_called=(
             "Recency",
             "Recency in Days",
@@ -240,6 +244,7 @@ _DEFINING = (
         resolution=1,
         label="the number of orders",
         defines=True,
+        only_grows=True,
         also_called=(
             "Orders",
             "Order Count",
@@ -269,6 +274,8 @@ _DEFINING = (
         resolution=0.01,
         label="the amount spent",
         defines=True,
+        only_grows=True,
+        only_follows=True,
         also_called=(
             "Monetary",
             "Amount",
@@ -298,6 +305,7 @@ _DEFINING = (
         resolution=0.01,
         label="the average order value",
         defines=True,
+        only_follows=True,
         also_called=(
             "AOV",
             "ATV",
@@ -420,7 +428,14 @@ def schema(categories: tuple[str, ...]) -> Schema:
         description="Where the customer lives, by the latest order.",
         also_called=("Customer Country", "Country Name"),
     )
-    return Schema((customer, *_DEFINING, *map(_share, (*categories, OTHER)), country))
+    shares = tuple(map(_share, (*categories, OTHER)))
+    relations = (
+        Product("monetary", ("frequency", "average_transaction_value")),
+        # A whole unit where averages are rounded, as there is at least one order.
+        AtMost("average_transaction_value", "monetary", slack=1.0),
+        Shares(tuple(share.name for share in shares)),
+    )
+    return Schema((customer, *_DEFINING, *shares, country), relations)
 
 
 def _share(category: str) -> Column:
@@ -431,6 +446,7 @@ def _share(category: str) -> Column:
         kind="number",
         role="feature",
         description=f"Part of the amount that was spent on products of the category {category}.",
+        label=f"the share spent on {title.lower()}",
         also_called=(f"{title} Share",),
         minimum=0,
         maximum=1,

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from segmentation.errors import TrainingError
 from segmentation.estimators import SegmentClassifier
+from segmentation.schema import Schema
 from segmentation.schema.headers import find_clashes
 from segmentation.study.definition import Study, Transactions
 
@@ -68,8 +69,22 @@ def _about_columns(study: Study) -> Iterator[str]:
             yield f"the feature {column.name} must be a number: text is context"
     if schema.target is not None and schema.target.kind != "integer":
         yield f"the target {schema.target.name} must be of the kind integer"
-    for rule in schema.derived:
-        yield from _unknown("Derived", (rule.column, *rule.largest_of), schema.by_name)
+    yield from _about_relations(schema)
+
+
+def _about_relations(schema: Schema) -> Iterator[str]:
+    for relation in schema.relations:
+        where = f"a relation of the kind {relation.kind}"
+        yield from _unknown(where, relation.columns, schema.by_name)
+        yield from _twice(f"column of {where}", relation.columns)
+        for column in (schema.by_name.get(name) for name in relation.columns):
+            if column and not (
+                column.numeric and column.minimum is not None and column.minimum >= 0
+            ):
+                yield f"{where}: {column.name} must be a number with a minimum of 0 or more"
+    for column in schema.columns:
+        if column.restarts_with:
+            yield from _unknown(f"{column.name} restarts", [column.restarts_with], schema.by_name)
 
 
 def _about_segments(study: Study) -> Iterator[str]:

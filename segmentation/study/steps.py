@@ -30,18 +30,13 @@ def make_gaussian_mixture(n_clusters: int, n_starts: int, random_state: int) -> 
 def make_record_matrix(schema: Schema) -> RecordMatrix:
     """Return the first step of a pipeline: records under any accepted spelling to numbers."""
     features = tuple(column.name for column in schema.features)
+    related = {name for relation in schema.relations for name in relation.columns}
     spellings = {
         name: (spelling.column.name, spelling.divisor)
         for name, spelling in schema.spellings.items()
-        if spelling.column.role == "feature"
+        if spelling.column.name in related.union(features)
     }
-    largest = {
-        name: rule.column
-        for rule in schema.derived
-        for name, spelling in schema.spellings.items()
-        if spelling.column.name in rule.largest_of
-    }
-    return RecordMatrix(features, spellings, largest or None)
+    return RecordMatrix(features, spellings, schema.derive if schema.relations else None)
 
 
 def make_centroid_classifier(

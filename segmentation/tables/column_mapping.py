@@ -81,8 +81,6 @@ class ColumnMapping:
         self._recognise = recognise
         columns = schema.columns if with_target else schema.sendable
         self._sendable = {column.name for column in columns}
-        self._telling = {column.name for column in schema.features}
-        self._telling.update(name for rule in schema.derived for name in rule.largest_of)
         self._lookup = HeaderLookup(schema)
         self._wanted: dict[str, Spelling | None] = {}
         for number, (header, name) in enumerate(mapping.items(), start=1):
@@ -152,7 +150,7 @@ class ColumnMapping:
 
         Names are not repeated: where the header is missing they are someone's values.
         """
-        if mapped_columns & self._telling:
+        if self._schema.can_answer(mapped_columns):
             return None
         features = ", ".join(column.name for column in self._schema.features)
         reason = _NONE_READ.format(names=features) if mapped_columns else _NONE_KNOWN

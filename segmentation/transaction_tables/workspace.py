@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from segmentation.aggregation import TYPES
 from segmentation.schema import Schema
+from segmentation.schema.transaction_roles import TransactionRoles
 from segmentation.tables.typed_table import TypedChunk
 from segmentation.transaction_rules import REASONS, Test, TransactionRule
 from segmentation.transaction_tables.cells import LINE, UNREAD, make_columns
@@ -117,17 +118,19 @@ def keep_clean(connection: duckdb.DuckDBPyConnection, schema: Schema) -> None:
     )
 
 
-def drop_lone(connection: duckdb.DuckDBPyConnection, time: str) -> int:
+def drop_lone(connection: duckdb.DuckDBPyConnection, roles: TransactionRoles) -> int:
     """Move the rows of ``clean`` whose times stand alone to ``dropped``; return how many they are.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-    time : str
-        Name of the column that says when a transaction took place.
+    roles : TransactionRoles
+        Which columns say who bought, and when.
     """
+    time = roles.time
     days = connection.execute(
-        f'SELECT "{time}"::DATE AS day, count(*) FROM clean GROUP BY day ORDER BY day'  # noqa: S608
+        f'SELECT "{time}"::DATE AS day, count(DISTINCT "{roles.customer}") '  # noqa: S608
+        "FROM clean GROUP BY day ORDER BY day"
     ).fetchall()
     if not days:
         return 0

@@ -8,6 +8,8 @@ import pytest
 from benchmarks.gaps import compare_fills
 from segmentation.datasets import read_table
 from segmentation.estimators import MeanImputer
+from segmentation.runtime import Model
+from segmentation.schema import Record
 from segmentation.studies.credit_card import CREDIT_CARD, SCHEMA
 from tests.support.shipped import ROOT
 
@@ -20,7 +22,7 @@ def test_a_gap_is_filled_with_its_columns_mean_or_with_zero() -> None:
 
 def test_only_a_missing_minimum_payment_is_zero() -> None:
     """Who paid nothing had none to pay; a missing balance is no balance of nothing."""
-    fill = CREDIT_CARD.pipeline(0)[-1].space[0]
+    fill = CREDIT_CARD.pipeline(0)[-1].space.named_steps["fill"]
     names = [SCHEMA.features[position].name for position in fill.zero_columns]
     assert names == ["minimum_payments"]
 
@@ -39,3 +41,20 @@ def test_the_mean_agrees_better_with_complete_answers_than_zero() -> None:
 def test_a_column_without_any_answer_is_filled_with_zero(fill: MeanImputer) -> None:
     """It has no mean."""
     assert fill.fit_transform([[np.nan, 1.0], [np.nan, 3.0]])[:, 0].tolist() == [0, 0]
+
+
+def test_a_missing_answer_contributes_nothing_to_an_explanation(
+    models: dict[str, Model], samples: dict[str, list[Record]]
+) -> None:
+    """It is the mean of what the model was fitted on; a minimum payment of nothing is an answer."""
+    model = models["credit_card"]
+    names = {column.name for column in model.manifest.record.features}
+    record = {name: value for name, value in samples["credit_card"][0].items() if name in names}
+    for name in sorted(names - {"minimum_payments"}):
+        (checked,) = model.check([{key: record[key] for key in names - {name}}])
+        if checked.get(name) is None:  # else it follows from the others
+            ((answer,),) = model.answer([checked], [0])
+            (contribution,) = (
+                part for part in answer["explanation"]["contributions"] if part["field"] == name
+            )
+            assert contribution["contribution"] == 0

@@ -19,6 +19,7 @@ from sklearn.metrics import silhouette_score
 
 from segmentation.datasets import read_table
 from segmentation.schema import Column
+from segmentation.schema.relations import Largest
 from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.study import Study
@@ -120,8 +121,8 @@ def test_a_generator_writes_the_shipped_sample(study: Study) -> None:
 
 @BOTH
 def test_a_sample_has_the_originals_columns(study: Study) -> None:
-    """All but the derived column, under the original's headers and in its order."""
-    derived = {rule.column for rule in study.schema.derived}
+    """All but the largest share, under the original's headers and in its order."""
+    derived = {rule.column for rule in study.schema.relations if isinstance(rule, Largest)}
     with sample(study).open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == [c.title for c in study.schema.columns if c.name not in derived]

@@ -51,7 +51,7 @@ DIRTY = [
     changed(invoice="9", quantity="1.5"),
     changed(invoice="", stock_code="B"),
     changed(invoice="10", unit_price="1e9"),
-    changed(invoice="11", description="x" * 101),
+    changed(invoice="11", description="x" * 1_001),
     changed(invoice="12", customer_id="8.0", description=""),
 ]
 """Two good lines and fourteen with a fault."""
@@ -128,7 +128,7 @@ def test_the_same_rows_in_another_order_give_the_same_bytes(tmp_path: Path) -> N
 
 CELLS = {
     "invoice": ["1", "2", "C3", "c4", "", " "],
-    "description": ["MUG", "", "x" * 101, "Kaffee-Häferl"],
+    "description": ["MUG", "", "x" * 1_001, "Kaffee-Häferl"],
     "quantity": ["1", "-1", "0", "1.5", "many", "", "1e7", "inf", "9007199254740993"],
     "invoice_time": ["2024-03-01 10:00:00", "3/21/2024 10:00", "2024-02-31", "", "soon"],
     "unit_price": ["1.5", "0", "-2", "free", "", "nan", "1e9"],

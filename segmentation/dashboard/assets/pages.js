@@ -5,6 +5,9 @@
   let latest = 0;
   let newest = 0; // number of the answer that was asked for last
   let pending = 0; // when an answer was asked for that has not come, or nothing
+  let lastMove = 0; // number of the last move of a slider by hand
+  const placed = {}; // where sliders were put because their question was answered
+  const PAUSE = 60; // milliseconds without a move before other answers follow
   const PATIENCE = 2000; // milliseconds after which an answer is given up
 
   window.dash_clientside = window.dash_clientside || {};
@@ -32,7 +35,22 @@
       if (!moved) return [same(), same(), same()];
       if (moved.type === "slider") return [place, same(), ""];
       const number = typeof answer === "number" ? answer : parseFloat(answer);
-      return Number.isFinite(number) ? [same(), number, ""] : [same(), same(), "unset"];
+      if (!Number.isFinite(number)) return [same(), same(), "unset"];
+      placed[moved.field] = number;
+      return [same(), number, ""];
+    },
+
+    // Other answers follow a slider that somebody moves, not one that follows its own question.
+    move() {
+      const moved = window.dash_clientside.callback_context.triggered_id;
+      const input = window.dash_clientside.callback_context.triggered[0];
+      if (!moved || !input || placed[moved.field] === input.value) return same();
+      delete placed[moved.field];
+      const mine = ++lastMove;
+      return new Promise((resolve) => {
+        const move = { field: moved.field, value: input.value };
+        setTimeout(() => resolve(mine === lastMove ? move : same()), PAUSE);
+      });
     },
 
     // One answer is asked for at a time, for what stands there when the one before has come.

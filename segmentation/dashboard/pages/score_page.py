@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html
+from dash import (
+    ALL,
+    MATCH,
+    ClientsideFunction,
+    Dash,
+    Input,
+    Output,
+    State,
+    ctx,
+    dcc,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -26,6 +38,7 @@ _ITS_SLIDER = {
     "study": MATCH,
     "field": MATCH,
 }
+_EVERY_SLIDER = {"type": record_form.SLIDER, "way": ALL, "study": ALL, "field": ALL}
 _BEGINNINGS = {"type": record_form.TYPICAL, "study": ALL, "segment": ALL}
 
 
@@ -61,6 +74,7 @@ def render_page(model: Model) -> list[Component]:
         ),
         dcc.Store(id="settled"),
         dcc.Store(id="asked"),
+        dcc.Store(id="moved"),
         dcc.Store(id="answered"),
         html.Div(id="received", hidden=True),
     ]
@@ -70,11 +84,13 @@ def register(app: Dash, studies: ServedStudies) -> None:
     """Make the answer follow the form."""
     _add_browser_callbacks(app)
     _add_beginning(app, studies)
+    _add_followers(app, studies)
 
     @app.callback(
         Output("headline", "children"),
         Output("details", "children"),
         Output(_EVERY, "error"),
+        Output(_EVERY, "placeholder"),
         Output("answered", "data"),
         Input("asked", "data"),
         State(_EVERY, "value"),
@@ -82,7 +98,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
     )
     def answer(
         number: int | None, values: Values, ids: Ids
-    ) -> tuple[list[Component], list[Component], list[str], int | None]:
+    ) -> tuple[list[Component], list[Component], list[str], list[str], int | None]:
         if number is None:
             raise PreventUpdate  # the page came into being; the browser asks next
         return *render_answer(*_read_form(studies, values, ids)), number
@@ -143,6 +159,33 @@ def _add_beginning(app: Dash, studies: ServedStudies) -> None:
         )
 
 
+def _add_followers(app: Dash, studies: ServedStudies) -> None:
+    """Make the other answers follow a slider: they are what they would be then.
+
+    What is typed changes no other answer: someone who fills the form in states each of them.
+    """
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("pages", "move"),
+        Output("moved", "data"),
+        Input(_EVERY_SLIDER, "value"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(_EVERY, "value", allow_duplicate=True),
+        Input("moved", "data"),
+        State(_EVERY, "value"),
+        State(_EVERY, "id"),
+        prevent_initial_call=True,
+    )
+    def follow(moved: dict[str, Any], values: Values, ids: Ids) -> Values:
+        model, typed = _read_form(studies, values, ids)
+        if moved["field"] not in typed:
+            raise PreventUpdate  # another study is shown by now
+        along = record_form.follow_change(model.manifest, typed, moved["field"], moved["value"])
+        return [along.get(field, no_update) for field in typed]
+
+
 def _read_form(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model, dict[str, Any]]:
     if not ids:
         raise PreventUpdate
@@ -152,18 +195,24 @@ def _read_form(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model,
 
 def render_answer(
     model: Model, typed: Mapping[str, Any]
-) -> tuple[list[Component], list[Component], list[str]]:
-    """Return the headline of the answer, what belongs to it, and an error for each question."""
+) -> tuple[list[Component], list[Component], list[str], list[str]]:
+    """Return the answer: its headline and details, then for each question its error and answer.
+
+    The answer of a question that was left blank is what follows from the others.
+    """
     record, manifest = record_form.read_record(model.manifest, typed), model.manifest
+    blank = [""] * len(typed)
     if not record:
-        return answer_panel.render_nothing(), [], [""] * len(typed)
+        return answer_panel.render_nothing(), [], blank, blank
     try:
         (checked,) = model.check([record])
     except InvalidRecordsError as error:
-        return answer_panel.render_refusal(error.problems), [], _collect_errors(error, list(typed))
+        errors = _collect_errors(error, list(typed))
+        return answer_panel.render_refusal(error.problems), [], errors, blank
     ((answer,),) = model.answer([checked])
     details = answer_panel.render_details(manifest, checked, answer)
-    return answer_panel.render_headline(manifest, answer), details, [""] * len(typed)
+    following = record_form.describe_following(typed, checked)
+    return answer_panel.render_headline(manifest, answer), details, blank, following
 
 
 def render_explanation(model: Model, typed: Mapping[str, Any]) -> list[Component]:

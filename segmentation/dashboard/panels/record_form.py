@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import render_folded, render_swatch
 from segmentation.runtime import Manifest
-from segmentation.schema import Column, Record
+from segmentation.schema import Column, Record, Schema
 from segmentation.schema.column_values import parse_text
 from segmentation.wording.phrases import count_noun
 
@@ -71,18 +71,57 @@ def find_beginnings(manifest: Manifest) -> Component:
 
 
 def collect_typical(manifest: Manifest, segment: str, fields: Sequence[str]) -> list[float | str]:
-    """Return a segment's average answers to those questions that make it; the others are blank."""
+    """Return a segment's average answers to those questions that make it; the others are blank.
+
+    Averages of a product are no product of averages, so answers that only follow are made to.
+    """
     schema = manifest.record
-    decisive = schema.decisive_names
     numbers = next(
         (candidate.numbers for candidate in manifest.segments if candidate.id == segment), {}
     )
+    averages: Record = {
+        column.name: column.round_to_step(numbers[column.name].mean, _FINEST_STEP)
+        for column in schema.decisive_columns
+        if column.name in numbers
+    }
+    settled = [name for name in averages if not schema.by_name[name].only_follows]
+    typical = averages | _round_answers(schema, schema.follow(averages, settled) or {})
+    return [typical.get(field, "") for field in fields]
+
+
+def follow_change(
+    manifest: Manifest, typed: Mapping[str, Any], field: str, value: float
+) -> dict[str, float]:
+    """Return the answers of the form that change along with one, so that all relations hold.
+
+    Nothing changes where no answers make them hold, or where what was typed can't be read.
+    """
+    record = read_record(manifest, {**typed, field: value})
+    if not all(_fits(manifest.record.by_name[name], answer) for name, answer in record.items()):
+        return {}
+    return _round_answers(manifest.record, manifest.record.follow(record, [field]) or {})
+
+
+def describe_following(typed: Mapping[str, Any], record: Record) -> list[str]:
+    """Return for each question what its answer follows to be, where it was left blank."""
     return [
-        schema.by_name[field].round_to_step(numbers[field].mean, _FINEST_STEP)
-        if field in decisive and field in numbers
+        f"{plain_language.format_number(record[field])}, from the other answers"
+        if value in ("", None) and isinstance(record.get(field), (int, float))
         else ""
-        for field in fields
+        for field, value in typed.items()
     ]
+
+
+def _round_answers(schema: Schema, answers: Record) -> dict[str, float]:
+    return {
+        name: schema.by_name[name].round_to_step(answer, _FINEST_STEP)
+        for name, answer in answers.items()
+    }
+
+
+def _fits(column: Column, answer: Any) -> bool:
+    """Whether an answer is one that arithmetic can be done with, or is not a number at all."""
+    return not column.numeric or isinstance(answer, (int, float))
 
 
 def read_record(manifest: Manifest, typed: Mapping[str, Any]) -> Record:

@@ -54,7 +54,7 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
     """gunicorn's logger, writing JSON lines."""
 
     def setup(self, cfg: Any) -> None:
-        """Send gunicorn's events and the app's to standard output."""
+        """Send all events to standard output: gunicorn's, the app's, and warnings of libraries."""
         super().setup(cfg)
         self._answers = OpenResponses()
         handler = logging.StreamHandler(os.fdopen(os.dup(1), "w"))
@@ -65,6 +65,9 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
             logger.handlers = [handler]
             logger.setLevel(level)
             logger.propagate = False
+        # Without a handler Python writes what libraries log as plain text to standard error.
+        logging.getLogger().handlers = [handler]
+        logging.captureWarnings(True)
         self._level = level
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
