@@ -166,13 +166,13 @@ def _foreign_answers(study: Study, records: Sequence[Record]) -> Mapping[str, Pl
 
     def plant(distance: int) -> Plant:
         def replace(record: Record, source: random.Random) -> Record | None:
-            others = [
-                other
-                for other in records
-                if abs(other[target.name] - record[target.name]) == distance
+            strangers = [
+                stranger
+                for stranger in records
+                if abs(stranger[target.name] - record[target.name]) == distance
             ]
             name = source.choice(names)
-            return record | {name: source.choice(others)[name]} if others else None
+            return record | {name: source.choice(strangers)[name]} if strangers else None
 
         return replace
 

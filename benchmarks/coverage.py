@@ -110,18 +110,18 @@ def _print(condition: str, parts: list[Answers]) -> None:
     covered = sets[np.arange(len(y)), true]
     worst = min(float(covered[y == label].mean()) for label in np.unique(y))
     sizes = sets.sum(axis=1)
-    right = P.argmax(axis=1) == true
+    is_right = P.argmax(axis=1) == true
     print(
         f"  {condition:24s} {covered.mean():.3f}  {worst:.3f} {sizes.mean():6.2f}"
-        f" {(sizes != 1).mean():6.3f} {right.mean():6.3f} {_calibration_error(P, right):6.3f}"
+        f" {(sizes != 1).mean():6.3f} {is_right.mean():6.3f} {_calibration_error(P, is_right):6.3f}"
     )
 
 
-def _calibration_error(P: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+def _calibration_error(P: NDArray[np.float64], is_right: NDArray[np.bool_]) -> float:
     confidence = P.max(axis=1)
     bins = np.array_split(np.argsort(confidence), N_BINS)
-    gaps = [abs(confidence[rows].mean() - right[rows].mean()) * len(rows) for rows in bins]
-    return float(sum(gaps) / len(right))
+    gaps = [abs(confidence[rows].mean() - is_right[rows].mean()) * len(rows) for rows in bins]
+    return float(sum(gaps) / len(is_right))
 
 
 if __name__ == "__main__":

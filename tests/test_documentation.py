@@ -68,13 +68,15 @@ def test_every_example_prints_what_is_shown(server: Server, command: str, displa
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_the_example_of_a_table_prints_what_is_shown(server: Server) -> None:
-    """A pipe, as it is typed."""
+def test_the_examples_of_tables_print_what_is_shown(server: Server) -> None:
+    """Pipes, as they are typed: rows of customers, and lines of orders."""
     text = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
-    ((command, displayed),) = re.findall(r"```console\n\$ ([^\n]+)\n(.*?)\n```", text, re.DOTALL)
-    own = command.replace("localhost:9696", f"127.0.0.1:{server.port}")
-    printed = subprocess.run(["bash", "-c", own], capture_output=True, text=True, check=True)
-    assert printed.stdout.splitlines() == displayed.splitlines()
+    examples = re.findall(r"```console\n\$ ([^\n]+)\n(.*?)\n```", text, re.DOTALL)
+    assert len(examples) == text.count("```console") == 2
+    for command, displayed in examples:
+        own = command.replace("localhost:9696", f"127.0.0.1:{server.port}")
+        printed = subprocess.run(["bash", "-c", own], capture_output=True, text=True, check=True)
+        assert printed.stdout.splitlines() == displayed.splitlines()
 
 
 def test_the_readme_is_short() -> None:

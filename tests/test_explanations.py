@@ -169,9 +169,9 @@ def test_an_explanation_shows_the_answers_as_they_were_sent(
 ) -> None:
     """Not as the float32 numbers that the model reads; what is missing is null."""
     model = LOADED[study]
-    (sent,) = with_gaps(model, samples[study][:1])
-    (record,) = model.check([sent])  # with what follows from the answers
-    (answer,) = explained(model, [sent])
+    (incomplete,) = with_gaps(model, samples[study][:1])
+    (record,) = model.check([incomplete])  # with what follows from the answers
+    (answer,) = explained(model, [incomplete])
     for contribution in answer["explanation"]["contributions"]:
         response = record.get(contribution["field"])
         assert contribution["value"] == (

@@ -177,12 +177,12 @@ def test_as_of_is_refused_where_rows_are_customers(client: FlaskClient) -> None:
 
 
 def test_a_lone_date_decides_nothing(client: FlaskClient) -> None:
-    """One line in more than a thousand that is dated years before is left out, as in training."""
-    rows = [changed(invoice=f"{n}", stock_code=f"A{n}") for n in range(1_100)]
+    """One customer in more than a thousand, dated years before, is left out, as in training."""
+    rows = [changed(invoice=f"{n}", customer_id=f"C{n}") for n in range(1_100)]
     body = table_of([*rows, changed(customer_id="9", invoice_time="2015-01-01")])
     response = post(client, body, accept=LINES)
     orders = json.loads(response.data.splitlines()[0])["orders"]
-    assert (orders["n_alone"], orders["n_customers"]) == (1, 1)
+    assert (orders["n_alone"], orders["n_customers"]) == (1, 1_100)
     assert orders["left_out"][0]["first_lines"] == [1_102]
 
 
@@ -346,7 +346,8 @@ def test_a_preview_of_lines_of_nobody_refuses_nothing(client: FlaskClient) -> No
     body = table_of([*rows, GOOD])
     preview: Any = client.post(f"{PATH}/preview", data=body, content_type="text/csv").json
     assert (preview["problem"], preview["orders"]) == (None, None)
-    assert preview["tried"]["reasons"][0]["message"] == "is left out: without a customer"
+    (reason,) = preview["tried"]["reasons"]
+    assert reason["message"].startswith("is left out: without a customer")
     assert len(read_rows(post(client, body))) == 1
 
 

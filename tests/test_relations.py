@@ -64,12 +64,12 @@ FOLLOWING = [
 ]
 
 
-@pytest.mark.parametrize(("relation", "given", "expected"), FOLLOWING)
+@pytest.mark.parametrize(("relation", "record", "expected"), FOLLOWING)
 def test_what_follows_is_derived_and_nothing_else(
-    relation: Relation, given: Record, expected: Record
+    relation: Relation, record: Record, expected: Record
 ) -> None:
     """Only where the answers that are there prove it."""
-    assert relation.derive(given) == pytest.approx(expected)
+    assert relation.derive(record) == pytest.approx(expected)
 
 
 CONTRADICTING = [
@@ -158,9 +158,9 @@ def records_of(schema: Schema) -> st.SearchStrategy[Record]:
     for name in related:
         column = schema.by_name[name]
         low, high = column.minimum or 0.0, min(column.maximum or 1e6, 1e6)
-        whole = column.step is not None and column.step >= 1
+        is_whole = column.step is not None and column.step >= 1
         answers[name] = (
-            st.integers(int(low), int(high)).map(float) if whole else st.floats(low, high)
+            st.integers(int(low), int(high)).map(float) if is_whole else st.floats(low, high)
         )
     return st.fixed_dictionaries({}, optional=answers)
 
@@ -171,10 +171,10 @@ def test_derived_answers_are_possible_and_given_ones_stay(
     schema: Schema, data: st.DataObject
 ) -> None:
     """What is filled in is within the limits of its column; nothing that was sent changes."""
-    sent = data.draw(records_of(schema))
-    derived = schema.derive(dict(sent))
-    assert derived | sent == derived
-    for name in derived.keys() - sent.keys():
+    original = data.draw(records_of(schema))
+    derived = schema.derive(dict(original))
+    assert derived | original == derived
+    for name in derived.keys() - original.keys():
         column = schema.by_name[name]
         assert (column.minimum or 0) <= derived[name] <= (column.maximum or 0)
         if column.step and column.step >= 1:

@@ -135,8 +135,8 @@ def _check_columns(source: str | Path, table: TypedTable, schema: Schema) -> Non
         raise FileError(table.problem)
     names_present = {column.column.name for column in table.columns}
     needed = [column.name for column in schema.columns if column.role in ("feature", "target")]
-    known = names_present | schema.find_following(names_present)
-    missing = [name for name in needed if name not in known]
+    known_names = names_present | schema.find_following(names_present)
+    missing = [name for name in needed if name not in known_names]
     _refuse(source, describe_missing(table, schema, missing))
 
 

@@ -55,8 +55,8 @@ class LargestShares:
 
     def __call__(self, record: dict[str, float]) -> dict[str, float]:
         """Return the record with the column."""
-        given = [record[name] for name in self.shares if name in record]
-        return {self.column: max(given)} | record if given else record
+        shares = [record[name] for name in self.shares if name in record]
+        return {self.column: max(shares)} | record if shares else record
 
 
 def upgrade_record_matrix(state: dict[str, Any]) -> dict[str, Any]:

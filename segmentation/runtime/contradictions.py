@@ -89,16 +89,16 @@ class ContradictionFinder:
         self, numbers: Sequence[float | None], ranges: Sequence[Range]
     ) -> Iterator[Contradiction]:
         """Return the answers outside the answered segment, each with the others that were given."""
-        given = [
+        answered = [
             name
             for name, value in zip(self._names, numbers, strict=True)
             if value is not None and name in self._decisive
         ]
         for name, value, bounds in zip(self._names, numbers, ranges, strict=True):
             if not within([value], [bounds]):
-                others = [other for other in given if other != name]
-                columns = [self._columns[other] for other in others]
-                yield Contradiction([name, *others], word_disagreement(columns))
+                rivals = [field for field in answered if field != name]
+                columns = [self._columns[field] for field in rivals]
+                yield Contradiction([name, *rivals], word_disagreement(columns))
 
 
 def within(numbers: Sequence[float | None], ranges: Sequence[Range]) -> bool:

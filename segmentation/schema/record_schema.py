@@ -122,12 +122,12 @@ class Schema:
 
     def find_following(self, names: Collection[str]) -> set[str]:
         """Return the columns that follow where those of `names` are known."""
-        known, n_before = set(names), -1
-        while len(known) > n_before:
-            n_before = len(known)
+        known_names, n_before = set(names), -1
+        while len(known_names) > n_before:
+            n_before = len(known_names)
             for relation in self.relations:
-                known |= relation.find_following(known)
-        return known.difference(names)
+                known_names |= relation.find_following(known_names)
+        return known_names.difference(names)
 
     def can_answer(self, names: Collection[str]) -> bool:
         """Return whether records with these columns may hold an answer that the model reads."""
@@ -144,8 +144,8 @@ class Schema:
 
     def lacking(self, names: Collection[str]) -> tuple[Column, ...]:
         """Return the decisive columns that are not among `names` and do not follow from them."""
-        known = {*names, *self.find_following(names)}
-        return tuple(column for column in self.decisive_columns if column.name not in known)
+        known_names = {*names, *self.find_following(names)}
+        return tuple(column for column in self.decisive_columns if column.name not in known_names)
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:

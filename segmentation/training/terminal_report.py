@@ -128,11 +128,11 @@ def _print_sets(manifest: Manifest) -> None:
     )
     for covered in manifest.metrics:
         if covered.measure == "coverage" and covered.condition is not None:
-            others = [
+            metrics = [
                 manifest.find_metric(measure, covered.condition.kind)
                 for measure in ("worst_coverage", "unsure")
             ]
-            shares = [f"{other.value:.4f}" if other else "" for other in others]
+            shares = [f"{metric.value:.4f}" if metric else "" for metric in metrics]
             table.add_row(name_condition(covered.condition), f"{covered.value:.4f}", *shares)
     _console().print(table)
     for alarm in find_alarms(manifest.metrics, manifest.conformal.coverage):

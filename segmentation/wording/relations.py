@@ -51,9 +51,9 @@ def word_contradiction(
     )
 
 
-def word_disagreement(others: Sequence[Column]) -> str:
+def word_disagreement(columns: Sequence[Column]) -> str:
     """Return that an answer does not go together with others, which are named."""
-    words = [column.words for column in others]
+    words = [column.words for column in columns]
     if len(words) > _MOST_NAMED:
         words = [*words[: _MOST_NAMED - 1], f"{len(words) - _MOST_NAMED + 1} more"]
     return f"does not go together with {join_parts(words)}"

@@ -157,8 +157,10 @@ def test_the_report_says_what_was_clustered_and_why_names_are_what_they_are(
 
 def test_thresholds_grow_with_what_is_missing(learned: FittedModel) -> None:
     """None for complete records of planted groups, more for one gap, most for both."""
-    none, one, both = (max(of_segments) for of_segments in learned.conformal.thresholds)
-    assert none < 0.001 < one < both < 1
+    complete, incomplete, indirect = (
+        max(of_segments) for of_segments in learned.conformal.thresholds
+    )
+    assert complete < 0.001 < incomplete < indirect < 1
     assert learned.conformal.n_calibration == N_CALIBRATIONS * len(X)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from segmentation.schema.relations.values import Values, pick
+from segmentation.schema.relations.values import Values, select
 
 # Shares that are rounded to whole per cent differ by so much from the exact ones.
 _HALF_A_PER_CENT = 0.005
@@ -82,7 +82,7 @@ class ZeroTogether:
 
     def derive(self, values: Values) -> Values:
         """Return zero for the columns that are missing where another one is zero."""
-        amounts = pick(values, self.columns)
+        amounts = select(values, self.columns)
         if len(amounts) == len(self.columns) or any(amounts.values()):
             return {}
         return {name: 0.0 for name in self.columns if name not in amounts} if amounts else {}
@@ -100,11 +100,11 @@ class ZeroTogether:
         """Return what else changes after the columns `settled` did; None where nothing fits."""
         if not self.contradicts(values):
             return {}
-        amounts = pick(values, self.columns)
+        amounts = select(values, self.columns)
         zeros = {name for name, amount in amounts.items() if amount == 0}
-        others = amounts.keys() - zeros
-        if not others.intersection(settled):
-            return dict.fromkeys(others, 0.0)
+        positives = amounts.keys() - zeros
+        if not positives.intersection(settled):
+            return dict.fromkeys(positives, 0.0)
         if zeros.intersection(settled):
             return None
         least = dict(zip(self.columns, self.least, strict=False))
@@ -137,13 +137,13 @@ class Largest:
 
     def derive(self, values: Values) -> Values:
         """Return the largest share where no share that is missing can be larger."""
-        shares = pick(values, self.shares)
+        shares = select(values, self.shares)
         if values.get(self.column) is not None or not shares:
             return {}
         largest = max(shares.values())
-        rest = 1.0 - sum(shares.values())
-        known = len(shares) == len(self.shares) or rest <= largest
-        return {self.column: largest} if known else {}
+        remainder = 1.0 - sum(shares.values())
+        proved = len(shares) == len(self.shares) or remainder <= largest
+        return {self.column: largest} if proved else {}
 
     def contradicts(self, values: Values) -> bool:
         """Return whether a share is larger than the largest, or all are smaller."""
@@ -160,7 +160,7 @@ class Largest:
 
     def follow(self, values: Values, settled: Collection[str]) -> Values | None:
         """Return what else changes after the columns `settled` did; None where nothing fits."""
-        shares = pick(values, self.shares)
+        shares = select(values, self.shares)
         if values.get(self.column) is None or not shares:
             return {}
         largest = max(shares, key=lambda name: shares[name])

@@ -13,8 +13,8 @@ from segmentation.schema.relations.values import (
     add_up,
     all_but_one,
     derive_rest,
-    pick,
     scale_rest,
+    select,
     tolerance,
 )
 
@@ -47,7 +47,7 @@ class Sum:
 
     def derive(self, values: Values) -> Values:
         """Return the missing values that follow from the others."""
-        total, parts = values.get(self.total), pick(values, self.parts)
+        total, parts = values.get(self.total), select(values, self.parts)
         if total is None:
             return {self.total: sum(parts.values())} if len(parts) == len(self.parts) else {}
         return derive_rest(total, self.parts, parts, tolerance(self.slack, total))
@@ -63,7 +63,7 @@ class Sum:
 
     def follow(self, values: Values, settled: Collection[str]) -> Values | None:
         """Return what else changes after the columns `settled` did; None where nothing fits."""
-        parts = pick(values, self.parts)
+        parts = select(values, self.parts)
         if values.get(self.total) is None or len(parts) < len(self.parts):
             return {}
         if self.total not in settled:
@@ -96,7 +96,7 @@ class Shares:
 
     def derive(self, values: Values) -> Values:
         """Return the missing values that follow from the others."""
-        return derive_rest(1.0, self.columns, pick(values, self.columns), self._tolerance)
+        return derive_rest(1.0, self.columns, select(values, self.columns), self._tolerance)
 
     def contradicts(self, values: Values) -> bool:
         """Return whether the values that are there can't all be right."""
@@ -106,5 +106,5 @@ class Shares:
 
     def follow(self, values: Values, settled: Collection[str]) -> Values | None:
         """Return what else changes after the columns `settled` did; None where nothing fits."""
-        shares = pick(values, self.columns)
+        shares = select(values, self.columns)
         return scale_rest(1.0, shares, settled) if len(shares) == len(self.columns) else {}

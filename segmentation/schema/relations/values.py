@@ -15,7 +15,7 @@ ROUNDING = 0.02
 DIGITS = 9
 
 
-def pick(values: Values, names: Sequence[str]) -> Values:
+def select(values: Values, names: Sequence[str]) -> Values:
     """Return the values that are there."""
     return {name: values[name] for name in names if values.get(name) is not None}
 
@@ -46,24 +46,24 @@ def all_but_one(columns: Sequence[str], names: Collection[str]) -> set[str]:
 def derive_rest(total: float, names: Sequence[str], parts: Values, tolerance: float) -> Values:
     """Return the one part that is missing, or zero for all where nothing is left for them."""
     missing = [name for name in names if name not in parts]
-    rest = total - sum(parts.values())
-    if rest < -tolerance:
+    remainder = total - sum(parts.values())
+    if remainder < -tolerance:
         return {}
-    if len(missing) == 1 or rest <= 0:
-        return dict.fromkeys(missing, max(round(rest, DIGITS), 0.0))
+    if len(missing) == 1 or remainder <= 0:
+        return dict.fromkeys(missing, max(round(remainder, DIGITS), 0.0))
     return {}
 
 
 def scale_rest(total: float, parts: Values, settled: Collection[str]) -> Values | None:
     """Return the parts that are not settled so that all add up to the total."""
-    others = {name: part for name, part in parts.items() if name not in settled}
-    rest = total - sum(part for name, part in parts.items() if name in settled)
-    if rest < -ROUNDING * total:
+    unsettled = {name: part for name, part in parts.items() if name not in settled}
+    remainder = total - sum(part for name, part in parts.items() if name in settled)
+    if remainder < -ROUNDING * total:
         return None
-    rest = max(rest, 0.0)
-    together = sum(others.values())
-    if not others:
-        return {} if rest <= ROUNDING * total else None
+    remainder = max(remainder, 0.0)
+    together = sum(unsettled.values())
+    if not unsettled:
+        return {} if remainder <= ROUNDING * total else None
     if not together:
-        return dict.fromkeys(others, round(rest / len(others), DIGITS))
-    return {name: round(part * rest / together, DIGITS) for name, part in others.items()}
+        return dict.fromkeys(unsettled, round(remainder / len(unsettled), DIGITS))
+    return {name: round(part * remainder / together, DIGITS) for name, part in unsettled.items()}
