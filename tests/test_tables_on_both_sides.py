@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentation.batch.file_scoring import score
+from segmentation.batch.file_scoring import score_rows
 from segmentation.batch.record_file import open_record_file
 from segmentation.datasets import read_table
 from segmentation.errors import DataError
@@ -220,7 +220,7 @@ def test_training_refuses_what_scoring_refuses(folder: Path, data: st.DataObject
     model = MODELS[table.study]
     refused: list[tuple[int, str, str]] = []
     with open_record_file(io.BytesIO(content), model.manifest.record, TableOptions()) as file:
-        for row in (row for rows in score(model, file) for row in rows):
+        for row in (row for rows in score_rows(model, file) for row in rows):
             refused += [
                 (problem.row + 1, str(problem.field).strip(), problem.message)
                 for problem in row.problems
