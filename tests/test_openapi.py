@@ -211,3 +211,4 @@ def test_a_customer_by_transactions_is_described(document: dict[str, Any]) -> No
     for name in line:
         lacking = {key: value for key, value in line.items() if key != name}
         assert not validator.is_valid({"transactions": [lacking]})
+        assert validator.is_valid({"transactions": [line, lacking, line | {name: "NA"}]})

@@ -7,6 +7,7 @@ is served, and errors are documented as they are (docs/decisions/0004). Imported
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -17,13 +18,14 @@ from typing_extensions import TypedDict
 from werkzeug.http import HTTP_STATUS_CODES
 
 import segmentation
+from segmentation.artifact.manifest import PackedAggregation
 from segmentation.batch.file_preview import SHOWN_ROWS, TRIED_ROWS, Preview
 from segmentation.batch.json_lines import FirstLine, LastLine, RowsLine
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
-from segmentation.schema import Schema
 from segmentation.schema.json_schema import BLANK, leave_out, record_schemas
+from segmentation.schema.missing_words import MISSING_WORDS
 from segmentation.service.file_routes import (
     AS_OF,
     COMMAS,
@@ -173,26 +175,40 @@ def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
     }  # fmt: skip
 
 
+def _in_either_case(word: str) -> str:
+    """Return a regular expression of a word in small or capital letters."""
+    return "".join(
+        f"[{letter}{letter.upper()}]" if letter.isalpha() else re.escape(letter) for letter in word
+    )
+
+
+_MISSING: Document = {
+    "type": "string",
+    "pattern": rf"^\s*({'|'.join(map(_in_either_case, sorted(MISSING_WORDS)))})\s*$",
+    "description": "A word that tables write where there is no value.",
+}
+
+
 def _record_schemas(manifest: Manifest, prefix: str) -> Document:
     """Return what a record of a study may look like, by component name."""
     schemas: Document = dict(record_schemas(manifest.record))
     if manifest.aggregation:
         for schema in schemas.values():
             schema["properties"] = schema["properties"] | {"transactions": False}
-        schemas["RecordByTransactions"] = _by_transactions(
-            manifest, manifest.aggregation.sendable, manifest.aggregation.reference
-        )
+        schemas["RecordByTransactions"] = _by_transactions(manifest, manifest.aggregation)
     for schema in schemas.values():
         schema["properties"] = schema["properties"] | {"explain": _EXPLAIN}
     return {f"{prefix}{name}": schema for name, schema in schemas.items()}
 
 
-def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Document:
+def _by_transactions(manifest: Manifest, aggregation: PackedAggregation) -> Document:
+    packed, reference = aggregation.sendable, aggregation.reference
     transaction, *_ = record_schemas(packed).values()
     transaction.pop("anyOf")
-    needed = [column.name for column in packed.features]
-    for name in needed:
-        transaction["properties"][name] = transaction["properties"][name]["anyOf"][0]
+    needed = [column.name for column in aggregation.transactions.features]
+    counting = {name: transaction["properties"][name]["anyOf"][0] for name in needed}
+    for described in transaction["properties"].values():
+        described["anyOf"].append(_MISSING)
     identifier = manifest.record.identifier
     own = {identifier.name: {"type": ["string", "integer", "null"]}} if identifier else {}
     # They follow from the transactions.
@@ -201,8 +217,10 @@ def _by_transactions(manifest: Manifest, packed: Schema, reference: str) -> Docu
     transactions = {
         "type": "array",
         "minItems": 1,
-        "items": transaction | {"required": needed},
-        "description": "Purchases of one customer, from which the features are computed.",
+        "items": transaction,
+        "contains": {"type": "object", "required": needed, "properties": counting},
+        "description": "Purchases of one customer, from which the features are computed. Lines"
+        f" without one of {', '.join(needed)} are left out.",
     }
     as_of = {
         "type": ["string", "null"],
