@@ -314,6 +314,26 @@ def test_segments_are_described_with_their_profiles(client: FlaskClient) -> None
     assert all(card["action"] and card["description"] for card in content["segments"])
 
 
+@pytest.mark.parametrize("study", ["household", "credit_card", "retail"])
+def test_discovered_segments_say_how_they_were_named_and_how_firm_they_are(
+    client: FlaskClient, study: str
+) -> None:
+    """All but the one that is left by a rule or its past; firm from a Jaccard index of 0.75."""
+    cards = client.get(f"/studies/{study}/segments").json["segments"]
+    assert [card["naming"]["named_by"] for card in cards].count("elimination") <= 1
+    for card in cards:
+        assert card["naming"]["reason"].startswith(f"{card['id']}: ")
+        firmness = card["firmness"]
+        assert 0 <= firmness["worst"] <= firmness["jaccard"] <= 1
+        assert firmness["firm"] is (firmness["jaccard"] >= 0.75)
+        assert firmness["reason"].startswith("Firm: " if firmness["firm"] else "Not firm: ")
+
+
+def test_given_segments_have_neither_reasons_for_names_nor_firmness(client: FlaskClient) -> None:
+    """The classes of a survey come with its data."""
+    assert not {"naming", "firmness"} & set(client.get("/segments").json["segments"][0])
+
+
 def test_the_model_card_is_the_manifest(client: FlaskClient, model: Model) -> None:
     """Nothing is left out, and it says that the sample is synthetic."""
     content = client.get("/model").json

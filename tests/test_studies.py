@@ -160,6 +160,24 @@ def test_only_retail_has_an_outlook(
         assert outlook["days"] == 91
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
         assert probabilities[outlook["segment"]] == max(probabilities.values())
+        assert outlook["segment"] in outlook["plausible"]
+        assert outlook["unsure"] is (len(outlook["plausible"]) != 1)
+        assert outlook["basis"] == answer["basis"]
+
+
+def test_a_forecast_from_category_shares_alone_says_that_it_is_a_guess(
+    models: dict[str, Model],
+) -> None:
+    """It is as unsure as the segment, in its own words, and not nearly certain."""
+    (answer,) = models["retail"].predict([{"share_seasonal": 0.4}])
+    outlook = answer["outlook"]
+    assert (outlook["basis"], outlook["unsure"]) == ("indirect", True)
+    assert max(part["probability"] for part in outlook["probabilities"]) < 0.6
+    (warning,) = outlook["warnings"]
+    assert warning["code"] == "indirect"
+    assert "such answers were right for" in warning["message"]
+    (complete,) = models["retail"].predict([{"recency_days": 5, "frequency": 20, "monetary": 9000}])
+    assert complete["outlook"]["warnings"] == []
 
 
 @pytest.mark.parametrize("study", STUDIES)

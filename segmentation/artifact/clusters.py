@@ -23,17 +23,37 @@ class CurvePoint(Part):
     calinski_harabasz: float
 
 
+class SegmentStability(Part):
+    """How far one segment comes out again from bootstrap samples.
+
+    The Jaccard index of its records with those that the segment of the same name has by the model
+    of a sample: records in both, divided by records in either. Hennig 2007,
+    https://doi.org/10.1016/j.csda.2006.11.025, from whom `FIRM` is.
+    """
+
+    segment: str
+    mean: float
+    worst: float
+
+
+FIRM = 0.75
+"""Mean Jaccard index from which a segment is stable."""
+
+
 class Stability(Part):
     """Adjusted Rand index between the clusters and those of each of `n` bootstrap samples.
 
     Hubert and Arabie 1985, https://doi.org/10.1007/BF01908075: 1 for the same groups, 0 for what
-    chance gives. The deviation is that of the population.
+    chance gives. The deviation is that of the population, `quartiles` are those of the samples.
+    Packages of before format 5 have neither quartiles nor `segments`.
     """
 
     mean: float
     deviation: float
     worst: float
     n: int
+    quartiles: tuple[float, float, float] | None = None
+    segments: tuple[SegmentStability, ...] = ()
 
 
 class MapAxis(Part):
@@ -101,24 +121,29 @@ class ClusterQuality(Part):
 
 
 class NamingReason(Part):
-    """Why a cluster has its name.
+    """Why a segment has its name.
 
-    It had the `extreme` mean of the sum of `columns` among the clusters without a name: `value`,
-    where the `rivals` had theirs. Without an extreme it was the cluster that was left.
+    `named_by` says how: by a rule; by elimination, as what was left after the others; or after the
+    predecessor, whose segment it continues. A segment that a rule named, or would have named alike,
+    had the `extreme` `statistic` of the sum of `columns` among the clusters without a name:
+    `value`, where the `rivals` had theirs. `margin` is the share of the records that would need
+    other values for the rule to choose another cluster.
     """
 
     segment: str
+    named_by: Literal["rule", "elimination", "predecessor"] = "rule"
     extreme: Literal["highest", "lowest"] | None = None
+    statistic: Literal["median", "mean"] = "median"
     columns: tuple[str, ...] = ()
     value: float | None = None
     rivals: tuple[float, ...] = ()
+    margin: float | None = None
 
 
 class ClusterReport(Part):
     """How segments were discovered and how good the clusters are.
 
-    `naming` says why each segment has its name, by the rules of the study. A space of one dimension
-    has no map.
+    `naming` says why each segment has its name. A space of one dimension has no map.
     """
 
     columns: list[str]
@@ -128,3 +153,11 @@ class ClusterReport(Part):
     curve: list[CurvePoint]
     naming: list[NamingReason]
     map: SegmentMap | None = None
+
+    def find_naming(self, segment: str) -> NamingReason | None:
+        """Return why a segment has its name; None if that is not known."""
+        return next((reason for reason in self.naming if reason.segment == segment), None)
+
+    def find_stability(self, segment: str) -> SegmentStability | None:
+        """Return how far a segment comes out again; None if that was not measured."""
+        return next((part for part in self.stability.segments if part.segment == segment), None)

@@ -51,12 +51,41 @@ class Transitions(Part):
     records: int
 
 
+class NameConflict(Part):
+    """Where a segment is not called what the rules of naming call it.
+
+    `rule` is that name. A segment with its own past keeps its name (``continues``); one without is
+    called what is left if its name goes on elsewhere (``left_over``); one that continues a segment
+    which the study does not have any more, `lost`, takes another name (``unknown``).
+    """
+
+    kind: Literal["continues", "left_over", "unknown"]
+    segment: str
+    rule: str
+    lost: str | None = None
+
+
+class Discontinuity(Part):
+    """A reason not to let the model before name today's clusters.
+
+    `measure` is what shows it: the ``agreement`` of both models or the share ``unchanged`` is below
+    `limit`, or the model before puts no record of today into one of its segments (``empty``).
+    """
+
+    measure: Literal["agreement", "unchanged", "empty"]
+    value: float = 0.0
+    limit: float = 0.0
+    segment: str | None = None
+
+
 class Lineage(Part):
     """How the segments continue those of the model before.
 
-    `conflicts` says where the rules of naming would have called a segment otherwise.
+    `conflicts` says where the rules of naming would have called a segment otherwise. Where there
+    are `discontinuities` the model before lent no names: the rules gave them, and nothing is kept.
     """
 
     previous: str
     transitions: Transitions
-    conflicts: tuple[str, ...]
+    conflicts: tuple[NameConflict, ...] = ()
+    discontinuities: tuple[Discontinuity, ...] = ()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from segmentation.artifact.clusters import ClusterReport
+from segmentation.artifact.data_remarks import DataRemark
 from segmentation.artifact.lineage import Lineage
 from segmentation.artifact.metrics import Condition, Confusion, Metric, Predictor, find_metric
 from segmentation.artifact.parts import Part
@@ -16,8 +17,8 @@ from segmentation.schema import Record, Schema
 from segmentation.schema.transaction_roles import TransactionRoles
 
 # Raised when a manifest changes so that older programs cannot read it. Manifests of the format
-# before are upgraded while they are read: ``format_2``, ``format_3``.
-FORMAT_VERSION = 4
+# before are upgraded while they are read: ``format_2`` and those after it.
+FORMAT_VERSION = 5
 
 
 class Digest(Part):
@@ -148,7 +149,7 @@ class DataSheet(Part):
 
 
 class Training(Part):
-    """How the model was fitted, and on what."""
+    """How the model was fitted, and on what; `remarks` say what is to be looked at in the table."""
 
     data: DataSheet
     synthetic: bool
@@ -158,6 +159,7 @@ class Training(Part):
     n_train: int
     n_calibration: int
     libraries: dict[str, str]
+    remarks: tuple[DataRemark, ...] = ()
 
 
 # Of a text in a request; longer than the rules allow, so that those leave it out.
@@ -199,15 +201,19 @@ class PackedAggregation(Part):
 
 
 class PackedOutlook(Part):
-    """The answer about a later day is about so many days after the record's."""
+    """The answer about a later day is about so many days after the record's.
+
+    Its sets of plausible segments are its own; packages of before format 5 have none.
+    """
 
     days: int
+    conformal: Conformal | None = None
 
 
 class Manifest(Part):
     """A model card that programs can read."""
 
-    format_version: Literal[4] = 4
+    format_version: Literal[5] = 5
     study: str
     title: str
     description: str
@@ -232,9 +238,13 @@ class Manifest(Part):
     training: Training
 
     def find_metric(
-        self, measure: str, kind: str | None = None, predictor: Predictor = "model"
+        self,
+        measure: str,
+        kind: str | None = None,
+        predictor: Predictor = "model",
+        horizon_days: int | None = None,
     ) -> Metric | None:
-        """Return the first metric of a measure, about records of a kind, today; None without one.
+        """Return the first metric of a measure, about records of a kind; None without one.
 
         Parameters
         ----------
@@ -242,5 +252,7 @@ class Manifest(Part):
         kind : str, optional
             Kind of the condition; any if not given.
         predictor : str
+        horizon_days : int, optional
+            How far ahead; today if not given.
         """
-        return find_metric(self.metrics, measure, kind, predictor)
+        return find_metric(self.metrics, measure, kind, predictor, horizon_days)

@@ -127,8 +127,9 @@ def find_metric(
     measure: str,
     kind: str | None = None,
     predictor: Predictor = "model",
+    horizon_days: int | None = None,
 ) -> Metric | None:
-    """Return the first metric of a measure, about records of a kind, today; None without one.
+    """Return the first metric of a measure, about records of a kind; None without one.
 
     Parameters
     ----------
@@ -137,10 +138,12 @@ def find_metric(
     kind : str, optional
         Kind of the condition; any if not given.
     predictor : str
+    horizon_days : int, optional
+        How far ahead; today if not given.
     """
     for metric in metrics:
         matches = metric.measure == measure and metric.predictor == predictor
         own_kind = metric.condition.kind if metric.condition else None
-        if matches and metric.horizon_days is None and kind in (None, own_kind):
+        if matches and metric.horizon_days == horizon_days and kind in (None, own_kind):
             return metric
     return None

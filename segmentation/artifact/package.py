@@ -17,13 +17,15 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from segmentation.artifact import format_2, format_3
+from segmentation.artifact import format_2, format_3, format_4
 from segmentation.artifact.manifest import FORMAT_VERSION, Digest, Manifest
 from segmentation.artifact.signature import sign, verify
 from segmentation.errors import PackageError
@@ -191,17 +193,24 @@ def _read_manifest(content: bytes) -> Manifest:
         version = manifest.get("format_version")
         if version == FORMAT_VERSION:
             return Manifest.model_validate_json(content)
-        if version == format_2.FORMAT_VERSION:
-            manifest = format_2.upgrade(manifest)
-        elif version != format_3.FORMAT_VERSION:
-            raise PackageError(
-                f"has format version {version!r}; this program reads"
-                f" {format_2.FORMAT_VERSION} to {FORMAT_VERSION}"
-            )
-        return Manifest.model_validate_json(to_json(format_3.upgrade(manifest)))
+        upgrades = _find_upgrades(version)
+        for upgrade in upgrades:
+            manifest = upgrade(manifest)
+        return Manifest.model_validate_json(to_json(manifest))
     except (ValueError, AttributeError, LookupError, TypeError, StopIteration) as error:
         where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else "JSON"
         raise PackageError(f"has a manifest that cannot be read: {where}") from None
+
+
+def _find_upgrades(version: Any) -> list[Callable[[Mapping[str, Any]], dict[str, Any]]]:
+    """Return what turns a manifest of an earlier format into one of the present, step by step."""
+    steps = (format_2, format_3, format_4)
+    versions = [step.FORMAT_VERSION for step in steps]
+    if version not in versions:
+        raise PackageError(
+            f"has format version {version!r}; this program reads {versions[0]} to {FORMAT_VERSION}"
+        )
+    return [step.upgrade for step in steps[versions.index(version) :]]
 
 
 def _check_digest(name: str, content: bytes, expected: Digest) -> None:

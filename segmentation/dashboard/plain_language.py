@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from segmentation.runtime.answers import Answer
+from segmentation.runtime.answers import Answer, SegmentProbability
 from segmentation.runtime.explanation import Explanation
 from segmentation.schema import Column
 from segmentation.wording.phrases import capitalize_first, format_percent, join_parts
@@ -91,10 +91,12 @@ def describe_basis(answer: Answer, n_given: int, n_decisive: int) -> str:
     return "It rests on none of the answers that define the segments: take it as a first guess."
 
 
-def describe_plausible(answer: Answer, coverage: float) -> str:
+def describe_plausible(
+    plausible: Sequence[str], probabilities: Sequence[SegmentProbability], coverage: float
+) -> str:
     """Say which segments are possible, and in which share of the cases that is right."""
-    names = {probability["id"]: probability["name"] for probability in answer["probabilities"]}
-    possible = [names[segment] for segment in answer["plausible"]]
+    names = {probability["id"]: probability["name"] for probability in probabilities}
+    possible = [names[segment] for segment in plausible]
     often = f"about {format_percent(coverage)} of such statements are right"
     if len(possible) == 1:
         return f"No other segment is plausible: {often}."

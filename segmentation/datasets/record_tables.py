@@ -14,6 +14,7 @@ from typing import Any
 from segmentation.errors import DataError, FileError, InvalidRecordsError, MappingError, Problem
 from segmentation.schema import Record, RecordValidator, Schema
 from segmentation.tables.addresses import open_local
+from segmentation.tables.likely_units import explain_units
 from segmentation.tables.missing_columns import describe_missing
 from segmentation.tables.open_table import TableOptions
 from segmentation.tables.typed_table import TypedTable, open_typed_table
@@ -153,7 +154,8 @@ def _validated(
         reasons = [
             f"{_cell(problem, lines, headers)}: {problem.message}" for problem in error.problems
         ]
-        raise DataError(str(source), _shortened(reasons)) from None
+        explained = explain_units(schema, records, headers)
+        raise DataError(str(source), [*explained, *_shortened(reasons)]) from None
     for column in schema.categories:
         for record in valid:
             value = record.get(column.name)

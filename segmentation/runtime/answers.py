@@ -8,8 +8,9 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
+from segmentation.artifact.manifest import Conformal
 from segmentation.runtime.explanation import Explanation
-from segmentation.runtime.record_warnings import RecordWarning
+from segmentation.runtime.record_warnings import RecordWarning, warn_of_indirect_outlook
 from segmentation.schema import Schema
 
 # Probabilities have six decimals: a tenth of the difference between ONNX and the pipeline that
@@ -39,11 +40,19 @@ class SegmentProbability(TypedDict):
 
 
 class LaterSegment(TypedDict):
-    """How probable each segment is some days later; ``segment`` is the most probable one's id."""
+    """How probable each segment is some days later; ``segment`` is the most probable one's id.
+
+    ``plausible``, ``unsure`` and ``basis`` mean what they mean for today, ``warnings`` are about
+    the forecast only. Packages of before format 5 have no sets of plausible segments.
+    """
 
     days: int
     segment: str
     probabilities: list[SegmentProbability]
+    basis: Basis
+    plausible: NotRequired[list[str]]
+    unsure: NotRequired[bool]
+    warnings: list[RecordWarning]
 
 
 class Answer(TypedDict):
@@ -103,10 +112,10 @@ class AnswerWriter:
         self._alone = [[segment.id] for segment in manifest.segments]
         self._days = manifest.outlook.days if manifest.outlook else 0
         self._bases = list_bases(manifest.record)
-        self._least_plausible = [
-            [1.0 - threshold for threshold in of_segments]
-            for of_segments in manifest.conformal.thresholds
-        ]
+        self._least_plausible = _list_least_plausible(manifest.conformal)
+        later = manifest.outlook.conformal if manifest.outlook else None
+        self._least_plausible_later = _list_least_plausible(later) if later else None
+        self._indirect_later = warn_of_indirect_outlook(manifest)
 
     def write(
         self,
@@ -141,14 +150,29 @@ class AnswerWriter:
             "id": identifier,
         }
 
-    def outlook(self, probabilities: Sequence[float]) -> LaterSegment:
-        """Return the answer about the later day, from the probabilities of its segments."""
+    def outlook(self, probabilities: Sequence[float], n_missing: int) -> LaterSegment:
+        """Return the answer about the later day.
+
+        Parameters
+        ----------
+        probabilities : sequence of float, of shape (n_segments,)
+        n_missing : int
+            Number of missing answers among those that define segments.
+        """
         most_probable = max(range(len(probabilities)), key=probabilities.__getitem__)
-        return {
+        basis = self._bases[n_missing]
+        later: LaterSegment = {
             "days": self._days,
             "segment": self._names[most_probable][0],
             "probabilities": self._named(probabilities),
+            "basis": basis,
+            "warnings": self._indirect_later if basis == "indirect" else [],
         }
+        if self._least_plausible_later:
+            least = self._least_plausible_later[n_missing]
+            later["plausible"] = self._plausible(probabilities, most_probable, least)
+            later["unsure"] = len(later["plausible"]) != 1
+        return later
 
     def _named(self, probabilities: Sequence[float]) -> list[SegmentProbability]:
         return [
@@ -178,6 +202,11 @@ class AnswerWriter:
         elif segment not in plausible:
             plausible = sorted([segment, *plausible])
         return [self._names[position][0] for position in plausible]
+
+
+def _list_least_plausible(conformal: Conformal) -> list[list[float]]:
+    """Return the least probability of a plausible segment, by what is missing and by segment."""
+    return [[1.0 - threshold for threshold in of_segments] for of_segments in conformal.thresholds]
 
 
 def _reach(probabilities: Sequence[float], needed: float) -> list[int]:

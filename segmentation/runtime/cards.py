@@ -7,8 +7,11 @@ from typing import NotRequired
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
+from segmentation.artifact.clusters import FIRM
 from segmentation.artifact.manifest import NumberBaseline, PackedSegment
 from segmentation.schema import Schema
+from segmentation.wording.clusters import describe_naming, describe_stability, is_narrow
+from segmentation.wording.identity import describe_conflict
 
 
 class Trait(TypedDict):
@@ -41,6 +44,32 @@ class Choice(TypedDict):
     index: float
 
 
+class Naming(TypedDict):
+    """How a discovered segment came to its name.
+
+    By a ``rule``; by ``elimination``, as what was left; or after the ``predecessor``, whose segment
+    it continues. `remarks` say where that is to be looked at: a name that the rules give to another
+    segment, or that few records decide.
+    """
+
+    named_by: str
+    reason: str
+    remarks: list[str]
+
+
+class Firmness(TypedDict):
+    """How far a discovered segment comes out again from other samples of the records.
+
+    `jaccard` is the mean share of records in both among those in either, `worst` that of the worst
+    sample; a segment of 0.75 and above is `firm`.
+    """
+
+    jaccard: float
+    worst: float
+    firm: bool
+    reason: str
+
+
 class SegmentCard(TypedDict):
     """One segment: what it is called, what to do about it, how large it is and how it differs."""
 
@@ -50,6 +79,8 @@ class SegmentCard(TypedDict):
     action: str
     size: int
     share: float
+    naming: NotRequired[Naming]
+    firmness: NotRequired[Firmness]
     traits: list[Trait]
     choices: list[Choice]
 
@@ -157,7 +188,7 @@ def segment_cards(manifest: Manifest) -> SegmentCards:
 
 
 def _card(segment: PackedSegment, manifest: Manifest) -> SegmentCard:
-    return SegmentCard(
+    card = SegmentCard(
         id=segment.id,
         name=segment.name,
         description=segment.description,
@@ -166,6 +197,37 @@ def _card(segment: PackedSegment, manifest: Manifest) -> SegmentCard:
         share=segment.share,
         traits=_traits(segment, manifest),
         choices=_choices(segment, manifest),
+    )
+    naming, firmness = _explain_name(segment.id, manifest), _judge_firmness(segment.id, manifest)
+    if naming:
+        card["naming"] = naming
+    if firmness:
+        card["firmness"] = firmness
+    return card
+
+
+def _explain_name(segment: str, manifest: Manifest) -> Naming | None:
+    reason = manifest.clusters.find_naming(segment) if manifest.clusters else None
+    if reason is None:
+        return None
+    conflicts = manifest.lineage.conflicts if manifest.lineage else ()
+    remarks = [describe_conflict(item) for item in conflicts if item.segment == segment]
+    if is_narrow(reason):
+        remarks.append(f"only {reason.margin:.1%} of the records decide this name")
+    return Naming(
+        named_by=reason.named_by, reason=describe_naming(reason, manifest.record), remarks=remarks
+    )
+
+
+def _judge_firmness(segment: str, manifest: Manifest) -> Firmness | None:
+    part = manifest.clusters.find_stability(segment) if manifest.clusters else None
+    if manifest.clusters is None or part is None:
+        return None
+    return Firmness(
+        jaccard=part.mean,
+        worst=part.worst,
+        firm=part.mean >= FIRM,
+        reason=describe_stability(part, manifest.clusters.stability.n),
     )
 
 

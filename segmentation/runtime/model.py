@@ -201,8 +201,11 @@ class Model:
             key = record.get(identifier)
             answers.append(write(probabilities, segment, n_missing, warnings, key))
         for outlook in later:
-            for answer, probabilities in zip(answers, outlook.tolist(), strict=True):
-                answer["outlook"] = self._writer.outlook(probabilities)
+            for answer, answers_given, probabilities in zip(
+                answers, numbers, outlook.tolist(), strict=True
+            ):
+                n_missing = decisive(answers_given).count(None)
+                answer["outlook"] = self._writer.outlook(probabilities, n_missing)
         return answers
 
     def _features(self, numbers: list[list[float | None]]) -> NDArray[np.float32]:

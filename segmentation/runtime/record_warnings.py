@@ -153,11 +153,17 @@ def _overlap(first: Range, second: Range) -> Range:
     return max(first[0], second[0]), min(first[1], second[1])
 
 
-def _about_indirect(manifest: Manifest) -> str:
+def warn_of_indirect_outlook(manifest: Manifest) -> list[RecordWarning]:
+    """Return the warning about a forecast that rests on no defining answer."""
+    days = manifest.outlook.days if manifest.outlook else None
+    return [_warning(None, INDIRECT, _about_indirect(manifest, days))]
+
+
+def _about_indirect(manifest: Manifest, days: int | None = None) -> str:
     """Return the indirect warning; it says how often such answers are right, if measured."""
     message = "rests on none of the answers that define the segments"
-    indirect = manifest.find_metric("accuracy", "indirect")
-    largest = manifest.find_metric("accuracy", predictor="largest_class")
+    indirect = manifest.find_metric("accuracy", "indirect", horizon_days=days)
+    largest = manifest.find_metric("accuracy", predictor="largest_class", horizon_days=days)
     if indirect is None or largest is None:
         return message
     return (

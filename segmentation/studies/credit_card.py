@@ -363,7 +363,7 @@ CREDIT_CARD = Study(
     ),
     noise=(),
     caveats=(
-        "The tiers are clusters of card use, named in the order of their mean turnover: purchases"
+        "The tiers are clusters of card use, named in the order of their median turnover: purchases"
         " and cash advances. A single holder may turn over more than one of a higher tier.",
         "Four tiers are a business choice.",
         compare_fewer_clusters,

@@ -53,7 +53,7 @@ class Implication:
 
 @dataclass(frozen=True)
 class NamingRule:
-    """A rule that names one cluster: the one, of those without a name, that is extreme.
+    """A rule that names one cluster: the one, of those without a name, whose median is extreme.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class NamingRule:
         ``id`` of the segment that the cluster becomes.
     extreme : {"highest", "lowest"}
     columns : tuple of str
-        Features whose means over the cluster's records are added up and compared.
+        Features that are added up; the medians of a cluster's sums are compared.
     """
 
     segment: str

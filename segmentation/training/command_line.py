@@ -17,6 +17,8 @@ from segmentation.study.check import check_study
 from segmentation.training import terminal_report
 from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.identity.predecessor import Predecessor, continuable, read_named
+from segmentation.training.labelled_records import leave_out
+from segmentation.training.measuring.data_remarks import find_remarks
 from segmentation.training.mlflow_tracking import track
 from segmentation.training.package_output import check_output, delivered, read_replaced
 from segmentation.training.packing.pack import Run, pack
@@ -66,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--compare", action="store_true", help="also fit other kinds of model and print a table")
     add("--new-names", action="store_true",
         help="name clusters by the rules, whatever they were called before")  # fmt: skip
+    add("--without", action="append", default=[], metavar="SEGMENT",
+        help="leave out a segment without records in the table; may be given again")  # fmt: skip
     add("--sign", type=Path, metavar="KEY",
         help="sign the package with an Ed25519 private key (PEM)")  # fmt: skip
     return parser
@@ -131,14 +135,18 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     check_study(study)
     named = _named(options, study)
     reading = read_table_arguments(options)
+    study = leave_out(study, options.without)
     study, source = read_source(study, options.data, options.categories, reading)
     terminal_report.print_heading(study, source, options.grid)
-    predecessor = _find_predecessor(options, study, source, output, named)
+    earlier = _find_earlier(options, study, source, output, named)
+    predecessor = earlier if study.naming and not options.new_names else None
+    baseline = earlier.package.manifest.baseline if earlier else None
+    remarks = find_remarks(study.schema, source.table.records, baseline)
     with terminal_report.show_progress(study) as callbacks:
         learned = fit_study(
             study, source, options.grid, options.seed, predecessor=predecessor, callbacks=callbacks
         )
-    run = Run(study, source, learned, options.grid, options.seed)
+    run = Run(study, source, learned, options.grid, options.seed, tuple(remarks))
     package = pack(run)
     if options.compare:
         _compare(run)
@@ -159,23 +167,26 @@ def _named(options: argparse.Namespace, study: Study) -> Package | None:
     return read_named(options.before, os.environ.get("MODEL_PUBLIC_KEY"))
 
 
-def _find_predecessor(
+def _find_earlier(
     options: argparse.Namespace,
     study: Study,
     source: TrainingData,
     output: str,
     named: Package | None,
 ) -> Predecessor | None:
-    """Return the model whose segments go on, and say so if there is none."""
-    if not study.naming or options.new_names:
-        return None
+    """Return the model to go on from, and say so if there is none that lends its names."""
     if named:
         predecessor, reason = continuable(named, study, synthetic=source.synthetic)
         if reason:
             raise TrainingError(f"--before {options.before}: {reason}")
         return predecessor
-    predecessor, reason = read_replaced(output, study, synthetic=source.synthetic)
-    if reason:
+    try:
+        predecessor, reason = read_replaced(output, study, synthetic=source.synthetic)
+    except DataError:
+        if study.naming:
+            raise
+        return None  # only the ranges of its records would be compared
+    if reason and study.naming and not options.new_names:
         terminal_report.say(f"Segments are named by the rules: {reason}.")
     return predecessor
 

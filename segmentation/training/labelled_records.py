@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,20 +46,58 @@ def matrix(study: Study, records: list[Record]) -> Floats:
     return X
 
 
-def check_classes(y: NDArray[np.int64], noun: str = "class") -> None:
-    """Refuse labels of which some are too rare to be held out.
+def check_classes(study: Study, y: NDArray[np.int64]) -> None:
+    """Refuse labels of which a segment has none, or too few to be held out.
 
     Raises
     ------
     TrainingError
-        Naming the first.
+        Naming all such segments, and how many records are needed.
     """
-    values, counts = np.unique(y, return_counts=True)
-    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-        if count < FEWEST_ROWS_PER_CLASS:
-            raise TrainingError(
-                f"{noun} {value} has {count} rows; at least {FEWEST_ROWS_PER_CLASS} are needed"
-            )
+    counts = {segment: int((y == segment.label).sum()) for segment in study.segments}
+    rare = [
+        f"{segment.name} ({segment.id}, label {segment.label}) has {count}"
+        for segment, count in counts.items()
+        if count < FEWEST_ROWS_PER_CLASS
+    ]
+    if not rare:
+        return
+    reason = (
+        f"each segment needs at least {FEWEST_ROWS_PER_CLASS} records; of {len(y)},"
+        f" {', '.join(rare)}"
+    )
+    if not study.naming and 0 in counts.values():
+        reason += "; to train a model that never answers a segment, leave it out: --without ID"
+    raise TrainingError(reason)
+
+
+def leave_out(study: Study, ids: Sequence[str]) -> Study:
+    """Return a study without some of its segments, which have no records in the table.
+
+    Parameters
+    ----------
+    study : Study
+    ids : sequence of str
+
+    Raises
+    ------
+    TrainingError
+        If a segment is not one of the study's, or its segments are discovered.
+    """
+    if not ids:
+        return study
+    if study.naming:
+        raise TrainingError(f"--without: the segments of {study.name} are discovered, all of them")
+    study_ids = [segment.id for segment in study.segments]
+    strange = [name for name in ids if name not in study_ids]
+    if strange:
+        raise TrainingError(
+            f"--without {strange[0]}: no segment of {study.name}; it has {', '.join(study_ids)}"
+        )
+    segments = tuple(segment for segment in study.segments if segment.id not in ids)
+    if len(segments) < 2:  # noqa: PLR2004
+        raise TrainingError("--without: at least two segments have to be left")
+    return replace(study, segments=segments)
 
 
 def segment_ids(study: Study, labels: NDArray[np.int64]) -> NDArray[Any]:

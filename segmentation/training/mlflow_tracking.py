@@ -196,8 +196,11 @@ def _cluster_measures(clusters: ClusterReport) -> list[_Measure]:
     single = {
         f"clusters, {name}": value for name, value in name_qualities(clusters.quality).items()
     }
-    stability = clusters.stability.model_dump()
+    stability = clusters.stability.model_dump(exclude={"quartiles", "segments"})
     single |= {f"bootstrap agreement, {name}": value for name, value in stability.items()}
+    single |= {
+        f"bootstrap Jaccard, {part.segment}": part.mean for part in clusters.stability.segments
+    }
     curve = [point.model_dump() for point in clusters.curve]
     names = [name for name in CurvePoint.model_fields if name != "k"]
     return [

@@ -18,7 +18,9 @@ from segmentation.artifact.metrics import Metric
 from segmentation.datasets.transactions import Validation, describe_reasons
 from segmentation.study import Study, Transactions
 from segmentation.training.training_data import TrainingData
-from segmentation.wording.clusters import describe_naming, name_qualities
+from segmentation.wording.clusters import describe_naming, find_unfirm, name_qualities
+from segmentation.wording.data_remarks import describe_remark
+from segmentation.wording.identity import describe_conflict, describe_discontinuity
 from segmentation.wording.metrics import (
     MEASURE_NAMES,
     describe_evaluation,
@@ -94,6 +96,8 @@ def print_results(manifest: Manifest, output: str, size: int) -> None:
         say(f"  {name.rsplit('__', 1)[-1]} = {value}")
     for caveat in manifest.caveats:
         say(f"Note: {caveat}")
+    for remark in manifest.training.remarks:
+        say(f"Mind: {describe_remark(remark, manifest.record)}")
     say(f"{output}: model {manifest.version}, {size / 1e6:.2f} MB")
 
 
@@ -129,21 +133,30 @@ def _print_sets(manifest: Manifest) -> None:
     for covered in manifest.metrics:
         if covered.measure == "coverage" and covered.condition is not None:
             metrics = [
-                manifest.find_metric(measure, covered.condition.kind)
+                manifest.find_metric(
+                    measure, covered.condition.kind, horizon_days=covered.horizon_days
+                )
                 for measure in ("worst_coverage", "unsure")
             ]
             shares = [f"{metric.value:.4f}" if metric else "" for metric in metrics]
-            table.add_row(name_condition(covered.condition), f"{covered.value:.4f}", *shares)
+            ahead = f", {covered.horizon_days} days ahead" if covered.horizon_days else ""
+            name = f"{name_condition(covered.condition)}{ahead}"
+            table.add_row(name, f"{covered.value:.4f}", *shares)
     _console().print(table)
     for alarm in find_alarms(manifest.metrics, manifest.conformal.coverage):
         say(f"Warning: {alarm}")
 
 
 def _clusters(manifest: Manifest, clusters: ClusterReport) -> None:
-    table = _table("Segments", "segment", "records", "share")
+    table = _table("Segments; Jaccard with bootstrap samples", "segment", "records", "share",
+                   "Jaccard", "worst")  # fmt: skip
     for segment in manifest.segments:
-        table.add_row(segment.name, str(segment.size), f"{segment.share:.3f}")
+        part = clusters.find_stability(segment.id)
+        overlap = [f"{part.mean:.3f}", f"{part.worst:.3f}"] if part else []
+        table.add_row(segment.name, str(segment.size), f"{segment.share:.3f}", *overlap)
     _console().print(table)
+    for name in find_unfirm(clusters):
+        say(f"  Mind: {name} is not firm: other samples of the records give another segment")
     for reason in clusters.naming:
         say(f"  {describe_naming(reason, manifest.record)}")
     title = f"Clusters in {clusters.n_dimensions} dimensions"
@@ -152,6 +165,9 @@ def _clusters(manifest: Manifest, clusters: ClusterReport) -> None:
         table.add_row(name, f"{value:.4f}")
     stability = clusters.stability
     table.add_row(f"bootstrap ARI, mean of {stability.n}", f"{stability.mean:.4f}")
+    for name, quartile in zip(("lower quarter", "median", "upper quarter"),
+                              stability.quartiles or (), strict=False):  # fmt: skip
+        table.add_row(f"bootstrap ARI, {name}", f"{quartile:.4f}")
     table.add_row("bootstrap ARI, worst", f"{stability.worst:.4f}")
     if clusters.map:
         share = clusters.map.x.share + clusters.map.y.share
@@ -177,7 +193,10 @@ def _lineage(lineage: Lineage) -> None:
             say(f"  new: {origin.segment}")
     say(f"  same segment: {transitions.unchanged:.4f} of records; ARI {transitions.agreement:.4f}")
     for conflict in lineage.conflicts:
-        say(f"  Mind: {conflict}")
+        say(f"  Mind: {describe_conflict(conflict)}")
+    if lineage.discontinuities:
+        evidence = "; ".join(describe_discontinuity(item) for item in lineage.discontinuities)
+        say(f"  Mind: the model before lends no names ({evidence}); the rules gave them")
 
 
 def print_comparison(rows: Sequence[ModelScores]) -> None:

@@ -70,11 +70,13 @@ def find_alarms(metrics: Sequence[Metric], promised: float) -> list[str]:
     """
     alarms = []
     for metric in metrics:
-        if metric.condition is None or metric.horizon_days is not None:
+        if metric.condition is None:
             continue
         records = _CONDITION_SENTENCES[metric.condition.kind]
+        if metric.horizon_days:
+            records += f", {metric.horizon_days} days ahead"
         if metric.measure == "unsure" and metric.condition.kind == "complete":
-            if metric.value > _MOST_UNSURE:
+            if metric.value > _MOST_UNSURE and not metric.horizon_days:
                 alarms.append(
                     f"{format_percent(metric.value)} of the answers to {records} are unsure: the"
                     " segments are hard to tell apart, or there are too few records to learn from."

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from segmentation.artifact import Package, write_package
+from segmentation.artifact.lineage import NameConflict
+from segmentation.errors import TrainingError
 from segmentation.schema import Schema
 from segmentation.study import Study, make_record_matrix
 from segmentation.training.fitting.clustering import cluster_records, refit_study
@@ -17,7 +19,7 @@ from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.identity.predecessor import Predecessor, read_predecessor
 from segmentation.training.packing.pack import Run, pack
-from tests.support.planted import CENTRES, IDS, SPEND, STUDY, draw, source
+from tests.support.planted import IDS, SPEND, STUDY, VISITS, draw, source
 
 SEED = 0
 X, GROUP = draw()
@@ -168,14 +170,20 @@ def test_a_segment_keeps_its_name_against_the_rules(
     assert names(after) == [IDS[item_value] for item_value in group]
     assert after.lineage is not None
     assert after.lineage.conflicts == (
-        "the rules call high what continues mid; it stays mid",
-        "the rules call mid what continues high; it stays high",
+        NameConflict(kind="continues", segment="high", rule="mid"),
+        NameConflict(kind="continues", segment="mid", rule="high"),
     )
     result = cluster_records(STUDY, records, SEED, predecessor=before)
     assert result.names.renamed == {"high": "mid", "mid": "high"}
-    # The reasons are those of the rules: they say what the rules saw.
+    # A rule's reason is told of the cluster that it means, so of neither of these two.
     assert after.clusters is not None
-    assert after.clusters.naming == list(by_rules.names.reasons)
+    reasons = {reason.segment: reason for reason in after.clusters.naming}
+    assert {name: reason.named_by for name, reason in reasons.items()} == dict.fromkeys(
+        IDS, "predecessor"
+    )
+    assert (reasons["mid"].value, reasons["high"].value) == (None, None)
+    rule = next(reason for reason in by_rules.names.reasons if reason.segment == "low")
+    assert reasons["low"] == rule.model_copy(update={"named_by": "predecessor"})
 
 
 def test_refits_carry_the_names_that_identity_gave(
@@ -203,37 +211,72 @@ def test_identity_and_retraining_agree_on_the_second_time(
     assert names(trained(moved[0], result)) == names(after)
 
 
+# Spend in another unit: the model before puts nobody into mid any more.
+OTHER_UNITS = X * np.array([10, 1, 1, 1], dtype=np.float32)
+
+
 @pytest.fixture(scope="module")
-def without_high(before: Predecessor) -> FittedModel:
-    """A model of records among which nobody spends much and the low ones are of two kinds."""
+def in_other_units(before: Predecessor) -> FittedModel:
+    """A model of the same customers, whose spend is counted otherwise."""
+    return trained(OTHER_UNITS, before)
+
+
+def test_the_rules_name_what_the_model_before_cannot(
+    learned: FittedModel, in_other_units: FittedModel
+) -> None:
+    """Every customer keeps the right name, and what made the old names useless is said."""
+    assert names(in_other_units) == names(learned)
+    lineage = in_other_units.lineage
+    assert lineage is not None
+    measures = [item.measure for item in lineage.discontinuities]
+    assert set(measures) == {"agreement", "unchanged", "empty"}
+    assert "mid" in [item.segment for item in lineage.discontinuities]
+    assert lineage.conflicts == ()
+    assert in_other_units.clusters is not None
+    named_by = [reason.named_by for reason in in_other_units.clusters.naming]
+    assert named_by == ["rule", "rule", "elimination"]
+
+
+def test_nothing_continues_a_model_that_lends_no_names(
+    before: Predecessor, in_other_units: FittedModel
+) -> None:
+    """No old segment has a successor; one with nobody of today has no members either."""
+    assert in_other_units.lineage is not None
+    transitions = in_other_units.lineage.transitions
+    assert [item.successor for item in transitions.old] == [None] * 3
+    assert [origin.predecessor for origin in transitions.new] == [None] * 3
+    present = {before.ids[position] for position in before.label(OTHER_UNITS)}
+    members = {item.segment: item.members for item in transitions.old}
+    assert {name for name in IDS if members[name]} == present
+    assert sum(members.values()) == transitions.records == len(X)
+
+
+def test_rules_against_the_likeness_of_segments_are_refused(before: Predecessor) -> None:
+    """Nobody spends much any more: by the rules mid would become high, which it is not like."""
     centres = np.array([[5.0, 2.0, 30.0], [50.0, 25.0, 45.0], [22.0, 8.0, 30.0]])
     records, _ = draw(seed=2, spread=1.0, centres=centres)
-    assert "high" not in {before.ids[position] for position in before.label(records)}
-    return trained(records, before)
+    with pytest.raises(TrainingError) as refusal:
+        trained(records, before)
+    sentence = str(refusal.value)
+    assert f"the model before, {before.version}, cannot name these clusters" in sentence
+    assert "it puts no record of today into high" in sentence
+    assert "high is most like what was mid" in sentence
+    assert "--new-names" in sentence
+    assert trained(records).lineage is None
 
 
-def test_a_segment_that_vanished_is_listed(without_high: FittedModel) -> None:
-    """The old model puts nobody there: no members, no successor, nothing that stayed."""
-    assert without_high.lineage is not None
-    transitions = without_high.lineage.transitions
-    assert [item.segment for item in transitions.old] == ["low", "mid", "high"]
-    removed = transitions.old[2]
-    assert (removed.fate, removed.members, removed.successor, removed.stayed) == (
-        "vanished",
-        0,
-        None,
-        None,
-    )
-    assert removed.into == ()
-    assert sum(item_value.members for item_value in transitions.old) == transitions.records
-
-
-def test_every_name_is_used_after_a_segment_vanished(without_high: FittedModel) -> None:
-    """Mid goes on; what low was split into shares the names that are left."""
-    assert sorted(set(names(without_high))) == sorted(IDS)
-    assert without_high.lineage is not None
-    fates = {item.segment: item.fate for item in without_high.lineage.transitions.old}
-    assert fates["mid"] == "kept"
-    assert fates["low"] == "split"
-    mid = without_high.X[without_high.y == IDS.index("mid"), SPEND]
-    assert mid.mean() == pytest.approx(CENTRES[1, SPEND], abs=1)
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+@pytest.mark.parametrize("columns", [(SPEND,), (VISITS,), (SPEND, VISITS)])
+def test_units_never_permute_names(
+    unit: float, columns: tuple[int, ...], learned: FittedModel, before: Predecessor
+) -> None:
+    """Whichever column changes its unit: the right name for everybody, or a refusal."""
+    changed = X.copy()
+    changed[:, columns] *= unit
+    try:
+        result = trained(changed, before)
+    except TrainingError as error:
+        assert "cannot name these clusters" in str(error)  # noqa: PT017
+    else:
+        same = np.mean([old == new for old, new in zip(names(learned), names(result), strict=True)])
+        assert same > 0.95

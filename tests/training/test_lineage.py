@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from segmentation.artifact.lineage import Fate, Origin, Transitions
+from segmentation.artifact.lineage import Fate, NameConflict, Origin, Transitions
 from segmentation.errors import TrainingError
 from segmentation.training.identity.lineage import Pair, RenamedClusters, match, rename, transitions
+from segmentation.wording.identity import describe_conflict
 
 
 def on_a_line(*positions: float) -> NDArray[np.float64]:
@@ -126,9 +127,11 @@ def test_match_refuses_centroids_that_cannot_be_compared(old: Any, new: Any, mes
 def test_rename_lets_the_rules_name_what_continues_nothing() -> None:
     """Without accepted pairs, or where both agree, the rules' names stay, without a conflict."""
     rejected = [Pair(0, 0, 9.0, 0.9, accepted=False)]
-    assert rename(["low", "vip"], rejected, ["vip", "low"]) == RenamedClusters(("low", "vip"), ())
+    assert rename(["low", "vip"], rejected, ["vip", "low"]) == RenamedClusters(
+        ("low", "vip"), (), (False, False)
+    )
     assert rename(["low", "vip"], accepted((0, 1)), ["vip", "low"]) == RenamedClusters(
-        ("low", "vip"), ()
+        ("low", "vip"), (), (False, True)
     )
 
 
@@ -138,9 +141,10 @@ def test_rename_lets_identity_win_and_reports_each_conflict() -> None:
     assert result == RenamedClusters(
         ("mid", "low", "vip"),
         (
-            "the rules call low what continues mid; it stays mid",
-            "the rules call mid what continues low; it stays low",
+            NameConflict(kind="continues", segment="low", rule="mid"),
+            NameConflict(kind="continues", segment="mid", rule="low"),
         ),
+        (True, True, True),
     )
 
 
@@ -150,19 +154,28 @@ def test_rename_gives_what_is_left_to_a_cluster_whose_name_is_taken() -> None:
     assert result == RenamedClusters(
         ("mid", "low", "vip"),
         (
-            "the rules call low what continues mid; it stays mid",
-            "the rules call mid a segment without a predecessor, but mid goes on in another one;"
-            " it becomes low, the name that is left",
+            NameConflict(kind="left_over", segment="low", rule="mid"),
+            NameConflict(kind="continues", segment="mid", rule="low"),
         ),
+        (True, False, True),
     )
+    assert [describe_conflict(conflict) for conflict in result.conflicts] == [
+        "the rules call mid a segment without a predecessor, but mid goes on in another one; it"
+        " becomes low, the name that is left, so look at its profile before using it",
+        "the rules call low what continues mid; it stays mid",
+    ]
 
 
 def test_rename_does_not_keep_a_name_that_the_study_gave_up() -> None:
     """The texts of a segment come from the study; without them there is no such segment."""
     result = rename(["low", "high"], accepted((0, 0), (1, 1)), ["low", "vip"])
     assert result == RenamedClusters(
-        ("low", "high"), ("the rules know no vip; what continues it is now high",)
+        ("low", "high"),
+        (NameConflict(kind="unknown", segment="high", rule="high", lost="vip"),),
+        (True, False),
     )
+    (conflict,) = result.conflicts
+    assert describe_conflict(conflict) == "the rules know no vip; what continues it is now high"
 
 
 @given(st.data())

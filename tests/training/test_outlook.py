@@ -17,13 +17,27 @@ from segmentation.artifact.metrics import Metric
 from segmentation.datasets import History, Snapshot
 from segmentation.errors import TrainingError
 from segmentation.estimators import WithOutlook
+from segmentation.runtime import Model
 from segmentation.schema import Schema
 from segmentation.study import OutlookModel, Study
 from segmentation.training.fitting.fit_study import fit_study
-from segmentation.training.fitting.outlook import rehearse
+from segmentation.training.fitting.outlook_rehearsal import rehearse
+from segmentation.training.packing.pack import Run, pack
+from segmentation.wording.data_remarks import describe_remark
 from segmentation.wording.metrics import describe_evaluation, describe_inputs, name_metric
 from tests.support.filling import fill_gaps
-from tests.support.planted import CENTRES, IDS, SPEND, STUDY, VISITS, draw, records, source
+from tests.support.planted import (
+    AGE,
+    CENTRES,
+    CHILDREN,
+    IDS,
+    SPEND,
+    STUDY,
+    VISITS,
+    draw,
+    records,
+    source,
+)
 
 SEED = 0
 DAYS = 91
@@ -66,7 +80,7 @@ def forecast(
     snapshots: tuple[Snapshot, ...], make: Callable[[int], Any] = classifier
 ) -> dict[str, Metric]:
     """Return the figures of a rehearsal by their names."""
-    result, _ = rehearse(STUDY, OutlookModel(DAYS, make), snapshots, SEED, "planted.csv")
+    result = rehearse(STUDY, OutlookModel(DAYS, make), snapshots, SEED, "planted.csv").metrics
     assert len({name_metric(metric) for metric in result}) == len(result)
     return {name_metric(metric): metric for metric in result}
 
@@ -142,9 +156,8 @@ def test_nothing_of_the_latest_date_reaches_the_rehearsal() -> None:
     item, second = Remembered(), Remembered()
     text = forecast(SNAPSHOTS, item)
     told_otherwise = forecast(of(wild(NOW), THEN, BEFORE), second)
-    np.testing.assert_array_equal(
-        item.models[0].predict_proba(X), second.models[0].predict_proba(X)
-    )
+    for model, model_again in zip(item.models, second.models, strict=True):
+        np.testing.assert_array_equal(model.predict_proba(X), model_again.predict_proba(X))
     name = "accuracy, 91 days ahead"
     assert text[name].value > 0.8 > told_otherwise[name].value
 
@@ -154,7 +167,8 @@ def test_what_was_known_before_does_reach_it() -> None:
     item, second = Remembered(), Remembered()
     forecast(SNAPSHOTS, item)
     forecast(of(NOW, moved(THEN, MID[:8], 2), BEFORE), second)
-    assert np.abs(item.models[0].predict_proba(X) - second.models[0].predict_proba(X)).max() > 0.01
+    difference = item.models[-1].predict_proba(X) - second.models[-1].predict_proba(X)
+    assert np.abs(difference).max() > 0.01
 
 
 def test_customers_who_came_later_are_not_asked_about() -> None:
@@ -177,21 +191,63 @@ def learned(snapshots: tuple[Snapshot, ...], study: Study = WITH_OUTLOOK) -> Any
     return fit_study(study, created, "quick", SEED)
 
 
-def test_the_model_learns_from_all_pairs_of_dates() -> None:
+def gaps(X: Any) -> list[Any]:
+    """Return records without spend, visits or both, each with age and children and without them."""
+    copies = []
+    for missing in ([], [SPEND], [VISITS], [SPEND, VISITS]):
+        for further in ([], [AGE, CHILDREN]):
+            copy = X.copy()
+            copy[:, [*missing, *further]] = np.nan
+            copies.append(copy)
+    return copies[:-1]  # the last has nothing left
+
+
+def test_the_model_learns_from_all_pairs_of_dates_also_with_gaps() -> None:
     """Two pairs of 60 customers, with today's segments of the later date as the truth."""
     created = Remembered()
     result = learned(SNAPSHOTS, replace(STUDY, outlook=OutlookModel(DAYS, created)))
     last = result.pipeline[-1]
     assert isinstance(last, WithOutlook)
-    packed, rehearsed = created.models
+    # For the model and for its rehearsal: one of all records, and one without each of five folds.
+    assert len(created.models) == 12
+    packed, rehearsed = created.models[5], created.models[11]
     assert last.classifier_ is packed
+    records = np.vstack([THEN, BEFORE])
+    copies = [*gaps(records), *[records] * 15]
+    truth = np.concatenate([last.predict(NOW), last.predict(THEN)])
     expected = classifier(SEED).fit(
-        np.vstack([THEN, BEFORE]).astype(np.float64),
-        np.concatenate([last.predict(NOW), last.predict(THEN)]),
+        np.vstack(copies).astype(np.float64), np.tile(truth, len(copies))
     )
     doubles = X.astype(np.float64)
-    np.testing.assert_allclose(last.predict_outlook(X), expected.predict_proba(doubles))
+    np.testing.assert_allclose(last.predict_outlook(X), expected.predict_proba(doubles), atol=1e-6)
     assert (rehearsed.predict_proba(X) != packed.predict_proba(X)).any()
+
+
+def test_a_forecast_from_little_is_less_sure() -> None:
+    """Without the answers that define the segments it says little more than how large they are."""
+    last = learned(SNAPSHOTS).pipeline[-1]
+    bare = X.copy()
+    bare[:, [SPEND, VISITS]] = np.nan
+    assert last.predict_outlook(X).max(axis=1).mean() > 0.8
+    assert last.predict_outlook(bare).max(axis=1).mean() < 0.7
+
+
+def test_sets_of_the_later_day_are_calibrated_and_measured_forward_in_time() -> None:
+    """With thresholds by what is missing; no answer narrows them, and a later date widens them."""
+    result = learned(SNAPSHOTS)
+    assert result.outlook_conformal is not None
+    thresholds = np.array(result.outlook_conformal.thresholds)
+    assert thresholds.shape == (3, 3)
+    assert (np.diff(thresholds, axis=0) >= 0).all()
+    rehearsal = rehearse(STUDY, WITH_OUTLOOK.outlook, SNAPSHOTS, SEED, "planted.csv")
+    assert (thresholds >= np.array(rehearsal.conformal.thresholds)).all()
+    coverage = {
+        metric.condition.kind: metric
+        for metric in result.metrics
+        if metric.measure == "coverage" and metric.condition and metric.horizon_days
+    }
+    assert set(coverage) == {"complete", "incomplete", "indirect"}
+    assert {metric.evaluation.as_of for metric in coverage.values()} == {"2024-09-01"}
 
 
 def test_todays_answers_do_not_change_with_an_outlook() -> None:
@@ -204,14 +260,24 @@ def test_todays_answers_do_not_change_with_an_outlook() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_too_short_a_history_is_refused(n: int) -> None:
-    """One pair of dates to ask about and one to learn from are three dates."""
-    message = (
-        r"^an outlook of 91 days needs 3 dates so far apart;"
-        rf" the transactions reach back to {n}$"
+def test_too_short_a_history_makes_a_model_without_a_forecast(n: int) -> None:
+    """One pair of dates to ask about and one to learn from are three dates; the segments are there.
+
+    The model says so, and its package has no outlook.
+    """
+    result, plain = learned(SNAPSHOTS[:n]), learned(SNAPSHOTS[:n], STUDY)
+    assert not isinstance(result.pipeline[-1], WithOutlook)
+    np.testing.assert_array_equal(result.pipeline.predict_proba(X), plain.pipeline.predict_proba(X))
+    (remark,) = result.remarks
+    dates = "1 date" if n == 1 else "2 dates"
+    assert describe_remark(remark, STUDY.schema) == (
+        f"The transactions reach back to {dates}, 91 days apart; a forecast needs 3, so this model"
+        " makes none."
     )
-    with pytest.raises(TrainingError, match=message):
-        learned(SNAPSHOTS[:n])
+    created = replace(source(NOW), history=history(SNAPSHOTS[:n]))
+    package = pack(Run(WITH_OUTLOOK, created, result, "quick", SEED))
+    assert package.manifest.outlook is None
+    assert "outlook" not in Model(package).predict(records(X[:1]))[0]
 
 
 def test_customers_can_only_be_followed_by_an_identifier() -> None:
@@ -230,11 +296,10 @@ def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
 
 def test_mistakes_ahead_are_counted() -> None:
     """Rows are the segments of the latest date: 14 low, 20 mid, 26 high ones."""
-    metrics, result = rehearse(
-        STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv"
-    )
+    rehearsal = rehearse(STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
+    result = rehearsal.confusion
     accuracy = next(
-        metric for metric in metrics if name_metric(metric) == "accuracy, 91 days ahead"
+        metric for metric in rehearsal.metrics if name_metric(metric) == "accuracy, 91 days ahead"
     )
     assert [sum(row) for row in result.counts] == [14, 20, 26]
     assert sum(result.counts[i][i] for i in range(3)) / 60 == pytest.approx(

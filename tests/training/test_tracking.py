@@ -14,7 +14,13 @@ from typing import Any
 import pytest
 
 from segmentation.artifact import Manifest, read_package
-from segmentation.artifact.clusters import ClusterQuality, ClusterReport, CurvePoint, Stability
+from segmentation.artifact.clusters import (
+    ClusterQuality,
+    ClusterReport,
+    CurvePoint,
+    SegmentStability,
+    Stability,
+)
 from segmentation.artifact.lineage import Lineage, Transitions
 from segmentation.training.mlflow_tracking import clean_names, track
 from tests.support.metrics import make_metric, values_by_name
@@ -112,7 +118,14 @@ def test_clusters_and_lineage_become_metrics(manifest: Manifest, store: Path) ->
             davies_bouldin=1.5,
             calinski_harabasz=6,
         ),
-        stability=Stability(mean=0.9, deviation=0.05, worst=0.8, n=10),
+        stability=Stability(
+            mean=0.9,
+            deviation=0.05,
+            worst=0.8,
+            n=10,
+            quartiles=(0.85, 0.9, 0.95),
+            segments=(SegmentStability(segment="power_user", mean=0.7, worst=0.6),),
+        ),
         curve=[
             CurvePoint(k=2, inertia=9, silhouette=0.5, davies_bouldin=1, calinski_harabasz=7),
             CurvePoint(k=3, inertia=4, silhouette=0.4, davies_bouldin=2, calinski_harabasz=8),
@@ -127,6 +140,7 @@ def test_clusters_and_lineage_become_metrics(manifest: Manifest, store: Path) ->
     metrics = run.data.metrics
     assert metrics["clusters silhouette clustered space"] == 0.25
     assert metrics["bootstrap agreement worst"] == 0.8
+    assert metrics["bootstrap Jaccard power_user"] == 0.7
     assert (metrics["lineage agreement"], metrics["lineage unchanged"]) == (0.75, 0.875)
     client = tracking.MlflowClient(tracking_uri=str(store))
     history = client.get_metric_history(run.info.run_id, "curve over k silhouette")

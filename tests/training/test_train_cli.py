@@ -227,7 +227,7 @@ def test_a_table_with_gaps_can_be_trained_on(tmp_path: Path) -> None:
             f"row 3 (line 4): has {len(TITLES) - 1} cells, the header has {len(TITLES)}",
         ),
         (as_csv(SMALL[:12]), "column 'User Behavior Class' has fewer than 2 classes"),
-        (as_csv(SMALL[3:]), "class 1 has 9 rows; at least 10 are needed"),
+        (as_csv(SMALL[3:]), "Cost-Conscious Customer (cost_conscious_customer, label 1) has 9"),
         (
             as_csv([row | {"Screen On Time (hours/day)": ""} for row in SMALL]),
             "column 'Screen On Time (hours/day)' has no answers to learn from",

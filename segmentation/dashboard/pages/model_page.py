@@ -5,10 +5,12 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
+from segmentation.artifact.lineage import Lineage
 from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import (
     render_facts,
     render_folded,
+    render_notice,
     render_panel,
     render_share_bar,
     render_swatch,
@@ -20,6 +22,8 @@ from segmentation.dashboard.panels.confusion_tables import show_confusions
 from segmentation.dashboard.panels.metrics_panel import show_metrics
 from segmentation.runtime import Manifest, Model
 from segmentation.runtime.cards import segment_cards
+from segmentation.wording.data_remarks import describe_remark
+from segmentation.wording.identity import describe_conflict, describe_discontinuity
 from segmentation.wording.phrases import format_percent, join_parts
 
 
@@ -91,13 +95,33 @@ def _render_lineage(manifest: Manifest) -> Component:
     unchanged = format_percent(lineage.transitions.unchanged)
     lead = f"{unchanged} of the records are in the segment that continues their old one."
     conflicts = (
-        [html.Ul([html.Li(conflict) for conflict in lineage.conflicts])]
+        [html.Ul([html.Li(describe_conflict(conflict)) for conflict in lineage.conflicts])]
         if lineage.conflicts
         else []
     )
     body = render_table("Where each segment comes from", ["Segment", "It is", "Made of"], rows)
     about = html.P(f"The model before was {lineage.previous}.")
-    return render_panel("Names since the model before", body, about, *conflicts, lead=lead)
+    return render_panel(
+        "Names since the model before",
+        *_warn_of_discontinuity(lineage),
+        body,
+        about,
+        *conflicts,
+        lead=lead,
+    )
+
+
+def _warn_of_discontinuity(lineage: Lineage) -> list[Component]:
+    if not lineage.discontinuities:
+        return []
+    evidence = [describe_discontinuity(item) for item in lineage.discontinuities]
+    return [
+        render_notice(
+            "warning",
+            "The model before lends no names: they are those of the rules, and a segment of today"
+            f" is not the one of that name before. Why: {'; '.join(evidence)}.",
+        )
+    ]
 
 
 def _render_data(manifest: Manifest) -> Component:
@@ -112,8 +136,10 @@ def _render_data(manifest: Manifest) -> Component:
         f"{plain_language.label_column(columns[name])}: {format_percent(share)}"
         for name, share in missing.items()
     ]
+    remarks = [describe_remark(remark, manifest.record) for remark in training.remarks]
     return render_panel(
         "Data",
+        *[render_notice("warning", remark) for remark in remarks],
         render_facts(
             [
                 ("Table", f"{data.name}{', made up' * training.synthetic}"),

@@ -95,6 +95,7 @@ def _render_card(manifest: Manifest, card: SegmentCard, position: int) -> Compon
                 className="size",
             ),
             html.P(card["description"]),
+            *_render_remarks(card),
             html.H4("What sets them apart"),
             html.Ul([html.Li(chip) for chip in chips], className="chips"),
             html.H4("What to do"),
@@ -108,6 +109,14 @@ def _render_card(manifest: Manifest, card: SegmentCard, position: int) -> Compon
         className="card",
         style=make_color(position),
     )
+
+
+def _render_remarks(card: SegmentCard) -> list[Component]:
+    """Return what to mind before using a segment: a name in question, or groups that change."""
+    remarks = list(card["naming"]["remarks"]) if "naming" in card else []
+    if "firmness" in card and not card["firmness"]["firm"]:
+        remarks.append(card["firmness"]["reason"])
+    return [render_notice("warning", remark) for remark in remarks]
 
 
 def _render_profiles(manifest: Manifest, segments: Sequence[SegmentCard]) -> Component:

@@ -73,7 +73,9 @@ def render_details(manifest: Manifest, record: Record, answer: Answer) -> list[C
     decisive = schema.decisive_names
     n_given = sum(record.get(field) is not None for field in decisive)
     later = answer.get("outlook")
-    doubt = plain_language.describe_plausible(answer, manifest.conformal.coverage)
+    doubt = plain_language.describe_plausible(
+        answer["plausible"], answer["probabilities"], manifest.conformal.coverage
+    )
     tone = make_color(_compute_position(manifest, answer["segment"]["id"]))
     return [
         _render_probabilities(answer),
@@ -119,7 +121,21 @@ def _render_later(manifest: Manifest, later: LaterSegment) -> list[Component]:
     return [
         html.H3(f"Expected {later['days']} days later"),
         html.P([render_swatch(position), text]),
+        *_render_later_sets(manifest, later),
+        *[
+            render_notice("warning", _describe_warning(manifest, warning))
+            for warning in later["warnings"]
+        ],
     ]
+
+
+def _render_later_sets(manifest: Manifest, later: LaterSegment) -> list[Component]:
+    """Return which segments are plausible later; nothing where the package does not say."""
+    if "plausible" not in later or manifest.outlook is None or manifest.outlook.conformal is None:
+        return []
+    coverage = manifest.outlook.conformal.coverage
+    text = plain_language.describe_plausible(later["plausible"], later["probabilities"], coverage)
+    return [html.P(text, className="doubt unsure" if later["unsure"] else "doubt")]
 
 
 def render_reasons(manifest: Manifest, explanation: Explanation) -> list[Component]:

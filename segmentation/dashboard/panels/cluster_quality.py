@@ -5,14 +5,17 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
+from segmentation.artifact.clusters import FIRM
 from segmentation.dashboard import plain_language
 from segmentation.dashboard.html_elements import (
     render_folded,
     render_panel,
     render_share_bar,
+    render_swatch,
     render_table,
 )
 from segmentation.runtime import Manifest
+from segmentation.runtime.cards import segment_cards
 from segmentation.wording.clusters import describe_naming
 from segmentation.wording.phrases import format_percent
 
@@ -42,12 +45,39 @@ def describe_firmness(manifest: Manifest) -> list[Component]:
         render_panel(
             "How firm the segments are",
             html.Div(tiles, className="tiles"),
+            *_render_firmness(manifest),
             html.H3("Why this many?"),
             html.P(_explain_number(manifest)),
             _render_curve(manifest),
             render_folded("How each got its name", _list_reasons(manifest)),
             lead="They were found in the data rather than given: how far can they be trusted?",
         )
+    ]
+
+
+def _render_firmness(manifest: Manifest) -> list[Component]:
+    """Return how far each segment comes out again; nothing where it was not measured."""
+    rows = [
+        [
+            [render_swatch(position), card["name"]],
+            html.Td(format_percent(card["firmness"]["jaccard"]), className="figure"),
+            html.Td(format_percent(card["firmness"]["worst"]), className="figure"),
+            "firm" if card["firmness"]["firm"] else "not firm: build no campaign on it alone",
+        ]
+        for position, card in enumerate(segment_cards(manifest)["segments"])
+        if "firmness" in card
+    ]
+    if not rows:
+        return []
+    head = ["Segment", "Shared with other samples", "Worst sample", "It is"]
+    explanation = (
+        "Of the records that are in the segment by this model or by that of another sample, how"
+        f" many are in it by both. {format_percent(FIRM)} and above is firm."
+    )
+    return [
+        html.H3("Which segments come out again?"),
+        html.P(explanation),
+        render_table("Firmness of each segment", head, rows),
     ]
 
 

@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.artifact.clusters import ClusterReport, Stability
+from segmentation.artifact.clusters import ClusterReport, SegmentStability, Stability
 from segmentation.artifact.metrics import Evaluation
 from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
@@ -32,8 +32,18 @@ from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.fitting.score_scaling import fit_score_scaling
 from segmentation.training.identity.cluster_naming import name_clusters
 from segmentation.training.identity.label_matching import match_labels
-from segmentation.training.identity.predecessor import ContinuedNames, Predecessor, continue_names
-from segmentation.training.labelled_records import LabelledRecords, check_classes, matrix
+from segmentation.training.identity.predecessor import (
+    ClusteredRecords,
+    ContinuedNames,
+    Predecessor,
+    continue_names,
+)
+from segmentation.training.labelled_records import (
+    FEWEST_ROWS_PER_CLASS,
+    LabelledRecords,
+    check_classes,
+    matrix,
+)
 from segmentation.training.measuring.cluster_metrics import (
     measure_clusters,
     measure_curve,
@@ -93,10 +103,10 @@ def fit_clustered_study(
     discovery = cluster_records(study, X, seed, N_STARTS, predecessor)
     pipeline = _fit_classifier(study, X, discovery, seed)
     y = np.asarray(pipeline.predict(X), dtype=np.int64)
-    check_classes(y, "segment")
+    check_classes(study, y)
     refit = partial(refit_study, study)
     data = LabelledRecords(X, y)
-    stability = _measure_stability(refit, data, seed)
+    stability = _measure_stability(study, refit, data, seed)
     refits = [
         part
         for repetition in range(N_CALIBRATIONS + N_COVERAGE)
@@ -164,13 +174,12 @@ def cluster_records(
     Raises
     ------
     TrainingError
-        If there are too few complete records.
+        If there are too few complete records, or the clusters cannot be named.
     """
     clusters = _find_clusters(study, X, seed, n_starts)
     by_rules = name_clusters(study, X[clusters.complete], clusters.numbers)
-    names = continue_names(
-        by_rules, predecessor, X[clusters.complete], clusters.Z, clusters.numbers
-    )
+    today = ClusteredRecords(X[clusters.complete], clusters.Z, clusters.numbers)
+    names = continue_names(by_rules, predecessor, today)
     return Discovery(clusters.Z, np.asarray(names.ids)[clusters.numbers], clusters.complete, names)
 
 
@@ -179,8 +188,11 @@ def _find_clusters(study: Study, X: Floats, seed: int, n_starts: int) -> _Cluste
     D = np.asarray(X, dtype=np.float64)[:, list(study.schema.defining)]
     complete = ~np.isnan(clone(classifier.space).fit_transform(D)).any(axis=1)
     k = len(study.segments)
-    if complete.sum() < k * 10:
-        raise TrainingError(f"{complete.sum()} complete records are too few for {k} segments")
+    if complete.sum() < k * FEWEST_ROWS_PER_CLASS:
+        raise TrainingError(
+            f"{complete.sum()} complete records are too few for {k} segments: at least"
+            f" {k * FEWEST_ROWS_PER_CLASS} are needed"
+        )
     Z = clone(classifier.space).fit_transform(D[complete])
     clusters = clusterer(k, n_starts, seed).fit_predict(Z)
     check_cluster_count(clusters, k)
@@ -260,21 +272,40 @@ def _refit_folds(refit: Refit, data: LabelledRecords, seed: int) -> Iterator[_Re
         yield _Refit(refit(data.X[inside], seed, data.y[inside]), data[outside])
 
 
-def _measure_stability(refit: Refit, data: LabelledRecords, seed: int) -> Stability:
+def _measure_stability(study: Study, refit: Refit, data: LabelledRecords, seed: int) -> Stability:
     """Return how far the segments of bootstrap samples agree with those of all records."""
     random = np.random.default_rng(seed)
     n_records = len(data.y)
-    agreements = []
+    segments = sorted(study.segments, key=attrgetter("label"))
+    agreements, overlaps = [], []
     for sample in range(N_BOOTSTRAPS):
         rows = random.integers(0, n_records, n_records)
         model = refit(data.X[rows], seed + 1 + sample, data.y[rows])
-        agreements.append(float(adjusted_rand_score(data.y, model.predict(data.X))))
+        answers = model.predict(data.X)
+        agreements.append(float(adjusted_rand_score(data.y, answers)))
+        overlaps.append([_measure_overlap(data.y, answers, part.label) for part in segments])
     return Stability(
         mean=round(float(np.mean(agreements)), 6),
         deviation=round(float(np.std(agreements)), 6),
         worst=round(min(agreements), 6),
         n=len(agreements),
+        quartiles=tuple(np.quantile(agreements, (0.25, 0.5, 0.75)).round(6).tolist()),
+        segments=tuple(
+            SegmentStability(
+                segment=part.id,
+                mean=round(float(np.mean(values)), 6),
+                worst=round(float(min(values)), 6),
+            )
+            for part, values in zip(segments, zip(*overlaps, strict=True), strict=True)
+        ),
     )
+
+
+def _measure_overlap(y: NDArray[Any], answers: NDArray[Any], label: int) -> float:
+    """Return the Jaccard index of the records that have a label in one and in the other."""
+    either = (y == label) | (answers == label)
+    shared = (y == label) & (answers == label)
+    return float(shared.sum() / either.sum()) if either.any() else 1.0
 
 
 def _measure_coverage(

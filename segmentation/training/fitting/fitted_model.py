@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from segmentation.artifact.clusters import ClusterReport
+from segmentation.artifact.data_remarks import DataRemark
 from segmentation.artifact.lineage import Lineage
 from segmentation.artifact.manifest import Conformal
 from segmentation.artifact.metrics import Confusion, Metric
@@ -38,6 +39,10 @@ class FittedModel:
         Where segments were discovered.
     lineage : Lineage or None
         Where there was a model before.
+    outlook_conformal : Conformal or None
+        Where there is an outlook.
+    remarks : tuple of DataRemark
+        What the models found out about the table.
     """
 
     pipeline: Pipeline
@@ -50,3 +55,5 @@ class FittedModel:
     confusions: tuple[Confusion, ...] = ()
     clusters: ClusterReport | None = None
     lineage: Lineage | None = None
+    outlook_conformal: Conformal | None = None
+    remarks: tuple[DataRemark, ...] = ()

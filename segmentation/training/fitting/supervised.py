@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
+from segmentation.artifact.data_remarks import DataRemark
 from segmentation.artifact.manifest import Conformal
 from segmentation.artifact.metrics import Confusion, Evaluation
 from segmentation.datasets import RecordTable
@@ -34,6 +35,7 @@ from segmentation.training.measuring.conditions import (
     measure_accuracy,
     robust_accuracy,
 )
+from segmentation.training.measuring.data_remarks import find_contradicted_labels
 from segmentation.training.measuring.measurements import (
     Measurement,
     average,
@@ -112,7 +114,19 @@ def fit_supervised_study(
             study, refits, features=features, circular=circular, evaluation=evaluation
         ),
         params=fitted.params,
+        remarks=tuple(_contradict_labels(data, refits, seed)),
     )
+
+
+def _contradict_labels(
+    data: LabelledRecords, refits: Sequence[Refit], seed: int
+) -> list[DataRemark]:
+    """Return the rows whose labels the models of other folds contradict."""
+    classes = np.unique(data.y)
+    P = np.zeros((len(data.y), len(classes)))
+    for (_, outside), (fitted, held_out) in zip(_split_folds(data, seed), refits, strict=True):
+        P[outside] = fitted.pipeline.predict_proba(held_out.X)
+    return find_contradicted_labels(data.y, P, classes)
 
 
 def label_records(study: Study, table: RecordTable) -> LabelledRecords:
@@ -121,23 +135,23 @@ def label_records(study: Study, table: RecordTable) -> LabelledRecords:
     Raises
     ------
     TrainingError
-        If a class has too few rows to be held out or is no segment's, or a feature has no answers.
+        If a class has too few rows to be held out or is no segment's, a segment has no rows, or a
+        feature no answers.
     """
     X = matrix(study, table.records)
     target = study.schema.target
     if target is None:
         raise TrainingError(f"the study {study.name} has neither a target nor rules of naming")
     y = np.asarray(table.column(target.name), dtype=np.int64)
-    check_classes(y)
     strange = set(y.tolist()) - {segment.label for segment in study.segments}
     if strange:
         raise TrainingError(f"class {min(strange)} is the label of no segment of {study.name}")
+    check_classes(study, y)
     return LabelledRecords(X, y)
 
 
 def _score_without_records(data: LabelledRecords, seed: int) -> list[Measurement]:
     """Return the mean accuracy over folds of answers that read nothing."""
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     return average(
         [
             Measurement("accuracy", accuracy, predictor=predictor)
@@ -145,7 +159,7 @@ def _score_without_records(data: LabelledRecords, seed: int) -> list[Measurement
                 data.y[inside], data.y[outside], seed
             ).items()
         ]
-        for inside, outside in folds.split(data.X, data.y)
+        for inside, outside in _split_folds(data, seed)
     )
 
 
@@ -218,11 +232,16 @@ def refit_folds(
     study: Study, data: LabelledRecords, params: dict[str, Any], seed: int
 ) -> list[Refit]:
     """Return, for each of five folds, a model of the others and the fold's records."""
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     return [
         (_calibrated(study, *_split(data[inside], seed), params, seed), data[outside])
-        for inside, outside in folds.split(data.X, data.y)
+        for inside, outside in _split_folds(data, seed)
     ]
+
+
+def _split_folds(data: LabelledRecords, seed: int) -> Iterator[tuple[Any, Any]]:
+    """Yield the positions inside and outside each fold."""
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    return iter(folds.split(data.X, data.y))
 
 
 def average_refits(study: Study, refits: Sequence[Refit], seed: int) -> list[Measurement]:

@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.metrics import adjusted_rand_score
 
-from segmentation.artifact.lineage import Fate, Origin, Transitions
+from segmentation.artifact.lineage import Fate, NameConflict, Origin, Transitions
 from segmentation.errors import TrainingError
 
 LARGEST_MOVE = 0.5
@@ -57,12 +57,15 @@ class RenamedClusters:
     ----------
     ids : tuple of str
         Segment of each new cluster, in the order of its centroids.
-    conflicts : tuple of str
-        One sentence for each cluster whose name isn't the one that the rules give.
+    conflicts : tuple of NameConflict
+        One for each cluster whose name isn't the one that the rules give, by segment.
+    continued : tuple of bool
+        Whether each cluster has its name from the segment that it continues.
     """
 
     ids: tuple[str, ...]
-    conflicts: tuple[str, ...]
+    conflicts: tuple[NameConflict, ...]
+    continued: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -149,22 +152,28 @@ def rename(
     continued = {pair.new: old_ids[pair.old] for pair in pairs if pair.accepted}
     kept_names = {new: name for new, name in continued.items() if name in named_by_rules}
     taker = {name: new for new, name in kept_names.items()}
-    ids, conflicts = [], []
+    ids: list[str] = []
+    conflicts: list[NameConflict] = []
     for new, rule in enumerate(named_by_rules):
         name = kept_names.get(new, rule)
         while new not in kept_names and name in taker:
             name = named_by_rules[taker[name]]
         ids.append(name)
-        if name != rule and new in kept_names:
-            conflicts.append(f"the rules call {rule} what continues {name}; it stays {name}")
-        elif name != rule:
+        lost = continued.get(new, name)
+        if name != rule:
+            continues = new in kept_names
             conflicts.append(
-                f"the rules call {rule} a segment without a predecessor, but {rule} goes on in"
-                f" another one; it becomes {name}, the name that is left"
+                NameConflict(
+                    kind="continues" if continues else "left_over", segment=name, rule=rule
+                )
             )
-        elif continued.get(new, name) != name:
-            conflicts.append(f"the rules know no {continued[new]}; what continues it is now {name}")
-    return RenamedClusters(tuple(ids), tuple(sorted(conflicts)))
+        elif lost != name:
+            conflicts.append(NameConflict(kind="unknown", segment=name, rule=rule, lost=lost))
+    return RenamedClusters(
+        tuple(ids),
+        tuple(sorted(conflicts, key=lambda conflict: conflict.segment)),
+        tuple(new in kept_names for new in range(len(ids))),
+    )
 
 
 def transitions(

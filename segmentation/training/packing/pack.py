@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from segmentation.artifact.data_remarks import DataRemark
 from segmentation.artifact.manifest import (
     DataSheet,
     Golden,
@@ -39,13 +40,14 @@ LIBRARIES = ("scikit-learn", "numpy", "skl2onnx", "onnx", "onnxruntime")
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: what was asked for and what came out."""
+    """One training run: what was asked for and what came out; `remarks` are about the table."""
 
     study: Study
     source: TrainingData
     learned: FittedModel
     grid: str
     seed: int
+    remarks: tuple[DataRemark, ...] = ()
 
 
 def pack(run: Run) -> Package:
@@ -90,7 +92,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         clusters=run.learned.clusters,
         lineage=run.learned.lineage,
         aggregation=run.source.aggregation,
-        outlook=None if run.study.outlook is None else PackedOutlook(days=run.study.outlook.days),
+        outlook=_describe_outlook(run),
         metrics=list(run.learned.metrics),
         confusions=list(run.learned.confusions),
         caveats=_word_caveats(run),
@@ -98,6 +100,13 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         **parts,
     )
     return unnamed.model_copy(update={"version": _version(unnamed)})
+
+
+def _describe_outlook(run: Run) -> PackedOutlook | None:
+    conformal = run.learned.outlook_conformal
+    if run.study.outlook is None or conformal is None:
+        return None
+    return PackedOutlook(days=run.study.outlook.days, conformal=conformal)
 
 
 def _pickled(pipeline: Any) -> bytes:
@@ -195,4 +204,5 @@ def _training(run: Run) -> Training:
         n_calibration=run.learned.conformal.n_calibration,
         libraries={"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
+        remarks=(*run.remarks, *run.learned.remarks),
     )
