@@ -24,18 +24,19 @@ FOREST = "classifier__estimator__forest__"
 SHOWN = (
     *(Condition(kind="incomplete", n_missing=n) for n in range(1, 5)),
     *(Condition(kind="imprecise", noise=noise) for noise in (0.1, 0.2)),
+    *(Condition(kind="imprecise", noise=0.2, n_missing=n) for n in (1, 2, 4)),
 )
 SEEDS = range(4)
 # Noise, noisy copies, trees, leaves.
 VARIANTS = [
-    (0.25, 1, 30, 200),
-    (0.25, 20, 30, 200),
-    (0.20, 40, 30, 200),
-    (0.25, 40, 30, 200),
-    (0.30, 40, 30, 200),
-    (0.25, 40, 20, 200),
-    (0.25, 40, 30, 100),
+    (0.25, 1, 30, 400),
+    (0.25, 20, 30, 400),
+    (0.20, 40, 30, 400),
     (0.25, 40, 30, 400),
+    (0.30, 40, 30, 400),
+    (0.25, 40, 20, 400),
+    (0.25, 40, 30, 200),
+    (0.25, 40, 30, 800),
 ]
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     print(f"{path.name}: accuracy, five-fold, mean of {len(SEEDS)} seeds")
     print(
         f"{'noise':>6}{'copies':>7}{'trees':>6}{'leaves':>7}"
-        + "".join(f"{name_condition(condition):>12}" for condition in SHOWN)
+        + "".join(f"{name_condition(condition):>22}" for condition in SHOWN)
     )
     for noise, copies, trees, leaves in VARIANTS:
         params = {
@@ -71,7 +72,7 @@ def main() -> None:
         means = [np.mean([accuracy(run, condition) for run in runs]) for condition in SHOWN]
         print(
             f"{noise:6.2f}{copies:7}{trees:6}{leaves:7}"
-            + "".join(f"{mean:12.4f}" for mean in means)
+            + "".join(f"{mean:22.4f}" for mean in means)
         )
 
 

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
 from benchmarks.contradictions import REAL, TABLES
-from segmentation.artifact.manifest import Conformal
 from segmentation.estimators import Floats, with_noise
 from segmentation.studies import STUDIES
 from segmentation.study import Study
 from segmentation.training.fitting.fit_study import fit_study
+from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.fitting.question_order import find_missing, index_patterns
 from segmentation.training.fitting.supervised import label_records
 from segmentation.training.labelled_records import matrix
 from segmentation.training.measuring.prediction_sets import make_sets
@@ -34,7 +35,6 @@ from segmentation.training.training_data import TrainingData, read_source
 N_FOLDS, MOST_FOLDS, SEED = 5, 2, 20261127
 N_DRAWS = 6
 N_BINS = 10
-NOISE = 0.2
 
 Answers = tuple[NDArray[np.bool_], NDArray[Any], NDArray[Any], NDArray[np.float64]]
 
@@ -64,7 +64,14 @@ def _ask_folds(study: Study, data: TrainingData) -> Iterator[tuple[str, Any, Any
         table = replace(data.table, records=[data.table.records[i] for i in inside])
         learned = fit_study(study, replace(data, table=table), "quick", SEED + fold)
         X = matrix(study, [data.table.records[i] for i in outside])
-        yield from _ask(study, learned.pipeline, learned.conformal, X, truth[outside])
+        n_asked, is_right, is_sure = _ask_in_order(study, learned, X, truth[outside])
+        print(
+            f"  asked in order: {n_asked.mean():.2f} of {len(learned.questions)} questions until"
+            f" one segment is plausible, right for {is_right.mean():.3f}, sure in the end for"
+            f" {is_sure.mean():.3f}",
+            flush=True,
+        )
+        yield from _ask(study, learned, X, truth[outside])
 
 
 def _find_truth(study: Study, data: TrainingData) -> NDArray[Any]:
@@ -75,32 +82,62 @@ def _find_truth(study: Study, data: TrainingData) -> NDArray[Any]:
 
 
 def _ask(
-    study: Study, model: Any, conformal: Conformal, X: Floats, y: NDArray[Any]
+    study: Study, learned: FittedModel, X: Floats, y: NDArray[Any]
 ) -> Iterator[tuple[str, Any, Any, Any, Any]]:
     random = np.random.default_rng(SEED)
     decisive = list(study.schema.decisive)
-    for n_missing in range(len(decisive) + (len(decisive) < X.shape[1])):
-        for _ in range(N_DRAWS if n_missing else 1):
-            copies = X.copy()
-            rank = random.permuted(np.tile(np.arange(len(decisive)), (len(X), 1)), axis=1)
-            copies[:, decisive] = np.where(rank < n_missing, np.nan, copies[:, decisive])
-            yield (f"{n_missing} missing", *_answer(model, conformal, n_missing, copies, y))
+    for level in (0.0, *study.noise):
+        for n_missing in range(len(decisive) + (len(decisive) < X.shape[1])):
+            for _ in range(N_DRAWS if n_missing or level else 1):
+                copies = X.copy()
+                if level:
+                    noise = np.random.RandomState(random.integers(1 << 31))
+                    copies[:, decisive] = with_noise(X[:, decisive], level, noise)
+                rank = random.permuted(np.tile(np.arange(len(decisive)), (len(X), 1)), axis=1)
+                copies[:, decisive] = np.where(rank < n_missing, np.nan, copies[:, decisive])
+                noisy = f"{level:.0%} noise, " if level else ""
+                yield (f"{noisy}{n_missing} missing", *_answer(study, learned, copies, y))
     for position in decisive:
         copies = X.copy()
         copies[:, position] = np.nan
         name = study.schema.features[position].name
-        yield (f"- {name}"[:24], *_answer(model, conformal, 1, copies, y))
-    for level in study.noise:
-        noisy = with_noise(X, level, np.random.RandomState(SEED))
-        yield (f"{level:.0%} noise", *_answer(model, conformal, 0, noisy, y))
+        yield (f"- {name}"[:24], *_answer(study, learned, copies, y))
 
 
 def _answer(
-    model: Any, conformal: Conformal, n_missing: int, X: Floats, y: NDArray[Any]
+    study: Study, learned: FittedModel, X: Floats, y: NDArray[Any]
 ) -> tuple[Any, Any, Any, Any]:
-    P = model.predict_proba(X)
-    least = 1.0 - np.asarray(conformal.thresholds[n_missing])
-    return make_sets(P, least), P, y, model.classes_
+    P = learned.pipeline.predict_proba(X)
+    sets = np.zeros(P.shape, dtype=np.bool_)
+    patterns = index_patterns(study, learned.conformal)
+    decisive = np.asarray(study.schema.decisive)
+    gaps = np.isnan(X[:, decisive])
+    for pattern in np.unique(gaps, axis=0):
+        rows = (gaps == pattern).all(axis=1)
+        by_number = learned.conformal.thresholds[int(pattern.sum())]
+        thresholds = patterns.get(tuple(decisive[pattern].tolist()), by_number)
+        sets[rows] = make_sets(P[rows], 1.0 - np.asarray(thresholds))
+    return sets, P, y, learned.pipeline.classes_
+
+
+def _ask_in_order(
+    study: Study, learned: FittedModel, X: Floats, y: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return for each record how many questions one segment took, and whether it was right."""
+    true = np.searchsorted(learned.pipeline.classes_, y)
+    n_asked, is_right = np.zeros(len(X)), np.zeros(len(X), dtype=np.bool_)
+    is_sure, undecided = is_right.copy(), ~is_right
+    fields: list[str] = []
+    for question in learned.questions:
+        fields.append(question.field)
+        copies = X.copy()
+        copies[:, find_missing(study, fields)] = np.nan
+        sets, P, _, _ = _answer(study, learned, copies, y)
+        n_asked[undecided] = len(fields)
+        is_right[undecided] = (P.argmax(axis=1) == true)[undecided]
+        is_sure[undecided] = (sets.sum(axis=1) == 1)[undecided]
+        undecided &= ~is_sure
+    return n_asked, is_right, is_sure
 
 
 def _print(condition: str, parts: list[Answers]) -> None:

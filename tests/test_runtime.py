@@ -100,8 +100,11 @@ def test_every_answer_keeps_its_promises(record: dict[str, float]) -> None:
     probabilities = {item["id"]: item["probability"] for item in answer["probabilities"]}
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert answer["confidence"] == probabilities[answer["segment"]["id"]]
-    n_missing = sum(name not in record for name in USAGE)
-    thresholds = model.manifest.conformal.thresholds[n_missing]
+    missing = tuple(name for name in USAGE if name not in record)
+    conformal = model.manifest.conformal
+    of_patterns = {part.missing: part.thresholds for part in conformal.patterns}
+    thresholds = of_patterns.get(missing, conformal.thresholds[len(missing)])
+    assert ("ask_next" in answer) is bool(missing)
     above = {
         name
         for (name, probability), threshold in zip(probabilities.items(), thresholds, strict=True)

@@ -104,13 +104,32 @@ class MeasuredThreshold(Part):
     thresholds: list[float]
 
 
+class PatternThresholds(Part):
+    """Thresholds, by segment, of records in which just these defining answers are missing."""
+
+    missing: tuple[str, ...]
+    thresholds: list[float]
+
+
+class RankedQuestion(Part):
+    """A question in the order in which they decide most.
+
+    `gain` is how many more of the held-out records, as a share, are answered right once it is asked
+    after those before it.
+    """
+
+    field: str
+    gain: float
+
+
 class Conformal(Part):
     """Which segments are plausible: those of at least probability 1 - threshold.
 
     There is one threshold for each number of missing answers, from 0, among those that define
     segments, and for each segment, in their order. `measured` holds what each condition asks for:
-    an imprecise record looks like a complete one, so the largest of both is used. `truth` says
-    what is covered.
+    an imprecise record looks like a complete one, so the largest of both is used. Where it was
+    learned which answers are missing, `patterns` hold thresholds instead. `truth` says what is
+    covered.
     """
 
     coverage: float
@@ -118,6 +137,7 @@ class Conformal(Part):
     measured: list[MeasuredThreshold]
     n_calibration: int
     truth: str
+    patterns: tuple[PatternThresholds, ...] = ()
 
 
 class Golden(Part):
@@ -227,6 +247,7 @@ class Manifest(Part):
     baseline: Baseline
     implications: list[PackedImplication]
     conformal: Conformal
+    questions: tuple[RankedQuestion, ...] = ()
     clusters: ClusterReport | None = None
     lineage: Lineage | None = None
     aggregation: PackedAggregation | None = None

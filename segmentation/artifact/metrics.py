@@ -41,7 +41,7 @@ class Condition(Part):
     ``incomplete`` records have `n_missing` of the answers that define the segments missing, or any
     number where it is None; ``indirect`` ones have none of these answers. ``imprecise`` records
     have answers with a relative error of the standard deviation `noise`, or of any where it is
-    None.
+    None, and maybe `n_missing` of them missing as well.
     """
 
     kind: ConditionKind

@@ -17,6 +17,8 @@ from segmentation.estimators.records import Floats
 
 # All ways in which up to eight answers can be missing; of more answers as many are drawn.
 MOST_PATTERNS = 254
+# Copies without noise of each way, beside the one with noise.
+N_EXACT = 2
 
 
 def missing_patterns(n_features: int) -> NDArray[np.bool_]:
@@ -65,9 +67,10 @@ def with_noise(X: Floats, level: float, random_state: np.random.RandomState) -> 
 class TrainedOnCopies(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A classifier that also learns from incomplete and imprecise copies of its records.
 
-    People skip questions and guess numbers. Each training record is repeated once for every way
-    in which answers can be missing, and `n_noisy` times with noise, so that the estimator learns
-    what a record says when part of it is gone.
+    People skip questions and guess numbers, and who guesses also skips. Each training record is
+    repeated `n_noisy` times with noise, and for every way in which answers can be missing twice as
+    it is and once with noise, so that the estimator learns what a record says when part of it is
+    gone (``python -m benchmarks.copies`` prints why).
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ class TrainedOnCopies(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Must take NaN, for instance by imputing first.
     noise : float, default=0.25
         Standard deviation of the relative error of the noisy copies: a little more than the
-        20 % that models are measured at (``python -m benchmarks.copies`` prints why).
+        20 % that models are measured at.
     n_noisy : int, default=40
         Noisy copies of each record.
     random_state : int or None, default=None
@@ -116,8 +119,12 @@ class TrainedOnCopies(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state = check_random_state(self.random_state)
         X, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
         check_classification_targets(y)
-        copies = [X, *(with_missing(X, pattern) for pattern in missing_patterns(X.shape[1]))]
+        patterns = missing_patterns(X.shape[1])
+        copies = [X, *(with_missing(X, pattern) for pattern in patterns for _ in range(N_EXACT))]
         copies += [with_noise(X, self.noise, random_state) for _ in range(self.n_noisy)]
+        copies += [
+            with_missing(with_noise(X, self.noise, random_state), pattern) for pattern in patterns
+        ]
         self.estimator_ = clone(self.estimator).fit(np.vstack(copies), np.tile(y, len(copies)))
         self.classes_ = self.estimator_.classes_
         return self

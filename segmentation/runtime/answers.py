@@ -8,7 +8,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import Conformal
+from segmentation.artifact.manifest import Conformal, RankedQuestion
 from segmentation.runtime.explanation import Explanation
 from segmentation.runtime.record_warnings import RecordWarning, warn_of_indirect_outlook
 from segmentation.schema import Schema
@@ -37,6 +37,18 @@ class SegmentProbability(TypedDict):
     id: str
     name: str
     probability: float
+
+
+class OpenQuestion(TypedDict):
+    """The open question whose answer would decide most.
+
+    ``expected_gain`` is how many more of the held-out records, as a share, were answered right once
+    it was asked after those that decide more.
+    """
+
+    field: str
+    title: str
+    expected_gain: float
 
 
 class LaterSegment(TypedDict):
@@ -71,6 +83,7 @@ class Answer(TypedDict):
     basis: Basis
     warnings: list[RecordWarning]
     id: int | str | None
+    ask_next: NotRequired[OpenQuestion]
     outlook: NotRequired[LaterSegment]
     explanation: NotRequired[Explanation]
 
@@ -113,6 +126,17 @@ class AnswerWriter:
         self._days = manifest.outlook.days if manifest.outlook else 0
         self._bases = list_bases(manifest.record)
         self._least_plausible = _list_least_plausible(manifest.conformal)
+        decisive = [column.name for column in manifest.record.decisive_columns]
+        self._least_by_pattern = {
+            tuple(decisive.index(name) for name in part.missing): [
+                1.0 - threshold for threshold in part.thresholds
+            ]
+            for part in manifest.conformal.patterns
+        }
+        self._questions = [
+            (decisive.index(question.field), _describe_question(question, manifest))
+            for question in manifest.questions
+        ]
         later = manifest.outlook.conformal if manifest.outlook else None
         self._least_plausible_later = _list_least_plausible(later) if later else None
         self._indirect_later = warn_of_indirect_outlook(manifest)
@@ -121,7 +145,7 @@ class AnswerWriter:
         self,
         probabilities: Sequence[float],
         segment: int,
-        n_missing: int,
+        missing: tuple[int, ...],
         warnings: list[RecordWarning],
         identifier: int | str | None,
     ) -> Answer:
@@ -132,14 +156,18 @@ class AnswerWriter:
         probabilities : sequence of float, of shape (n_segments,)
         segment : int
             Position of the largest of them.
-        n_missing : int
-            Number of missing answers among those that define segments.
+        missing : tuple of int
+            Positions of the missing answers among those that define segments.
         warnings : list
         identifier : int, str or None
             The record's own id.
         """
-        plausible = self._plausible(probabilities, segment, self._least_plausible[n_missing])
-        return {
+        n_missing = len(missing)
+        least = self._least_plausible[n_missing]
+        if missing:
+            least = self._least_by_pattern.get(missing, least)
+        plausible = self._plausible(probabilities, segment, least)
+        answer: Answer = {
             "segment": self._segments[segment],
             "confidence": int(probabilities[segment] * _SCALE + 0.5) / _SCALE,
             "probabilities": self._named(probabilities),
@@ -149,6 +177,12 @@ class AnswerWriter:
             "warnings": warnings,
             "id": identifier,
         }
+        if missing:
+            for position, question in self._questions:
+                if position in missing:
+                    answer["ask_next"] = question
+                    break
+        return answer
 
     def outlook(self, probabilities: Sequence[float], n_missing: int) -> LaterSegment:
         """Return the answer about the later day.
@@ -202,6 +236,11 @@ class AnswerWriter:
         elif segment not in plausible:
             plausible = sorted([segment, *plausible])
         return [self._names[position][0] for position in plausible]
+
+
+def _describe_question(question: RankedQuestion, manifest: Manifest) -> OpenQuestion:
+    title = manifest.record.by_name[question.field].title.strip()
+    return {"field": question.field, "title": title, "expected_gain": question.gain}
 
 
 def _list_least_plausible(conformal: Conformal) -> list[list[float]]:

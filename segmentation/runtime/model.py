@@ -196,10 +196,15 @@ class Model:
             records, numbers, now.tolist(), strict=True
         ):
             segment = probabilities.index(max(probabilities))
-            n_missing = decisive(answers_given).count(None)
-            warnings = find(record, answers_given, segment, n_missing)
+            decisive_answers = decisive(answers_given)
+            missing = (
+                tuple([i for i, value in enumerate(decisive_answers) if value is None])
+                if None in decisive_answers
+                else ()
+            )
+            warnings = find(record, answers_given, segment, len(missing))
             key = record.get(identifier)
-            answers.append(write(probabilities, segment, n_missing, warnings, key))
+            answers.append(write(probabilities, segment, missing, warnings, key))
         for outlook in later:
             for answer, answers_given, probabilities in zip(
                 answers, numbers, outlook.tolist(), strict=True

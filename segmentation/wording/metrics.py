@@ -136,21 +136,23 @@ class Measured(Protocol):
 
 
 def name_condition(condition: Condition) -> str:
-    """Return the short name of a condition, such as ``2 missing`` or ``10 % noise``."""
-    if condition.n_missing is not None:
-        return f"{condition.n_missing} missing"
+    """Return the short name of a condition, such as ``2 missing`` or ``10 % noise, 2 missing``."""
+    parts = []
     if condition.noise is not None:
-        return f"{condition.noise * 100:.0f} % noise"
-    return condition.kind
+        parts.append(f"{condition.noise * 100:.0f} % noise")
+    if condition.n_missing is not None:
+        parts.append(f"{condition.n_missing} missing")
+    return ", ".join(parts) or condition.kind
 
 
 def describe_condition(condition: Condition) -> str:
     """Return what records lacked, in words for people who do not know our terms."""
-    if condition.n_missing is not None:
-        return f"{count_noun(condition.n_missing, 'answer')} missing"
+    parts = []
     if condition.noise is not None:
-        return f"answers off by about {condition.noise * 100:.0f}%"
-    return _CONDITION_SENTENCES[condition.kind]
+        parts.append(f"answers off by about {condition.noise * 100:.0f}%")
+    if condition.n_missing is not None:
+        parts.append(f"{count_noun(condition.n_missing, 'answer')} missing")
+    return " and ".join(parts) or _CONDITION_SENTENCES[condition.kind]
 
 
 def name_subject(metric: Measured) -> str:

@@ -50,9 +50,9 @@ def missing(n: int) -> Condition:
     return Condition(kind="incomplete", n_missing=n)
 
 
-def noisy(noise: float) -> Condition:
-    """Return the condition of a relative error."""
-    return Condition(kind="imprecise", noise=noise)
+def noisy(noise: float | None, n: int | None = None) -> Condition:
+    """Return the condition of a relative error, maybe with `n` missing answers."""
+    return Condition(kind="imprecise", noise=noise, n_missing=n)
 
 
 def numbered(n: int) -> LabelledRecords:
@@ -70,9 +70,14 @@ def test_conditions_are_complete_incomplete_in_every_way_and_imprecise() -> None
         (missing(1), (3, 4, 3)),
         (missing(2), (3, 4, 3)),
         (noisy(0.1), (2, 4, 3)),
+        (noisy(0.1, 1), (3, 4, 3)),
+        (noisy(0.1, 2), (3, 4, 3)),
         (noisy(0.2), (2, 4, 3)),
+        (noisy(0.2, 1), (3, 4, 3)),
+        (noisy(0.2, 2), (3, 4, 3)),
     ]
-    assert [int(np.isnan(item_value.copies).sum()) for item_value in result] == [0, 12, 24, 0, 0]
+    gaps = [int(np.isnan(item_value.copies).sum()) for item_value in result]
+    assert gaps == [0, 12, 24, 0, 12, 24, 0, 12, 24]
     assert result[1].stacked.shape == (12, 3)
     np.testing.assert_array_equal(result[0].stacked, X)
     for item, condition in zip(result, copy_under_conditions(X, 0, n_draws=2), strict=True):
@@ -80,7 +85,7 @@ def test_conditions_are_complete_incomplete_in_every_way_and_imprecise() -> None
 
 
 def test_robust_accuracy_weighs_every_condition_the_same() -> None:
-    """A model that is wrong on half of the records with one gap scores (1 + 1/2 + 1 + 1) / 4."""
+    """A model that is wrong on half of those with a gap scores (1 + 1/2 + 2 (1 + 1/2)) / 6."""
     known_names = numbered(6)
     measurements = measure_accuracy(
         ByGaps(), copy_under_conditions(known_names.X, 0), known_names.y
@@ -89,9 +94,11 @@ def test_robust_accuracy_weighs_every_condition_the_same() -> None:
         COMPLETE: 1,
         missing(1): 0.5,
         noisy(0.1): 1,
+        noisy(0.1, 1): 0.5,
         noisy(0.2): 1,
+        noisy(0.2, 1): 0.5,
     }
-    assert robust_accuracy(ByGaps(), known_names.X, known_names.y) == 0.875
+    assert robust_accuracy(ByGaps(), known_names.X, known_names.y) == 0.75
 
 
 def test_only_decisive_answers_go_missing_or_imprecise() -> None:
@@ -103,7 +110,9 @@ def test_only_decisive_answers_go_missing_or_imprecise() -> None:
         (missing(1), 1, (2, 4, 3)),
         (INDIRECT, 2, (1, 4, 3)),
         (noisy(0.1), 0, (2, 4, 3)),
+        (noisy(0.1, 1), 1, (2, 4, 3)),
         (noisy(0.2), 0, (2, 4, 3)),
+        (noisy(0.2, 1), 1, (2, 4, 3)),
     ]
     for item in result:
         for copy in item.copies:
@@ -141,7 +150,7 @@ def test_calibrate_finds_the_quantile_of_each_condition() -> None:
     """Of 19 scores the ceil(20 x 0.95) = 19th is the threshold: 0.019 for scores 0.001 to 0.019."""
     conformal = calibrated(19)
     assert thresholds_of(conformal) == pytest.approx(
-        {COMPLETE: 0.019, missing(1): 0.5, Condition(kind="imprecise"): 0.25}
+        {COMPLETE: 0.019, missing(1): 0.5, noisy(None): 0.25, noisy(None, 1): 0.5}
     )
     assert (conformal.coverage, conformal.n_calibration) == (0.95, 19)
     assert conformal.truth == "what it is"

@@ -168,15 +168,19 @@ class Remembering(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def test_trained_on_copies_learns_from_every_pattern_and_noise() -> None:
-    """Two records of three answers become 2 x (1 + 6 + 4), the originals first."""
+    """Two records of three answers become 2 x (1 + 2 x 6 + 4 + 6), the originals first."""
     X = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
     model = TrainedOnCopies(Remembering(), n_noisy=4, random_state=0).fit(X, np.array([7, 9]))
     inner = model.estimator_
-    assert inner.X_.shape == (22, 3)
-    assert inner.y_.tolist() == [7, 9] * 11
+    assert inner.X_.shape == (46, 3)
+    assert inner.y_.tolist() == [7, 9] * 23
     np.testing.assert_array_equal(inner.X_[:2], X)
-    assert np.isnan(inner.X_[2:14]).sum() == 2 * (3 * 1 + 3 * 2)
-    assert not np.isnan(inner.X_[14:]).any()
+    exact, noisy, noisy_gaps = inner.X_[2:26], inner.X_[26:34], inner.X_[34:]
+    assert np.isnan(exact).sum() == 2 * 2 * (3 * 1 + 3 * 2)
+    assert not np.isnan(noisy).any()
+    assert np.isnan(noisy_gaps).sum() == 2 * (3 * 1 + 3 * 2)
+    assert np.isin(exact[~np.isnan(exact)], X).all()
+    assert not np.isin(noisy_gaps[~np.isnan(noisy_gaps)], X).any()
     assert model.classes_.tolist() == [7, 9]
     assert model.predict(X).tolist() == [7, 7]
     assert model.predict_proba(X).tolist() == [[1, 0], [1, 0]]

@@ -32,7 +32,7 @@ def test_search_holds_a_fifth_of_the_records_back_for_calibration(fitted: Fitted
     assert fitted.n_train == 560
     assert fitted.conformal.n_calibration == 140
     assert fitted.params == {name: values[0] for name, values in ONE_CANDIDATE.items()}
-    assert fitted.pipeline.get_params()[FOREST + "max_leaf_nodes"] == 200
+    assert fitted.pipeline.get_params()[FOREST + "max_leaf_nodes"] == 400
     thresholds = fitted.conformal.thresholds
     assert len(thresholds) == len(FEATURES) + 1
     assert all(len(of_segments) == 5 for of_segments in thresholds)

@@ -81,6 +81,7 @@ def render_details(manifest: Manifest, record: Record, answer: Answer) -> list[C
         _render_probabilities(answer),
         html.P(doubt, className="doubt unsure" if answer["unsure"] else "doubt"),
         html.P(plain_language.describe_basis(answer, n_given, len(decisive))),
+        *_render_next_question(manifest, answer),
         *[
             render_notice("warning", _describe_warning(manifest, warning))
             for warning in answer["warnings"]
@@ -89,6 +90,17 @@ def render_details(manifest: Manifest, record: Record, answer: Answer) -> list[C
         html.P(answer["segment"]["action"], className="action", style=tone),
         *(_render_later(manifest, later) if later else []),
     ]
+
+
+def _render_next_question(manifest: Manifest, answer: Answer) -> list[Component]:
+    """Return what to ask next, or that nothing more need be asked; nothing where all is known."""
+    if "ask_next" not in answer:
+        return []
+    if not answer["unsure"]:
+        return [html.P("One segment is plausible: no further question is needed.")]
+    field = answer["ask_next"]["field"]
+    label = plain_language.label_column(manifest.record.by_name[field])
+    return [html.P(["Ask next: ", html.Strong(label), "."], id="ask-next")]
 
 
 def _render_probabilities(answer: Answer) -> Component:

@@ -27,9 +27,12 @@ _STEPS = 100  # of a slider, at least: someone without a mouse goes through them
 
 
 def render_form(manifest: Manifest) -> list[Component]:
-    """Return the questions of a study: what decides first, and last what isn't read."""
+    """Return the questions of a study: what decides most comes first, and last what isn't read."""
     schema = manifest.record
-    decisive = list(schema.decisive_columns)
+    order = {question.field: place for place, question in enumerate(manifest.questions)}
+    decisive = sorted(
+        schema.decisive_columns, key=lambda column: order.get(column.name, len(order))
+    )
     other_columns = [column for column in schema.features if column not in decisive]
     unread_columns = [column for column in schema.sendable if column.role != "feature"]
     groups = [

@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.artifact.clusters import ClusterReport, SegmentStability, Stability
+from segmentation.artifact.manifest import Conformal
 from segmentation.artifact.metrics import Evaluation
 from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
@@ -29,6 +30,11 @@ from segmentation.estimators import Floats, SegmentClassifier
 from segmentation.study import Study
 from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
 from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.fitting.question_order import (
+    add_patterns,
+    index_patterns,
+    learn_question_order,
+)
 from segmentation.training.fitting.score_scaling import fit_score_scaling
 from segmentation.training.identity.cluster_naming import name_clusters
 from segmentation.training.identity.label_matching import match_labels
@@ -117,12 +123,16 @@ def fit_clustered_study(
     scaling = fit_score_scaling(held_out, study.schema.decisive, seed)
     for model in (pipeline, *(part.model for part in refits)):
         scaling.apply(model)
-    conformal = calibrate(held_out, study.schema.decisive, seed, TRUTH, study.noise)
+    order = learn_question_order(study, held_out, seed)
+    conformal = add_patterns(
+        calibrate(held_out, study.schema.decisive, seed, TRUTH, study.noise), order
+    )
     predicted, confusions = cross_validate_clusters(study, refit, data, seed, table.name)
-    covered = _measure_coverage(study, refits[n_calibrating:], conformal.thresholds, seed)
+    covered = _measure_coverage(study, refits[n_calibrating:], conformal, seed)
     return FittedModel(
         pipeline=pipeline,
         conformal=conformal,
+        questions=order.questions,
         X=X,
         y=y,
         n_train=len(discovery.ids),
@@ -309,14 +319,17 @@ def _measure_overlap(y: NDArray[Any], answers: NDArray[Any], label: int) -> floa
 
 
 def _measure_coverage(
-    study: Study, refits: list[_Refit], thresholds: list[list[float]], seed: int
+    study: Study, refits: list[_Refit], conformal: Conformal, seed: int
 ) -> list[Measurement]:
+    patterns = index_patterns(study, conformal)
     repetitions = []
     for refit in refits:
         held_out = refit.held_out
         decisive, noise = study.schema.decisive, study.noise
         copies = copy_under_conditions(held_out.X, seed, 3, decisive, noise)
-        repetitions.append(measure_coverage(refit.model, copies, held_out.y, thresholds))
+        repetitions.append(
+            measure_coverage(refit.model, copies, held_out.y, conformal.thresholds, patterns)
+        )
     return average(repetitions)
 
 

@@ -9,7 +9,7 @@ the threshold would be so strict that every incomplete survey came out unsure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def calibrate(
     y = np.concatenate([_find_positions(model, part.y, part.y) for model, part in held_out])
     n_of_segments = np.bincount(y, minlength=len(held_out[0][0].classes_))
     measured = {
-        condition: _find_thresholds(
+        condition: find_thresholds(
             np.concatenate(pooled), np.concatenate(truth[condition]), n_of_segments
         )
         for condition, pooled in scores.items()
@@ -97,7 +97,7 @@ def calibrate(
     )
 
 
-def _find_thresholds(
+def find_thresholds(
     scores: NDArray[np.float64], true: NDArray[np.intp], n_of_segments: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Return for each segment the score that 95 % of its records do not exceed.
@@ -105,6 +105,14 @@ def _find_thresholds(
     Where one has too few records to say so, it is the score that 95 % of all do not exceed. Copies
     of one record depend on each other, so the correction for a finite sample counts records: it
     errs on the side of more coverage.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_copies,)
+    true : ndarray of shape (n_copies,)
+        Position of the true segment.
+    n_of_segments : ndarray of shape (n_segments,)
+        Records, not copies, of each segment.
     """
     if n_of_segments.min() < FEWEST_OF_A_SEGMENT:
         level = min(1.0, np.ceil((n_of_segments.sum() + 1) * COVERAGE) / n_of_segments.sum())
@@ -133,6 +141,7 @@ def measure_coverage(
     conditioned: Sequence[ConditionedRecords],
     y: NDArray[Any],
     thresholds: Sequence[Sequence[float]],
+    patterns: Mapping[tuple[int, ...], Sequence[float]] | None = None,
 ) -> list[Measurement]:
     """Return, for each kind of condition, the shares of records covered and unsure.
 
@@ -145,11 +154,18 @@ def measure_coverage(
         Their true labels.
     thresholds : sequence of sequence of float
         By the number of missing answers and by segment.
+    patterns : mapping of tuple of int to sequence of float, optional
+        Those of records in which just the features of these positions are missing, instead.
     """
     covered, unsure = defaultdict(list), defaultdict(list)
     for records in conditioned:
         probabilities = model.predict_proba(records.stacked)
-        sets = make_sets(probabilities, 1.0 - np.asarray(thresholds[records.n_missing]))
+        least = [
+            1.0 - np.asarray((patterns or {}).get(pattern, thresholds[records.n_missing]))
+            for pattern in _find_patterns(records)
+        ]
+        parts = zip(np.split(probabilities, len(least)), least, strict=True)
+        sets = np.vstack([make_sets(P, bounds) for P, bounds in parts])
         true = _find_positions(model, probabilities, y)
         kind = records.condition.kind
         covered[kind].append((sets[np.arange(len(true)), true], true))
@@ -159,6 +175,11 @@ def measure_coverage(
         for kind in covered
         for measurement in _summarise(kind, covered[kind], unsure[kind])
     ]
+
+
+def _find_patterns(records: ConditionedRecords) -> list[tuple[int, ...]]:
+    """Return for each copy the positions of the features that all its records lack."""
+    return [tuple(np.flatnonzero(np.isnan(copy).all(axis=0)).tolist()) for copy in records.copies]
 
 
 def _summarise(

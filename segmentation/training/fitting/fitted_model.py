@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from segmentation.artifact.clusters import ClusterReport
 from segmentation.artifact.data_remarks import DataRemark
 from segmentation.artifact.lineage import Lineage
-from segmentation.artifact.manifest import Conformal
+from segmentation.artifact.manifest import Conformal, RankedQuestion
 from segmentation.artifact.metrics import Confusion, Metric
 from segmentation.estimators import Floats
 from segmentation.training.labelled_records import Labels
@@ -28,6 +28,8 @@ class FittedModel:
         All records.
     y : ndarray of shape (n_samples,)
         Their segments' labels, given or discovered.
+    questions : tuple of RankedQuestion
+        In the order in which they decide most.
     params : dict
         The candidate that a search chose, if there was one.
     n_train : int
@@ -52,6 +54,7 @@ class FittedModel:
     n_train: int
     metrics: tuple[Metric, ...]
     params: dict[str, Any] = field(default_factory=dict)
+    questions: tuple[RankedQuestion, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     clusters: ClusterReport | None = None
     lineage: Lineage | None = None

@@ -12,13 +12,18 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_sp
 from sklearn.pipeline import Pipeline
 
 from segmentation.artifact.data_remarks import DataRemark
-from segmentation.artifact.manifest import Conformal
+from segmentation.artifact.manifest import Conformal, RankedQuestion
 from segmentation.artifact.metrics import Confusion, Evaluation
 from segmentation.datasets import RecordTable
 from segmentation.errors import TrainingError
 from segmentation.study import Grid, Study
 from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
 from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.fitting.question_order import (
+    add_patterns,
+    index_patterns,
+    learn_question_order,
+)
 from segmentation.training.labelled_records import (
     LabelledRecords,
     check_classes,
@@ -60,6 +65,8 @@ class Fitted:
         Fitted on the training part of the records.
     conformal : Conformal
         Calibrated on the other part.
+    questions : tuple of RankedQuestion
+        Ordered on that part.
     params : dict
         The candidate that the search chose.
     n_train : int
@@ -68,6 +75,7 @@ class Fitted:
 
     pipeline: Pipeline
     conformal: Conformal
+    questions: tuple[RankedQuestion, ...]
     params: dict[str, Any]
     n_train: int
 
@@ -101,6 +109,7 @@ def fit_supervised_study(
     return FittedModel(
         pipeline=fitted.pipeline,
         conformal=fitted.conformal,
+        questions=fitted.questions,
         X=data.X,
         y=data.y,
         n_train=fitted.n_train,
@@ -209,10 +218,10 @@ def _calibrated(
     seed: int,
 ) -> Fitted:
     pipeline = study.pipeline(seed).set_params(**params).fit(train.X, train.y)
-    conformal = calibrate(
-        [(pipeline, calibration)], study.schema.decisive, seed, TRUTH, study.noise
-    )
-    return Fitted(pipeline, conformal, params, len(train.y))
+    held_out = [(pipeline, calibration)]
+    order = learn_question_order(study, held_out, seed)
+    conformal = calibrate(held_out, study.schema.decisive, seed, TRUTH, study.noise)
+    return Fitted(pipeline, add_patterns(conformal, order), order.questions, params, len(train.y))
 
 
 def cross_validate(
@@ -288,5 +297,11 @@ def measure_fitted(
         *measurements_of(
             (score for score in scores if score.measure != "accuracy"), condition=COMPLETE
         ),
-        *measure_coverage(model, conditioned, y, fitted.conformal.thresholds),
+        *measure_coverage(
+            model,
+            conditioned,
+            y,
+            fitted.conformal.thresholds,
+            index_patterns(study, fitted.conformal),
+        ),
     ]

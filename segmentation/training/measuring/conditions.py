@@ -54,7 +54,7 @@ def copy_under_conditions(
     decisive: Sequence[int] | None = None,
     noise: Sequence[float] = NOISE_LEVELS,
 ) -> list[ConditionedRecords]:
-    """Return `X` complete, with decisive answers missing in many ways, and with noise.
+    """Return `X` complete, with decisive answers missing in many ways, with noise, and with both.
 
     Of up to eight decisive answers, one to all but one are missing in every way; of more, in a
     few ways drawn for each number. All of them are missing where there are other answers.
@@ -65,7 +65,7 @@ def copy_under_conditions(
     random_state : int
         Seed of the noise.
     n_draws : int, default=3
-        Noisy copies of each record at each level.
+        Noisy copies of each complete record at each level; of each way of missing there is one.
     decisive : sequence of int, optional
         Positions of the answers that make a record complete; by default all.
     noise : sequence of float
@@ -74,7 +74,8 @@ def copy_under_conditions(
     n_features = X.shape[1]
     decisive = list(range(n_features) if decisive is None else decisive)
     conditioned = [ConditionedRecords(COMPLETE, 0, X[np.newaxis])]
-    for size, patterns in _draw_patterns(decisive, n_features):
+    ways = list(_draw_patterns(decisive, n_features))
+    for size, patterns in ways:
         copies = np.stack([with_missing(X, pattern) for pattern in patterns])
         condition = Condition(kind="incomplete", n_missing=size)
         conditioned.append(ConditionedRecords(condition, size, copies))
@@ -88,6 +89,12 @@ def copy_under_conditions(
         for draw in noisy:
             draw[:, decisive] = with_noise(X[:, decisive], level, random)
         conditioned.append(ConditionedRecords(Condition(kind="imprecise", noise=level), 0, noisy))
+        for size, patterns in ways:
+            copies = np.stack([with_missing(X, pattern) for pattern in patterns])
+            for copy in copies:
+                copy[:, decisive] = with_noise(copy[:, decisive], level, random)
+            condition = Condition(kind="imprecise", n_missing=size, noise=level)
+            conditioned.append(ConditionedRecords(condition, size, copies))
     return conditioned
 
 

@@ -89,6 +89,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         baseline=baseline(run.study.schema, run.source.table.records),
         implications=[PackedImplication(**asdict(rule)) for rule in run.study.implications],
         conformal=run.learned.conformal,
+        questions=run.learned.questions,
         clusters=run.learned.clusters,
         lineage=run.learned.lineage,
         aggregation=run.source.aggregation,
