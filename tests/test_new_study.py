@@ -297,9 +297,17 @@ REFUSED = [
         with_a_member_twice,
         "row 9 (line 10), column 'Member ID': the same as in row 5 (line 6)",
     ),
-    ("gym", lambda rows: rows[:25], "24 complete records are too few for 3 segments: at least 30"),
+    (
+        "gym",
+        lambda rows: rows[:25],
+        "24 complete records are too few for 3 segments: at least 30 are needed",
+    ),
     ("gym", without_ages, "column 'Age' has no answers to learn from"),
-    ("gym_goal", with_few_of_a_class, "label 3) has 7"),
+    (
+        "gym_goal",
+        with_few_of_a_class,
+        "each segment needs at least 10 records; of 294, Health (health, label 3) has 7",
+    ),
     (
         "gym_goal",
         with_a_fourth_class,

@@ -190,8 +190,10 @@ def test_probabilities_add_up_and_plausible_is_by_the_threshold(
     for record, answer in zip(GOLDEN[study], models[study].predict(GOLDEN[study]), strict=True):
         probabilities = {item["id"]: item["probability"] for item in answer["probabilities"]}
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
-        n_missing = sum(record.get(name) is None for name in decisive)
-        thresholds = manifest.conformal.thresholds[n_missing]
+        missing = tuple(name for name in decisive if record.get(name) is None)
+        n_missing = len(missing)
+        of_patterns = {part.missing: part.thresholds for part in manifest.conformal.patterns}
+        thresholds = of_patterns.get(missing, manifest.conformal.thresholds[n_missing])
         above = {
             name
             for (name, probability), threshold in zip(

@@ -73,7 +73,7 @@ def test_the_service_uses_them_and_says_what_to_ask(learned: FittedModel) -> Non
     model = Model(pack(Run(EXACT, source(X), learned, "quick", SEED)))
     low = records(X[GROUP == 0][:1])[0]
     with_spend, with_visits, complete = model.predict(
-        [{"spend": low["spend"]}, {"visits": low["visits"], "age": 45}, low]
+        [{"spend": low["spend"]}, {"visits": low["visits"], "age": 45, "children": 1}, low]
     )
     assert with_spend["plausible"] == ["low"]
     assert with_spend["ask_next"]["field"] == "visits"
