@@ -1,4 +1,4 @@
-"""The notebook and the sample that it reads."""
+"""The notebooks, one for each study, and the sample that the first one reads."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
+from segmentation.studies import DEFAULT_STUDY, STUDIES
 from segmentation.studies.mobile import SCHEMA
 
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOK = ROOT / "notebook.ipynb"
+NOTEBOOKS = [ROOT / "notebook.ipynb", *sorted((ROOT / "notebooks").glob("*.ipynb"))]
 LARGEST = 600_000
 SECONDS = 600
 
 
-def read() -> nbformat.NotebookNode:
-    """Return the notebook as it is in the repository."""
-    return nbformat.read(NOTEBOOK, as_version=4)
+def read(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook as it is in the repository."""
+    return nbformat.read(path, as_version=4)
 
 
 def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -50,40 +51,51 @@ def own_kernel() -> AsyncKernelManager:
     return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
 
 
-def test_the_notebook_defines_nothing() -> None:
-    """Everything that the notebook calls is in the package, where it is checked and tested."""
+def test_every_study_has_a_notebook() -> None:
+    """That of the default study stands on the top level."""
+    names = {path.stem for path in NOTEBOOKS[1:]}
+    assert names | {DEFAULT_STUDY} == set(STUDIES)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_defines_nothing(path: Path) -> None:
+    """Everything that a notebook calls is in the package, where it is checked and tested."""
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     result = [
         f"{cell.id}: {ast.unparse(node)}"
-        for cell in code(read())
+        for cell in code(read(path))
         for node in ast.walk(ast.parse(cell.source))
         if isinstance(node, definitions)
     ]
     assert result == []
 
 
-def test_the_notebook_is_stored_with_its_outputs() -> None:
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_with_its_outputs(path: Path) -> None:
     """A reader sees every figure without running anything, in a file that is still small."""
-    notebook = read()
+    notebook = read(path)
     assert [cell.id for cell in code(notebook) if cell.execution_count is None] == []
     assert complaints(notebook) == []
     images = [
         output for cell in code(notebook) for output in cell.outputs if "image/png" in str(output)
     ]
-    assert len(images) >= 5
-    assert NOTEBOOK.stat().st_size < LARGEST
+    assert len(images) >= 2
+    assert path.stat().st_size < LARGEST
 
 
-def test_the_notebook_runs_from_the_root_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every cell of the notebook runs with this environment's Python and complains of nothing."""
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_its_folder_without_a_warning(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every cell runs with this environment's Python and complains of nothing."""
     import matplotlib.font_manager  # noqa: F401  # builds its cache here, not in the notebook
 
     monkeypatch.delenv("PYTHONWARNINGS", raising=False)
     manager = own_kernel()
     assert manager.format_kernel_cmd()[0] == sys.executable
-    notebook = read()
+    notebook = read(path)
     client = NotebookClient(
-        notebook, km=manager, timeout=SECONDS, resources={"metadata": {"path": str(ROOT)}}
+        notebook, km=manager, timeout=SECONDS, resources={"metadata": {"path": str(path.parent)}}
     )
     client.execute(cleanup_kc=True)  # else only kernels that it chose itself are stopped
     assert complaints(notebook) == []

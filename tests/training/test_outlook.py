@@ -213,7 +213,7 @@ def test_the_model_learns_from_all_pairs_of_dates_also_with_gaps() -> None:
     packed, rehearsed = created.models[5], created.models[11]
     assert last.classifier_ is packed
     records = np.vstack([THEN, BEFORE])
-    copies = [*gaps(records), *[records] * 15]
+    copies = [*gaps(records), *[records] * 60]
     truth = np.concatenate([last.predict(NOW), last.predict(THEN)])
     expected = classifier(SEED).fit(
         np.vstack(copies).astype(np.float64), np.tile(truth, len(copies))

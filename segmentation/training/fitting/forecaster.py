@@ -17,8 +17,9 @@ from segmentation.training.fitting.conformal_calibration import calibrate
 from segmentation.training.labelled_records import LabelledRecords
 from segmentation.training.measuring.conditions import copy_under_conditions
 
-# Complete copies of each record among those with gaps, so that both weigh about the same.
-N_COMPLETE = 15
+# Complete copies of each record beside 31 or fewer with gaps: with 15 of them the forecast of the
+# sample lost to "nobody moves" in macro F1 (0.756 to 0.779; 0.793 now).
+N_COMPLETE = 60
 N_FOLDS = 5
 TRUTH = "the segment in which the clusters of today put the customer's record of the later day"
 
