@@ -630,9 +630,9 @@ def test_reasons_are_answers_nearer_to_the_segments_average_than_to_the_runner_u
     )
     assert expected
     assert [reason["field"] for reason in row.reasons] == expected
-    assert tuple(row.reasons[0].values()) == ("apps_installed", "above average")
-    assert manifest.baseline.numbers["apps_installed"].deciles[5] < 64
-    assert manifest.baseline.numbers["apps_installed"].deciles[6] > 64
+    assert tuple(row.reasons[0].values()) == ("screen_on_hours_per_day", "average")
+    deciles = manifest.baseline.numbers["screen_on_hours_per_day"].deciles
+    assert deciles[3] < 4.2 < deciles[5]
 
 
 def test_a_preview_says_what_the_whole_file_says(client: FlaskClient) -> None:

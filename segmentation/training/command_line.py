@@ -183,7 +183,7 @@ def _find_earlier(
     try:
         predecessor, reason = read_replaced(output, study, synthetic=source.synthetic)
     except DataError:
-        if study.naming:
+        if study.naming and not options.new_names:
             raise
         return None  # only the ranges of its records would be compared
     if reason and study.naming and not options.new_names:
