@@ -17,9 +17,13 @@ from dash import html
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 
+from segmentation.artifact import Package, read_package
+from segmentation.dashboard import plain_language
+from segmentation.dashboard.pages.segments_page import render_one_page, render_page
 from segmentation.dashboard.panels.confusion_tables import show_confusions
 from segmentation.dashboard.panels.segment_map import render_map_panel
 from segmentation.runtime import Manifest, Model
+from segmentation.studies.household import HOUSEHOLD
 from segmentation.wording.metrics import MEASURE_NAMES
 from tests.support.browsing import opened
 from tests.support.records import COMPLETE
@@ -85,6 +89,91 @@ def test_segments_are_those_of_the_api(server: Server, browser: Browser, study: 
 
 
 MAPPED = ["household", "credit_card", "retail"]
+
+
+@pytest.mark.parametrize("study", MAPPED)
+def test_the_firmness_of_each_segment_is_that_of_the_api(
+    server: Server, browser: Browser, study: str
+) -> None:
+    """A row for each segment, and on the card of one that is not firm the reason."""
+    cards: Any = server.get(f"/studies/{study}/segments").json()["segments"]
+    with opened(browser, f"{server.url}/pages/{study}/segments") as page:
+        text = page.get_by_role("region", name="Firmness of each segment").inner_text()
+        for card in cards:
+            assert card["name"] in text
+            assert f"{card['firmness']['jaccard']:.0%}" in text
+        displayed = page.locator("article.card").all()
+        for place, card in zip(displayed, cards, strict=True):
+            assert (card["firmness"]["reason"] in place.inner_text()) is not card["firmness"][
+                "firm"
+            ]
+
+
+def test_a_segment_that_is_not_firm_is_warned_of_on_the_page_and_on_its_sheet(
+    models: dict[str, Model],
+) -> None:
+    """Nobody prints a segment for a campaign without reading it."""
+    model = models["household"]
+    clusters = model.manifest.clusters
+    assert clusters is not None
+    unfirm, *further = clusters.stability.segments
+    stability = clusters.stability.model_copy(
+        update={"segments": (unfirm.model_copy(update={"mean": 0.5}), *further)}
+    )
+    changed = Model(
+        Package(
+            model.manifest.model_copy(
+                update={"clusters": clusters.model_copy(update={"stability": stability})}
+            ),
+            read_package(ROOT / "models/household.bin").scorer,
+            b"",
+        )
+    )
+    warning = "Build no campaign on it alone."
+    assert str(render_page(changed)).count(warning) == 1
+    assert warning in str(render_one_page(changed, unfirm.segment))
+    assert warning not in str(render_one_page(changed, further[0].segment))
+
+
+def test_the_form_asks_what_decides_most_and_says_when_that_is_enough(
+    server: Server, browser: Browser
+) -> None:
+    """The first question of the page is the first of the order; the answer names the next."""
+    url = "/studies/household"
+    questions: Any = server.get(f"{url}/model").json()["questions"]
+    first = questions[0]["field"]
+    cards: Any = server.get(f"{url}/segments").json()
+    traits = {trait["field"]: trait for trait in cards["segments"][0]["traits"]}
+    average = round(traits[first]["average"])
+    with opened(browser, f"{server.url}/pages/household/score") as page:
+        ids = page.locator('input[id*=\'"type":"answer"\']').all()
+        assert f'"field":"{first}"' in (ids[0].get_attribute("id") or "")
+        question(page, first).fill(str(average))
+        answer: Any = server.post({first: average}, path=f"{url}/predict").json()
+        wait_for_answer(page, answer)
+        assert answer["unsure"]
+        following = answer["ask_next"]["field"]
+        assert following == questions[1]["field"]
+        label = plain_language.label_column(HOUSEHOLD.schema.by_name[following])
+        expect(page.locator("#ask-next")).to_have_text(f"Ask next: {label}.")
+
+
+def test_the_forecast_says_what_is_plausible_and_what_it_rests_on(
+    server: Server, browser: Browser
+) -> None:
+    """From category shares alone: unsure, in the segments of the API, with the warning."""
+    answer: Any = server.post({"share_seasonal": 0.4}, path="/studies/retail/predict").json()
+    with opened(browser, f"{server.url}/pages/retail/score") as page:
+        question(page, "share_seasonal").fill("0.4")
+        wait_for_answer(page, answer)
+        details = page.locator("#details")
+        later = answer["outlook"]
+        expect(details).to_contain_text(f"Expected {later['days']} days later")
+        text = details.inner_text().partition("days later")[2]
+        names = {part["id"]: part["name"] for part in later["probabilities"]}
+        assert "Unsure: it could be" in text
+        assert all(names[segment] in text for segment in later["plausible"])
+        assert later["warnings"][0]["message"][1:] in text
 
 
 @pytest.mark.parametrize("study", STUDIES)

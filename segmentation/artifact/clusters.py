@@ -35,6 +35,11 @@ class SegmentStability(Part):
     mean: float
     worst: float
 
+    @property
+    def is_firm(self) -> bool:
+        """Whether a campaign can be built on the segment."""
+        return self.mean >= FIRM
+
 
 FIRM = 0.75
 """Mean Jaccard index from which a segment is stable."""

@@ -7,10 +7,13 @@ from typing import NotRequired
 from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.clusters import FIRM
 from segmentation.artifact.manifest import NumberBaseline, PackedSegment
 from segmentation.schema import Schema
-from segmentation.wording.clusters import describe_naming, describe_stability, is_narrow
+from segmentation.wording.clusters import (
+    describe_naming,
+    describe_narrow_margin,
+    describe_stability,
+)
 from segmentation.wording.identity import describe_conflict
 
 
@@ -212,8 +215,7 @@ def _explain_name(segment: str, manifest: Manifest) -> Naming | None:
         return None
     conflicts = manifest.lineage.conflicts if manifest.lineage else ()
     remarks = [describe_conflict(item) for item in conflicts if item.segment == segment]
-    if is_narrow(reason):
-        remarks.append(f"only {reason.margin:.1%} of the records decide this name")
+    remarks += describe_narrow_margin(reason)
     return Naming(
         named_by=reason.named_by, reason=describe_naming(reason, manifest.record), remarks=remarks
     )
@@ -226,7 +228,7 @@ def _judge_firmness(segment: str, manifest: Manifest) -> Firmness | None:
     return Firmness(
         jaccard=part.mean,
         worst=part.worst,
-        firm=part.mean >= FIRM,
+        firm=part.is_firm,
         reason=describe_stability(part, manifest.clusters.stability.n),
     )
 

@@ -191,7 +191,8 @@ class Model:
         now, *later = self._scorer.scores(self._features(numbers))
         find, write, identifier = self._warnings.find, self._writer.write, self._identifier
         decisive = self._decisive
-        answers = []
+        answers: list[Answer] = []
+        n_missing: list[int] = []
         for record, answers_given, probabilities in zip(
             records, numbers, now.tolist(), strict=True
         ):
@@ -205,12 +206,12 @@ class Model:
             warnings = find(record, answers_given, segment, len(missing))
             key = record.get(identifier)
             answers.append(write(probabilities, segment, missing, warnings, key))
+            n_missing.append(len(missing))
         for outlook in later:
-            for answer, answers_given, probabilities in zip(
-                answers, numbers, outlook.tolist(), strict=True
+            for answer, n_gaps, probabilities in zip(
+                answers, n_missing, outlook.tolist(), strict=True
             ):
-                n_missing = decisive(answers_given).count(None)
-                answer["outlook"] = self._writer.outlook(probabilities, n_missing)
+                answer["outlook"] = self._writer.outlook(probabilities, n_gaps)
         return answers
 
     def _features(self, numbers: list[list[float | None]]) -> NDArray[np.float32]:

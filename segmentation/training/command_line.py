@@ -142,6 +142,8 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     predecessor = earlier if study.naming and not options.new_names else None
     baseline = earlier.package.manifest.baseline if earlier else None
     remarks = find_remarks(study.schema, source.table.records, baseline)
+    # Before the names: if those are refused, another unit may be why.
+    terminal_report.print_remarks(remarks, study.schema)
     with terminal_report.show_progress(study) as callbacks:
         learned = fit_study(
             study, source, options.grid, options.seed, predecessor=predecessor, callbacks=callbacks
@@ -153,6 +155,7 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     with delivered(output) as path:
         write_package(path, package, options.sign)
         size, complaint = path.stat().st_size, track(package.manifest, path, os.environ)
+    terminal_report.print_remarks(learned.remarks, study.schema)
     terminal_report.print_results(package.manifest, output, size)
     if complaint:
         terminal_report.say(complaint)

@@ -18,6 +18,7 @@ Labels = NDArray[np.int64]
 
 # Below this a class cannot be in every fold of the search and of the calibration.
 FEWEST_ROWS_PER_CLASS = 10
+FEWEST_SEGMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ def leave_out(study: Study, ids: Sequence[str]) -> Study:
             f"--without {strange[0]}: no segment of {study.name}; it has {', '.join(study_ids)}"
         )
     segments = tuple(segment for segment in study.segments if segment.id not in ids)
-    if len(segments) < 2:  # noqa: PLR2004
-        raise TrainingError("--without: at least two segments have to be left")
+    if len(segments) < FEWEST_SEGMENTS:
+        raise TrainingError(f"--without: at least {FEWEST_SEGMENTS} segments have to be left")
     return replace(study, segments=segments)
 
 

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from segmentation.artifact.clusters import ClusterReport
+from segmentation.artifact.data_remarks import DataRemark
 from segmentation.artifact.lineage import Lineage
 from segmentation.artifact.manifest import Manifest
 from segmentation.artifact.metrics import Metric
 from segmentation.datasets.transactions import Validation, describe_reasons
+from segmentation.schema import Schema
 from segmentation.study import Study, Transactions
 from segmentation.training.training_data import TrainingData
 from segmentation.wording.clusters import describe_naming, find_unfirm, name_qualities
@@ -68,6 +70,12 @@ def _print_validation(validation: Validation, transactions: Transactions) -> Non
         say(remark)
 
 
+def print_remarks(remarks: Sequence[DataRemark], schema: Schema) -> None:
+    """Print what is to be looked at in the table."""
+    for remark in remarks:
+        say(f"Mind: {describe_remark(remark, schema)}")
+
+
 @contextmanager
 def show_progress(study: Study) -> Iterator[list[Any]]:
     """Yield the scikit-learn callbacks that draw a progress bar while a search runs."""
@@ -96,8 +104,6 @@ def print_results(manifest: Manifest, output: str, size: int) -> None:
         say(f"  {name.rsplit('__', 1)[-1]} = {value}")
     for caveat in manifest.caveats:
         say(f"Note: {caveat}")
-    for remark in manifest.training.remarks:
-        say(f"Mind: {describe_remark(remark, manifest.record)}")
     say(f"{output}: model {manifest.version}, {size / 1e6:.2f} MB")
 
 

@@ -53,15 +53,17 @@ def _describe_rule(reason: NamingReason, schema: Schema) -> str:
 def _describe_margin(reason: NamingReason) -> str:
     if reason.margin is None:
         return ""
-    share = f"{reason.margin:.1%} of the records"
-    if is_narrow(reason):
-        return f". Mind: only {share} decide this name"
-    return f"; {share} would have to be otherwise for another name"
+    narrow = describe_narrow_margin(reason)
+    if narrow:
+        return f". Mind: {narrow[0]}"
+    return f"; {reason.margin:.1%} of the records would have to be otherwise for another name"
 
 
-def is_narrow(reason: NamingReason) -> bool:
-    """Return whether so few records decide a name that it has to be said."""
-    return reason.margin is not None and reason.margin < _SMALL_MARGIN
+def describe_narrow_margin(reason: NamingReason) -> list[str]:
+    """Return that few records decide a name, in a clause; nothing where many do."""
+    if reason.margin is None or reason.margin >= _SMALL_MARGIN:
+        return []
+    return [f"only {reason.margin:.1%} of the records decide this name"]
 
 
 def describe_stability(part: SegmentStability, n_samples: int) -> str:
@@ -70,11 +72,11 @@ def describe_stability(part: SegmentStability, n_samples: int) -> str:
         f"models of {n_samples} other samples share {format_percent(part.mean)} of this segment"
         " with it"
     )
-    if part.mean >= FIRM:
+    if part.is_firm:
         return f"Firm: {shared}."
     return f"Not firm: {shared} (below {format_percent(FIRM)}). Build no campaign on it alone."
 
 
 def find_unfirm(clusters: ClusterReport) -> list[str]:
     """Return the segments that do not come out again well enough to be relied on."""
-    return [part.segment for part in clusters.stability.segments if part.mean < FIRM]
+    return [part.segment for part in clusters.stability.segments if not part.is_firm]

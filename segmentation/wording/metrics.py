@@ -75,12 +75,13 @@ def find_alarms(metrics: Sequence[Metric], promised: float) -> list[str]:
         records = _CONDITION_SENTENCES[metric.condition.kind]
         if metric.horizon_days:
             records += f", {metric.horizon_days} days ahead"
-        if metric.measure == "unsure" and metric.condition.kind == "complete":
-            if metric.value > _MOST_UNSURE and not metric.horizon_days:
-                alarms.append(
-                    f"{format_percent(metric.value)} of the answers to {records} are unsure: the"
-                    " segments are hard to tell apart, or there are too few records to learn from."
-                )
+        # What becomes of customers is unsure by nature.
+        about_today = metric.condition.kind == "complete" and not metric.horizon_days
+        if metric.measure == "unsure" and about_today and metric.value > _MOST_UNSURE:
+            alarms.append(
+                f"{format_percent(metric.value)} of the answers to {records} are unsure: the"
+                " segments are hard to tell apart, or there are too few records to learn from."
+            )
         elif metric.measure == "coverage" and metric.value < promised - _LEAST_COVERED:
             alarms.append(
                 f"Sets promise to hold the true segment for {format_percent(promised)} of records"

@@ -153,7 +153,7 @@ def test_a_segment_that_has_records_cannot_be_left_out(
     [
         (MOBILE, ["loyalists"], "--without loyalists: no segment of mobile; it has cost_conscious"),
         (CREDIT_CARD, ["vip"], "the segments of credit_card are discovered, all of them"),
-        (MOBILE, [segment.id for segment in MOBILE.segments[1:]], "at least two segments"),
+        (MOBILE, [segment.id for segment in MOBILE.segments[1:]], "at least 2 segments"),
     ],
 )
 def test_what_cannot_be_left_out_is_refused(study: Any, names: list[str], message: str) -> None:
@@ -217,3 +217,14 @@ def test_remarks_are_packed_and_printed(tmp_path: Path, capsys: pytest.CaptureFi
     (remark,) = read_package(tmp_path / "m.bin").manifest.training.remarks
     assert (remark.kind, remark.column) == ("constant", "apps_installed")
     assert f"Mind: {describe_remark(remark, SCHEMA)}" in capsys.readouterr().out
+
+
+def test_remarks_are_printed_also_where_training_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They may be why: before anything is fitted, in the terminal."""
+    rows = [row | {"Number of Apps Installed": "40"} for row in without_class("3")]
+    assert train(as_csv(rows), tmp_path) == 1
+    captured = capsys.readouterr()
+    assert "Mind: Column 'Number of Apps Installed' has the same value" in captured.out
+    assert "Feature-Oriented Buyer" in captured.err

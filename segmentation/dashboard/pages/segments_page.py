@@ -301,6 +301,7 @@ def render_one_page(model: Model, segment: str) -> list[Component] | None:
                 ),
                 render_share_bar(card["share"], position),
                 html.P(card["description"], className="lead"),
+                *_render_remarks(card),
                 html.H2("What to do"),
                 html.P(card["action"], className="action"),
                 html.H2("What sets them apart"),

@@ -198,7 +198,7 @@ def _find_decided(answers: _MaskedAnswers, pattern: Pattern) -> NDArray[np.bool_
 
 
 def find_missing(study: Study, fields: Collection[str]) -> Pattern:
-    """Return which decisive features are missing where only `fields` are given: some follow."""
+    """Return the positions of the decisive features that neither are among `fields` nor follow."""
     missing = {column.name for column in study.schema.lacking(fields)}
     features = study.schema.features
     return tuple(

@@ -249,13 +249,14 @@ def _explain_names(by_rules: ClusterNames, names: RenamedClusters) -> Iterator[N
     position = {name: number for number, name in enumerate(names.ids)}
     for reason in by_rules.reasons:
         cluster = position[reason.segment]
-        agrees = by_rules.ids[cluster] == reason.segment
-        if not agrees:
-            reason = NamingReason(segment=reason.segment, named_by="elimination")  # noqa: PLW2901
+        is_rules_name = by_rules.ids[cluster] == reason.segment
+        own = reason if is_rules_name else NamingReason(segment=reason.segment)
         if names.continued[cluster]:
-            yield reason.model_copy(update={"named_by": "predecessor"})
+            yield own.model_copy(update={"named_by": "predecessor"})
+        elif is_rules_name:
+            yield own
         else:
-            yield reason
+            yield own.model_copy(update={"named_by": "elimination"})
 
 
 def _check_likeness(
