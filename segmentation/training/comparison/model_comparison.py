@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, precision_score, recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from segmentation.artifact.metrics import Measure
 from segmentation.estimators import Floats, TrainedOnCopies
@@ -104,7 +105,8 @@ def compare(X: Floats, y: NDArray[np.int64], seed: int) -> list[ModelScores]:
         X, y, test_size=HELD_OUT_SHARE, stratify=y, random_state=seed
     )
     train, test = LabelledRecords(X_train, y_train), LabelledRecords(X_test, y_test)
-    return [_measured(candidate, train, test, seed) for candidate in candidates()]
+    with threadpool_limits(1):  # some kinds would take every core, and not be faster for it
+        return [_measured(candidate, train, test, seed) for candidate in candidates()]
 
 
 def _measured(
