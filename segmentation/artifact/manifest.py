@@ -13,6 +13,7 @@ from segmentation.artifact.data_remarks import DataRemark
 from segmentation.artifact.lineage import Lineage
 from segmentation.artifact.metrics import Condition, Confusion, Metric, Predictor, find_metric
 from segmentation.artifact.parts import Part
+from segmentation.artifact.typicality import Typicality
 from segmentation.schema import Record, Schema
 from segmentation.schema.transaction_roles import TransactionRoles
 
@@ -252,6 +253,7 @@ class Manifest(Part):
     lineage: Lineage | None = None
     aggregation: PackedAggregation | None = None
     outlook: PackedOutlook | None = None
+    typicality: Typicality | None = None
     golden: list[Golden]
     metrics: list[Metric]
     confusions: list[Confusion]

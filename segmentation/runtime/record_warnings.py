@@ -1,8 +1,8 @@
 """Warnings about answers that are possible but unlike anything the model was trained on.
 
-Four kinds: outside the range of the training records, an unknown category, answers that contradict
-each other, and an answer that rests on none of those that define the segments. None of them changes
-the segment that is answered.
+Five kinds: outside the range of the training records, an unknown category, answers that contradict
+each other, answers that together are far from every segment, and an answer that rests on none of
+those that define the segments. None of them changes the segment that is answered.
 
 Which answers contradict each other is in ``contradictions``. Nothing here uses numpy: for one
 record a dozen of its calls take ten times as long.
@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import PackedImplication
 from segmentation.runtime.contradictions import ContradictionFinder, Range, find_range, within
+from segmentation.runtime.typicality import TypicalityLimits
 from segmentation.schema import Record
 from segmentation.wording.relations import word_disagreement
 
@@ -25,6 +26,7 @@ OUTSIDE_TRAINING = "outside_training"
 UNKNOWN_CATEGORY = "unknown_category"
 CONTRADICTION = "contradiction"
 INDIRECT = "indirect"
+ATYPICAL = "atypical"
 
 # Senders choose the texts of categories; without a limit they could fill the memory.
 _MOST_COMBINATIONS = 1024
@@ -73,6 +75,8 @@ class WarningFinder:
         self._combinations: dict[tuple[str | None, ...], list[RecordWarning]] = {}
         self._n_decisive = len(schema.decisive)
         self._indirect = _warning(None, INDIRECT, _about_indirect(manifest))
+        self._typicality = TypicalityLimits(manifest)
+        self._atypical = _warning(None, ATYPICAL, _about_atypical(manifest))
 
     def find(
         self, record: Record, numbers: Sequence[float | None], segment: int, n_missing: int
@@ -96,6 +100,8 @@ class WarningFinder:
             about_texts = self._about_texts(texts)
         if n_missing == self._n_decisive:
             about_texts = [self._indirect, *about_texts]
+        elif self._typicality.are_exceeded(numbers, segment):
+            about_texts = [self._atypical, *about_texts]
         broken = self._contradictions.find_broken(record)
         if not broken and within(numbers, self._usual[segment]):
             return about_texts
@@ -157,6 +163,15 @@ def warn_of_indirect_outlook(manifest: Manifest) -> list[RecordWarning]:
     """Return the warning about a forecast that rests on no defining answer."""
     days = manifest.outlook.days if manifest.outlook else None
     return [_warning(None, INDIRECT, _about_indirect(manifest, days))]
+
+
+def _about_atypical(manifest: Manifest) -> str:
+    """Return the atypical warning, with how often it is a false alarm."""
+    share = manifest.typicality.false_alarms if manifest.typicality else 0.0
+    return (
+        "fits no segment: its answers together are further from all of them than those of"
+        f" {1 - share:.0%} of records like the training records"
+    )
 
 
 def _about_indirect(manifest: Manifest, days: int | None = None) -> str:

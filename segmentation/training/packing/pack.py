@@ -29,6 +29,7 @@ from segmentation.schema import Column, Record
 from segmentation.study import Study
 from segmentation.study.caveats import RunFacts, word_caveats
 from segmentation.training.fitting.fitted_model import FittedModel
+from segmentation.training.fitting.typicality import learn_typicality
 from segmentation.training.measuring.profiles import baseline, profiles
 from segmentation.training.packing.onnx_conversion import check_agreement, random_matrix, to_onnx
 from segmentation.training.training_data import TrainingData
@@ -94,6 +95,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         lineage=run.learned.lineage,
         aggregation=run.source.aggregation,
         outlook=_describe_outlook(run),
+        typicality=learn_typicality(run.study, run.learned.X, run.learned.y, run.seed),
         metrics=list(run.learned.metrics),
         confusions=list(run.learned.confusions),
         caveats=_word_caveats(run),
