@@ -248,6 +248,7 @@ def check_change(model: Model, record: Record, answer: Answer, change: Counterfa
         if further["segment"]["id"] != answer["segment"]["id"]
         and further["segment"]["id"] in further["plausible"]
         and "contradiction" not in codes(further)
+        and "atypical" not in codes(further) - codes(answer)
     ]
 
 

@@ -27,7 +27,8 @@ def learned(manifest: Manifest, column: str, *ranges: tuple[float, float]) -> Ma
         for segment, (low, high) in zip(manifest.segments, ranges, strict=False)
     ]
     baseline = Baseline(numbers={column: TRAINED}, categories=manifest.baseline.categories)
-    return manifest.model_copy(update={"segments": segments, "baseline": baseline})
+    changed = {"segments": segments, "baseline": baseline, "typicality": None}
+    return manifest.model_copy(update=changed)
 
 
 def doubted(manifest: Manifest, column: str, value: float, segment: int) -> list[tuple[str, str]]:

@@ -3,7 +3,8 @@
 What is realistic, and what changes along with an answer, is in ``realistic_changes``. The size of
 a change is the share of the training records that lie between the old and the new answer, so that
 columns are comparable. A change leads to another segment if that one is then the likeliest, which
-is always among the plausible ones, and if the new answers don't contradict each other.
+is always among the plausible ones, and if the new answers neither contradict each other nor fit no
+segment.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing_extensions import TypedDict
 from segmentation.artifact import Manifest
 from segmentation.runtime.contradictions import ContradictionFinder
 from segmentation.runtime.realistic_changes import Question, RealisticChanges
+from segmentation.runtime.typicality import TypicalityLimits
 from segmentation.schema import Record
 
 Row = NDArray[np.float32]
@@ -70,6 +72,7 @@ class _Start(NamedTuple):
     record: Record
     row: Row
     segment: int
+    is_atypical: bool
 
 
 class CounterfactualSearch:
@@ -87,6 +90,7 @@ class CounterfactualSearch:
         self._segments = manifest.segments
         self._score = score
         self._changes = RealisticChanges(manifest)
+        self._typicality = TypicalityLimits(manifest)
         self._positions = {column.name: i for i, column in enumerate(manifest.record.features)}
         fitting = ContradictionFinder(manifest).fitting
         n_features = len(self._positions)
@@ -105,7 +109,8 @@ class CounterfactualSearch:
             Position of the segment that is answered.
         """
         n_missing = sum(record.get(name) is None for name in self._schema.decisive_names)
-        start = _Start(record, row, segment)
+        is_atypical = self._typicality.are_exceeded_by(record, segment)
+        start = _Start(record, row, segment, is_atypical)
         smallest = self._search(start, self._choose_questions(record, n_missing))
         if smallest is None:
             return None
@@ -164,13 +169,26 @@ class CounterfactualSearch:
         rows = self._make_rows(start, changes)
         if not len(rows):
             return [False] * len(candidates)
-        accepted = self._score(rows).argmax(axis=1) != start.segment
+        segments = self._score(rows).argmax(axis=1)
+        accepted = segments != start.segment
         if self._fitting is not None:
             low, high = self._fitting[..., 0], self._fitting[..., 1]
             outside = np.any((rows[:, np.newaxis] < low) | (rows[:, np.newaxis] > high), axis=2)
             accepted &= ~np.all(outside, axis=1)
-        leading = iter(accepted.tolist())
-        return [change is not None and next(leading) for change in changes]
+        leading = iter(zip(accepted.tolist(), segments.tolist(), strict=True))
+        return [
+            change is not None and self._fits(start, change, *next(leading)) for change in changes
+        ]
+
+    def _fits(self, start: _Start, change: Record, accepted: bool, segment: int) -> bool:
+        """Return whether an accepted change leads to a record that fits a segment.
+
+        One that fitted none before may go on fitting none.
+        """
+        return accepted and (
+            start.is_atypical
+            or not self._typicality.are_exceeded_by(start.record | change, segment)
+        )
 
     def _make_rows(self, start: _Start, changes: Sequence[Record | None]) -> Row:
         """Return the features of the possible changes."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.typicality import measure_distance, scale_answer
+from segmentation.schema import Record
 
 
 class TypicalityLimits:
@@ -23,7 +24,8 @@ class TypicalityLimits:
     def __init__(self, manifest: Manifest) -> None:
         typicality = manifest.typicality
         names = [column.name for column in manifest.record.numbers]
-        self._positions = [names.index(name) for name in typicality.columns] if typicality else []
+        self._columns = typicality.columns if typicality else []
+        self._positions = [names.index(name) for name in self._columns]
         self._segments = (
             [(part.means, part.deviations) for part in typicality.segments] if typicality else []
         )
@@ -39,12 +41,15 @@ class TypicalityLimits:
         segment : int
             Position of the segment that is answered: the nearest, most often, so it is tried first.
         """
-        answers = [
-            (i, scale_answer(value))
-            for i, position in enumerate(self._positions)
-            if (value := numbers[position]) is not None
-        ]
-        limit = self._limits[len(self._positions) - len(answers)]
+        return self._are_exceeded([numbers[position] for position in self._positions], segment)
+
+    def are_exceeded_by(self, record: Record, segment: int) -> bool:
+        """Return the same of a canonical record."""
+        return self._are_exceeded([record.get(name) for name in self._columns], segment)
+
+    def _are_exceeded(self, values: Sequence[float | None], segment: int) -> bool:
+        answers = [(i, scale_answer(value)) for i, value in enumerate(values) if value is not None]
+        limit = self._limits[len(values) - len(answers)]
         if limit is None:
             return False
         most = limit * len(answers)

@@ -24,6 +24,7 @@ from segmentation.artifact.manifest import (
 )
 from segmentation.artifact.metrics import Predictor, find_metric
 from segmentation.artifact.package import Package, digest
+from segmentation.artifact.typicality import Typicality
 from segmentation.errors import TrainingError
 from segmentation.schema import Column, Record
 from segmentation.study import Study
@@ -95,7 +96,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         lineage=run.learned.lineage,
         aggregation=run.source.aggregation,
         outlook=_describe_outlook(run),
-        typicality=learn_typicality(run.study, run.learned.X, run.learned.y, run.seed),
+        typicality=_learn_typicality(run),
         metrics=list(run.learned.metrics),
         confusions=list(run.learned.confusions),
         caveats=_word_caveats(run),
@@ -110,6 +111,16 @@ def _describe_outlook(run: Run) -> PackedOutlook | None:
     if run.study.outlook is None or conformal is None:
         return None
     return PackedOutlook(days=run.study.outlook.days, conformal=conformal)
+
+
+def _learn_typicality(run: Run) -> Typicality | None:
+    """Learn it where segments were discovered.
+
+    Where they are given, the ranges of all of them tell which answers contradict each other.
+    """
+    if not run.study.naming:
+        return None
+    return learn_typicality(run.study, run.learned.X, run.learned.y, run.seed)
 
 
 def _pickled(pipeline: Any) -> bytes:
