@@ -19,7 +19,8 @@ from segmentation.errors import TrainingError
 from segmentation.estimators import WithOutlook
 from segmentation.runtime import Model
 from segmentation.schema import Schema
-from segmentation.study import OutlookModel, Study
+from segmentation.study import NamingRule, OutlookModel, Study
+from segmentation.training.fitting.clustering import refit_study
 from segmentation.training.fitting.fit_study import fit_study
 from segmentation.training.fitting.outlook_rehearsal import rehearse
 from segmentation.training.packing.pack import Run, pack
@@ -285,6 +286,21 @@ def test_customers_can_only_be_followed_by_an_identifier() -> None:
     schema = Schema(STUDY.schema.columns[1:])
     with pytest.raises(TrainingError, match=r"^the study planted has no identifier to follow"):
         learned(SNAPSHOTS, replace(WITH_OUTLOOK, schema=schema))
+
+
+def test_an_earlier_date_at_which_rules_tie_is_named_as_the_latest_one() -> None:
+    """Nobody has children here, so the rule knows no highest; what is measured is as with rules."""
+    matrices = [matrix.copy() for matrix in (NOW, THEN, BEFORE)]
+    for matrix in matrices:
+        matrix[:, CHILDREN] = 0
+    snapshots, outlook = of(*matrices), OutlookModel(DAYS, classifier)
+    tie = (NamingRule("high", "highest", ("children",)), *STUDY.naming[1:])
+    tied = replace(STUDY, naming=tie)
+    with pytest.raises(TrainingError):
+        rehearse(tied, outlook, snapshots, SEED, "planted.csv")
+    latest = refit_study(STUDY, matrices[0], SEED)[-1]
+    result = rehearse(tied, outlook, snapshots, SEED, "planted.csv", latest=latest)
+    assert result == rehearse(STUDY, outlook, snapshots, SEED, "planted.csv")
 
 
 def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:

@@ -16,6 +16,8 @@ from sklearn.metrics import f1_score
 from segmentation.artifact.manifest import Conformal
 from segmentation.artifact.metrics import Confusion, Evaluation, Measure, Metric
 from segmentation.datasets import Snapshot
+from segmentation.errors import TrainingError
+from segmentation.estimators import Floats
 from segmentation.study import OutlookModel, Study
 from segmentation.training.fitting.clustering import refit_study
 from segmentation.training.fitting.conformal_calibration import calibrate, measure_coverage
@@ -54,8 +56,14 @@ class Rehearsal:
     conformal: Conformal
 
 
-def rehearse(
-    study: Study, outlook: OutlookModel, snapshots: Sequence[Snapshot], seed: int, table: str
+def rehearse(  # noqa: PLR0913  # what is measured, on what, and for the report
+    study: Study,
+    outlook: OutlookModel,
+    snapshots: Sequence[Snapshot],
+    seed: int,
+    table: str,
+    *,
+    latest: Any = None,
 ) -> Rehearsal:
     """Measure the outlook on the latest date, with nothing known that came to be after the last.
 
@@ -71,9 +79,17 @@ def rehearse(
     seed : int
     table : str
         Name of the table that the snapshots come from.
+    latest : fitted classifier, optional
+        The model of the latest date. It lends its names where the rules can't tell the clusters of
+        the earlier date apart, as otherwise a model that is good today could not be packed.
+
+    Raises
+    ------
+    TrainingError
+        If the rules can't, and there is no `latest`; or if a snapshot has too few records.
     """
     last, *earlier = snapshots
-    today = refit_study(study, matrix(study, earlier[0].records), seed)[-1]
+    today = _fit_earlier(study, matrix(study, earlier[0].records), seed, latest)
     pairs = pair_neighbours(study, today, earlier)
     calibrated = fit_forecaster(study, outlook, pairs, today.classes_, seed)
     forecaster = calibrated.forecaster
@@ -112,6 +128,16 @@ def rehearse(
         ),
         conformal=calibrate([(forecaster, test)], study.schema.decisive, seed, TRUTH, ()),
     )
+
+
+def _fit_earlier(study: Study, X: Floats, seed: int, latest: Any) -> Any:
+    """Return the model of an earlier date, named by the rules or else as the latest one is."""
+    try:
+        return refit_study(study, X, seed)[-1]
+    except TrainingError:
+        if latest is None:
+            raise
+        return refit_study(study, X, seed, latest.predict(X))[-1]
 
 
 def _measure_forecast(
