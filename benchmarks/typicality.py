@@ -9,15 +9,17 @@ For the sample, and for the public table where its folder is (``SEGMENTATION_REA
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contradictions import REAL, ROOT, TABLES
-from segmentation.artifact.typicality import Typicality, measure_distance
+from segmentation.artifact import read_package
 from segmentation.estimators import Floats
+from segmentation.runtime.typicality import TypicalityLimits
 from segmentation.studies import STUDIES
 from segmentation.study import Study
 from segmentation.training.fitting.typicality import learn_typicality
@@ -48,40 +50,44 @@ def measure_alarms(study: Study, X: Floats) -> Iterator[tuple[str, float]]:
     X : ndarray of shape (n_samples, n_features)
     """
     package = ROOT / ("model.bin" if study.name == "mobile" else f"models/{study.name}.bin")
-    y = joblib.load(package).predict(X)
+    manifest, y = read_package(package).manifest, joblib.load(package).predict(X)
     random = np.random.default_rng(SEED)
     inside, outside = np.array_split(random.permutation(len(X)), 2)
     typicality = learn_typicality(study, X[inside], y[inside], SEED)
     if typicality is None:
         return
-    answers = np.arcsinh(X[outside][:, list(study.schema.decisive)].astype(np.float64))
+    limits = TypicalityLimits(manifest.model_copy(update={"typicality": typicality}))
+    answers = X[outside][:, list(study.schema.decisive)].astype(np.float64)
     for n_missing in (0, 1, answers.shape[1] // 2):
         hidden = random.permuted(np.tile(np.arange(answers.shape[1]), (len(answers), 1)), axis=1)
         copies = np.where(hidden < n_missing, np.nan, answers)
-        yield f"held out, {n_missing} missing", _share(typicality, copies)
-    low, high = np.sinh(np.nanmin(answers, axis=0)), np.sinh(np.nanmax(answers, axis=0))
-    even = np.arcsinh(random.uniform(low, high, (N_EVEN, len(low))))
-    yield "evenly drawn", _share(typicality, even)
-    yield "each answer of another record", _share(typicality, random.permuted(answers, axis=0))
+        yield f"held out, {n_missing} missing", _share(limits, typicality.columns, copies)
+    low, high = np.nanmin(answers, axis=0), np.nanmax(answers, axis=0)
+    even = random.uniform(low, high, (N_EVEN, len(low)))
+    yield "evenly drawn", _share(limits, typicality.columns, even)
+    yield (
+        "each answer of another record",
+        _share(limits, typicality.columns, random.permuted(answers, axis=0)),
+    )
     partner = random.permutation(len(answers))
     foreign = y[outside] != y[outside][partner]
     half = random.permutation(answers.shape[1])[: answers.shape[1] // 2]
     mixed = answers.copy()
     mixed[:, half] = answers[partner][:, half]
-    yield "half of another segment's record", _share(typicality, mixed[foreign])
+    yield "half of another segment's record", _share(limits, typicality.columns, mixed[foreign])
 
 
-def _share(typicality: Typicality, answers: NDArray[np.float64]) -> float:
-    return float(np.mean([_is_atypical(typicality, row) for row in answers]))
-
-
-def _is_atypical(typicality: Typicality, row: NDArray[np.float64]) -> bool:
-    answers = [(i, float(value)) for i, value in enumerate(row) if not np.isnan(value)]
-    limit = typicality.limits[len(row) - len(answers)]
-    return limit is not None and all(
-        measure_distance(answers, part.means, part.deviations) > limit * len(answers)
-        for part in typicality.segments
-    )
+def _share(limits: TypicalityLimits, columns: Sequence[str], rows: NDArray[np.float64]) -> float:
+    """Return the share of rows that are atypical; which segment is tried first changes nothing."""
+    records = [
+        {
+            name: float(value)
+            for name, value in zip(columns, row, strict=True)
+            if not math.isnan(value)
+        }
+        for row in rows
+    ]
+    return float(np.mean([limits.are_exceeded_by(record, 0) for record in records]))
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def forecast(
     snapshots: tuple[Snapshot, ...], make: Callable[[int], Any] = classifier
 ) -> dict[str, Metric]:
     """Return the figures of a rehearsal by their names."""
-    result = rehearse(STUDY, OutlookModel(DAYS, make), snapshots, SEED, "planted.csv").metrics
+    result = rehearse(STUDY, OutlookModel(DAYS, make), history(snapshots), SEED).metrics
     assert len({name_metric(metric) for metric in result}) == len(result)
     return {name_metric(metric): metric for metric in result}
 
@@ -240,7 +240,7 @@ def test_sets_of_the_later_day_are_calibrated_and_measured_forward_in_time() -> 
     thresholds = np.array(result.outlook_conformal.thresholds)
     assert thresholds.shape == (3, 3)
     assert (np.diff(thresholds, axis=0) >= 0).all()
-    rehearsal = rehearse(STUDY, WITH_OUTLOOK.outlook, SNAPSHOTS, SEED, "planted.csv")
+    rehearsal = rehearse(STUDY, WITH_OUTLOOK.outlook, history(SNAPSHOTS), SEED)
     assert (thresholds >= np.array(rehearsal.conformal.thresholds)).all()
     coverage = {
         metric.condition.kind: metric
@@ -293,14 +293,14 @@ def test_an_earlier_date_at_which_rules_tie_is_named_as_the_latest_one() -> None
     matrices = [matrix.copy() for matrix in (NOW, THEN, BEFORE)]
     for matrix in matrices:
         matrix[:, CHILDREN] = 0
-    snapshots, outlook = of(*matrices), OutlookModel(DAYS, classifier)
+    dates, outlook = history(of(*matrices)), OutlookModel(DAYS, classifier)
     tie = (NamingRule("high", "highest", ("children",)), *STUDY.naming[1:])
     tied = replace(STUDY, naming=tie)
     with pytest.raises(TrainingError):
-        rehearse(tied, outlook, snapshots, SEED, "planted.csv")
+        rehearse(tied, outlook, dates, SEED)
     latest = refit_study(STUDY, matrices[0], SEED)[-1]
-    result = rehearse(tied, outlook, snapshots, SEED, "planted.csv", latest=latest)
-    assert result == rehearse(STUDY, outlook, snapshots, SEED, "planted.csv")
+    result = rehearse(tied, outlook, dates, SEED, latest)
+    assert result == rehearse(STUDY, outlook, dates, SEED)
 
 
 def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
@@ -312,7 +312,7 @@ def test_a_customer_who_is_gone_at_the_later_date_is_refused() -> None:
 
 def test_mistakes_ahead_are_counted() -> None:
     """Rows are the segments of the latest date: 14 low, 20 mid, 26 high ones."""
-    rehearsal = rehearse(STUDY, OutlookModel(DAYS, classifier), SNAPSHOTS, SEED, "planted.csv")
+    rehearsal = rehearse(STUDY, OutlookModel(DAYS, classifier), history(SNAPSHOTS), SEED)
     result = rehearsal.confusion
     accuracy = next(
         metric for metric in rehearsal.metrics if name_metric(metric) == "accuracy, 91 days ahead"

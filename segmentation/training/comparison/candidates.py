@@ -72,7 +72,7 @@ def candidates() -> Iterator[Candidate]:
     )
     yield Candidate(
         "SVC",
-        # Its time grows with the square of the records: of all copies it would take an hour.
+        # Its time grows with the square of the records: all copies took over ten minutes.
         lambda seed: _with_gaps_marked(_on_some_records(SVC(cache_size=500), seed)),
         {"estimator__C": [1.0, 10.0]},
     )

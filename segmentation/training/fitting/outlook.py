@@ -68,7 +68,7 @@ def with_outlook(
     calibrated = fit_forecaster(study, outlook, pairs, today.classes_, seed)
     combined = WithOutlook.of_fitted(today, calibrated.forecaster.classifier)
     pipeline = Pipeline([learned.pipeline.steps[0], (learned.pipeline.steps[-1][0], combined)])
-    rehearsal = rehearse(study, outlook, snapshots, seed, history.name, latest=today)
+    rehearsal = rehearse(study, outlook, history, seed, today)
     return replace(
         learned,
         pipeline=pipeline,

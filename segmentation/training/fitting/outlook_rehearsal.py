@@ -6,7 +6,6 @@ asked about the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from sklearn.metrics import f1_score
 
 from segmentation.artifact.manifest import Conformal
 from segmentation.artifact.metrics import Confusion, Evaluation, Measure, Metric
-from segmentation.datasets import Snapshot
+from segmentation.datasets import History
 from segmentation.errors import TrainingError
 from segmentation.estimators import Floats
 from segmentation.study import OutlookModel, Study
@@ -56,14 +55,8 @@ class Rehearsal:
     conformal: Conformal
 
 
-def rehearse(  # noqa: PLR0913  # what is measured, on what, and for the report
-    study: Study,
-    outlook: OutlookModel,
-    snapshots: Sequence[Snapshot],
-    seed: int,
-    table: str,
-    *,
-    latest: Any = None,
+def rehearse(
+    study: Study, outlook: OutlookModel, history: History, seed: int, latest: Any = None
 ) -> Rehearsal:
     """Measure the outlook on the latest date, with nothing known that came to be after the last.
 
@@ -74,11 +67,8 @@ def rehearse(  # noqa: PLR0913  # what is measured, on what, and for the report
     ----------
     study : Study
     outlook : OutlookModel
-    snapshots : sequence of Snapshot
-        The latest first.
+    history : History
     seed : int
-    table : str
-        Name of the table that the snapshots come from.
     latest : fitted classifier, optional
         The model of the latest date. It lends its names where the rules can't tell the clusters of
         the earlier date apart, as otherwise a model that is good today could not be packed.
@@ -88,7 +78,7 @@ def rehearse(  # noqa: PLR0913  # what is measured, on what, and for the report
     TrainingError
         If the rules can't, and there is no `latest`; or if a snapshot has too few records.
     """
-    last, *earlier = snapshots
+    last, *earlier = history.snapshots
     today = _fit_earlier(study, matrix(study, earlier[0].records), seed, latest)
     pairs = pair_neighbours(study, today, earlier)
     calibrated = fit_forecaster(study, outlook, pairs, today.classes_, seed)
@@ -99,7 +89,7 @@ def rehearse(  # noqa: PLR0913  # what is measured, on what, and for the report
         "circular": False,
         "evaluation": Evaluation(
             method="forward_in_time",
-            table=table,
+            table=history.name,
             n_repetitions=1,
             as_of=f"{last.as_of:%Y-%m-%d}",
         ),
