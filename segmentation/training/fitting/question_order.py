@@ -22,7 +22,7 @@ from segmentation.training.measuring.prediction_sets import make_sets
 
 # Whoever asks until one segment is plausible looks many times, and stops where the sets happen to
 # be small: the level of each look is raised until so many of the last answers hold the truth.
-COVERAGE_WHERE_ASKING_STOPS = 0.94
+COVERAGE_WHERE_ASKING_STOPS = 0.935
 LEVELS = tuple(np.arange(COVERAGE, 0.9976, 0.0025).round(4).tolist())
 
 LEVEL_OF_ORDER = 0.975
