@@ -27,7 +27,7 @@ HOSTILE = (
     "${7*7}", "<%= 7*7 %>", "#{7*7}", "=1+1", "=cmd|' /C calc'!A0", "+A1", "-A1", "@SUM(A1)",
     '=HYPERLINK("http://evil","x")', "\tx", "\uff1d1+1", "__proto__", "constructor", "toString",
     "\u202egnp.exe", "\u2066x\u2069\u200f", "a" * 5_000, "\x01\x1b[31m\x7f", "&lt;b&gt;&amp;",
-    "<style>*{display:none}</style>", "--><!--", "]]>", "'; DROP TABLE customers; --",
+    "<style>*{display:none}</style>", "--><!--", "]]>", "'; DROP TABLE customers;",
 )  # fmt: skip
 
 

