@@ -58,7 +58,7 @@ if hasattr(_libc, "mallopt"):  # glibc
 wsgi_app = "predict:app"
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "segmentation.service.server.gunicorn_worker.PatientWorker"
+worker_class = "segmentation.service.event_loop_worker.EventLoopWorker"
 threads = _settings.threads
 keepalive = _settings.keep_alive
 graceful_timeout = _settings.graceful_timeout

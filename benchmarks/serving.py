@@ -19,32 +19,40 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+# gunicorn's own worker; ours is an event loop.
+THREADED = ["--worker-class", "gthread"]
 UVICORN = [sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning"]
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Service:
     """A service to measure."""
 
     name: str
     port: int
-    command: list[str]
+    command: Sequence[str]
 
 
 OURS = Service("our /predict", 9701, [*GUNICORN, "predict:app"])
-NOTHING = Service("Flask route that does nothing", 9702, [*GUNICORN, "benchmarks.apps.nothing:app"])
-USUAL = Service("usual pipeline, data frame", 9703, [*GUNICORN, "benchmarks.apps.usual:app"])
-SAME = Service("our pipeline, data frame", 9705, [*GUNICORN, "benchmarks.apps.usual:app"])
+NOTHING = Service(
+    "Flask route that does nothing",
+    9702,
+    [*GUNICORN, *THREADED, "benchmarks.apps.nothing:app"],
+)
+PIPELINE = [*GUNICORN, *THREADED, "benchmarks.apps.usual:app"]
+USUAL = Service("usual pipeline, data frame", 9703, PIPELINE)
+SAME = Service("our pipeline, data frame", 9705, PIPELINE)
 FAST = Service(
     "FastAPI, uvicorn, ONNX Runtime",
     9704,
@@ -54,10 +62,21 @@ FAST = Service(
 
 @dataclass(frozen=True)
 class Turn:
-    """One run of wrk: requests per second and the 99th percentile in milliseconds."""
+    """One run of wrk.
+
+    Attributes
+    ----------
+    rate : float
+        Requests per second.
+    p99 : float
+        99th percentile of the time to an answer, in milliseconds.
+    cpu : float
+        Time of the processors for each request, in microseconds.
+    """
 
     rate: float
     p99: float
+    cpu: float
 
 
 def record(number: int) -> dict[str, object]:
@@ -130,6 +149,8 @@ def wait_for_answer(service: Service, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:
         try:
             post(service, record(0))
+        except urllib.error.HTTPError as error:
+            sys.exit(f"{service.name} answers with {error.code}")
         except OSError:
             time.sleep(0.005)
         else:
@@ -137,18 +158,21 @@ def wait_for_answer(service: Service, process: subprocess.Popen[bytes]) -> None:
     sys.exit(f"{service.name} did not start")
 
 
-def turn(service: Service, script: Path, connections: int, seconds: int) -> Turn:
-    """Load a service with wrk."""
+def turn(service: Service, process: int, script: Path, connections: int, seconds: int) -> Turn:
+    """Load a service, which is a process and its children, with wrk."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
     url = f"http://127.0.0.1:{service.port}/predict"
+    before = cpu_seconds(process)
     output = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    used = cpu_seconds(process) - before
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"{service.name} failed under load:\n{output}")
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    if not p99 or not rate:
+    n_requests = re.search(r"(\d+) requests in", output)
+    if not p99 or not rate or not n_requests:
         sys.exit(f"wrk printed something else:\n{output}")
-    return Turn(float(rate[1]), float(p99[1]) * UNITS[p99[2]])
+    return Turn(float(rate[1]), float(p99[1]) * UNITS[p99[2]], used / int(n_requests[1]) * 1e6)
 
 
 def side_by_side(rounds: int, seconds: int) -> None:
@@ -156,28 +180,32 @@ def side_by_side(rounds: int, seconds: int) -> None:
     services = [NOTHING, OURS, FAST, SAME, USUAL]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         script = wrk_script(Path(folder))
+        processes = {}
         for service in services:
             usual = "same" if service is SAME else "notebook"
-            stack.enter_context(running(service, USUAL=usual))
+            processes[service] = stack.enter_context(running(service, USUAL=usual)).pid
         for connections in (1, 16, 64):
             turns: dict[str, list[Turn]] = defaultdict(list)
             for _ in range(rounds):
                 for service in services:
-                    turns[service.name].append(turn(service, script, connections, seconds))
+                    process = processes[service]
+                    turns[service.name].append(turn(service, process, script, connections, seconds))
             print_turns(connections, turns)
 
 
 def print_turns(connections: int, turns: dict[str, list[Turn]]) -> None:
     """Print one table; ratios are medians of neighbouring turns."""
     print(f"\n{connections} connections" if connections > 1 else "\n1 connection")
-    print(f"  {'':32}{'requests/s':>12}{'p99 ms':>9}{'ours : it':>11}{'p99 ours : it':>15}")
+    titles = f"{'requests/s':>12}{'CPU us':>9}{'p99 ms':>9}{'ours : it':>11}{'p99 ours : it':>15}"
+    print(f"  {'':32}{titles}")
     ours = turns[OURS.name]
     for name, its in turns.items():
         rate = statistics.median(turn.rate for turn in its)
         p99 = statistics.median(turn.p99 for turn in its)
+        cpu = statistics.median(turn.cpu for turn in its)
         rates = statistics.median(a.rate / b.rate for a, b in zip(ours, its, strict=True))
         p99s = statistics.median(a.p99 / b.p99 for a, b in zip(ours, its, strict=True))
-        print(f"  {name:32}{rate:12,.0f}{p99:9.1f}{rates:11.2f}{p99s:15.2f}")
+        print(f"  {name:32}{rate:12,.0f}{cpu:9.0f}{p99:9.1f}{rates:11.2f}{p99s:15.2f}")
 
 
 def one_worker() -> None:

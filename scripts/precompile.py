@@ -13,7 +13,9 @@ API = (
     "cryptography.hazmat.primitives.serialization",
     "flask",
     "gunicorn.app.wsgiapp",
-    "gunicorn.workers.gthread",
+    "gunicorn.glogging",
+    "gunicorn.workers.base",
+    "httptools",
     "jiter",
     "numpy.typing",
     "onnxruntime",
@@ -23,6 +25,7 @@ API = (
     "pydantic.main",
     "pydantic.plugin._loader",
     "pydantic.type_adapter",
+    "uvloop",
 )
 # What other installations have, all or none.
 MORE = (

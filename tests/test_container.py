@@ -456,7 +456,7 @@ def test_what_the_service_imports_is_compiled(engine: Docker | StandIn, either: 
     """A read-only root would have it compiled again in every process."""
     program = (
         "import importlib, importlib.util, os, sys\n"
-        "import segmentation.service.app, segmentation.service.server.gunicorn_worker\n"
+        "import segmentation.service.app, segmentation.service.event_loop_worker\n"
         "if importlib.util.find_spec('dash'):\n"
         "    import segmentation.dashboard.app, segmentation.estimators, duckdb\n"
         "print([name for name, module in sys.modules.items()\n"

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -419,3 +420,34 @@ def test_compose_passes_every_setting_on() -> None:
     assert fixed == {"MODEL_PATH", "MODELS_DIR", "PORT"}
     limits = set(compose["services"]["proxy"]["environment"])
     assert {"MAX_BODY_BYTES", "MAX_FILE_BYTES", "READ_TIMEOUT", "KEEP_ALIVE"} <= limits
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"[]," * 5_000_000 + b"[]]",
+        b"[" + b"{}," * 5_000_000 + b"{}]",
+        b"[" + b"1," * 8_000_000 + b"1]",
+        b'{"age":[' + b"[]," * 5_000_000 + b"[]]}",
+        b'{"transactions":[' + b"{}," * 5_000_000 + b"{}]}",
+    ],
+    ids=["arrays", "objects", "numbers", "arrays in a field", "transactions"],
+)
+@pytest.mark.parametrize("route", ["predict", "studies/retail/predict", "explain"])
+def test_what_fills_memory_is_counted_before_it_is_decoded(
+    client: FlaskClient, body: bytes, route: str
+) -> None:
+    """Within the limit of bytes, and far beyond what any request needs."""
+    tracemalloc.start()
+    try:
+        answer = client.post(f"/{route}", data=body, content_type="application/json")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.status_code == 413
+    assert peak < 4 * len(body)
+
+
+def test_as_many_values_as_a_full_body_of_records_has_are_read(client: FlaskClient) -> None:
+    """10,000 records of all columns stay below what is counted."""
+    assert client.post("/predict", json=[COMPLETE] * 10_000).status_code == 200

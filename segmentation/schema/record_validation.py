@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from segmentation.errors import InvalidRecordsError, Problem
@@ -98,6 +98,8 @@ class RecordValidator:
         model = record_model(columns)
         self._one: TypeAdapter[Record] = TypeAdapter(model)
         self._many: TypeAdapter[list[Record]] = TypeAdapter(list[model])  # type: ignore[valid-type]
+        # Its faults are not looked at: what has one is read the longer way.
+        self._plain: TypeAdapter[list[Record]] = TypeAdapter(Annotated[list[model], FailFast()])  # type: ignore[valid-type,arg-type]
         self._texts = tuple(column.name for column in columns if not column.numeric)
         self._canonical: set[tuple[str, ...]] = set()
         self._layouts: dict[tuple[str, ...], _Layout] = {}
@@ -121,13 +123,13 @@ class RecordValidator:
         list of dict or None
             Canonical records; None if the longer way must be taken, for whatever reason.
         """
-        if b"\\" in body or body.count(b"{") > most:
+        if b"\\" in body or body.count(b"{") > most or body.count(b"[") > 1:
             return None
         try:
             if body[:1] == b"{":
                 records = [self._one.validate_json(body)]
             else:
-                records = self._many.validate_json(body)
+                records = self._plain.validate_json(body)
         except ValidationError:
             return None
         if self._with_duplicates(body, records):

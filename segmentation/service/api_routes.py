@@ -27,6 +27,8 @@ from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import N_RECORDS, NOT_PLAIN, SINGLE
 
+LIVE = b'{"status":"live"}'
+
 
 def make_api(models: ServedModels, counters: ServiceCounters, settings: Settings) -> Blueprint:
     """Return the API's routes over the served models."""
@@ -44,7 +46,7 @@ def _add_scoring(
         model, body = _read(study)
         records: list[Record] | None = None
         explained: list[int] = []
-        # The fast path has left word that the body is not plain: it is not read that way again.
+        # The front has left word that the body is not plain: it is not read that way again.
         if NOT_PLAIN not in request.environ:
             records = model.read_plain(body, settings.max_records)
         if records is None:
@@ -94,18 +96,29 @@ def _add_cards(api: Blueprint, models: ServedModels) -> None:
 
 def _add_operation(api: Blueprint, models: ServedModels, counters: ServiceCounters) -> None:
     def live() -> Response:
-        return _json(b'{"status":"live"}')
+        return _json(LIVE)
 
     def ready() -> Response:
-        model = models.find().get()
-        model.check_golden()
-        return _json(orjson.dumps({"status": "ready", "model": model.name}))
+        return _json(encode_ready(models))
 
     def exposition() -> Response:
         content_type = "text/plain; version=0.0.4; charset=utf-8"
         return Response(counters.exposition(), content_type=content_type)
 
     add_routes(api, live, ready, exposition)
+
+
+def encode_ready(models: ServedModels) -> bytes:
+    """Return the JSON that says that the default model answers correctly.
+
+    Raises
+    ------
+    SegmentationError
+        If it does not.
+    """
+    model = models.find().get()
+    model.check_golden()
+    return orjson.dumps({"status": "ready", "model": model.name})
 
 
 def encode_answers(

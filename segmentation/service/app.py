@@ -9,7 +9,6 @@ from flask import Flask
 from segmentation.service import problem_details
 from segmentation.service.api_docs import docs_routes
 from segmentation.service.api_routes import make_api
-from segmentation.service.fast_path import FastPath
 from segmentation.service.file_routes import make_file_api
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.request_observer import RequestObserver
@@ -39,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     models = ServedModels(
         find_packages(settings), settings.default_study, settings.model_public_key, counters.served
     )
-    app.extensions["models"] = models
+    app.extensions |= {"models": models, "counters": counters, "settings": settings}
     problem_details.register(app)
     api = make_api(models, counters, settings)
     api.register_blueprint(make_file_api(models, counters, settings))
@@ -47,6 +46,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(docs_routes(models, settings))
     app.register_blueprint(pages_routes())
     pages = Pages(app.wsgi_app, models, settings)
-    fast_path = FastPath(pages, models, counters, settings)
-    app.wsgi_app = RequestObserver(CanonicalTargets(fast_path), counters)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = RequestObserver(CanonicalTargets(pages), counters)  # type: ignore[assignment,method-assign]
     return app

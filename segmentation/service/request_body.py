@@ -22,6 +22,10 @@ from segmentation.service.settings import MEBIBYTE
 from segmentation.service.wsgi_environment import Environment
 
 DEEPEST = 16
+# What a body may hold, counted before it is decoded: each takes some 50 to 100 bytes of memory. The
+# largest body of transactions has about as many.
+MOST_VALUES = 1_000_000
+MOST_CONTAINERS = 250_000
 _PIECE = 65_536
 
 EXPLAIN = "explain"
@@ -68,8 +72,9 @@ def decode_records(body: bytes, most: int) -> list[Any]:
     ------
     RequestError
         400 for anything that is not one JSON text of finite numbers, unique keys and little
-        depth; 413 for an array of more than `most`.
+        depth; 413 for an array of more than `most`, or more values than any request needs.
     """
+    _check_counts(body)
     value = decode(body)
     if not isinstance(value, list):
         return [value]
@@ -77,6 +82,16 @@ def decode_records(body: bytes, most: int) -> list[Any]:
         detail = f"An array may hold at most {most} records."
         raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
     return value
+
+
+def _check_counts(body: bytes) -> None:
+    n_containers = body.count(b"{") + body.count(b"[")
+    if body.count(b",") > MOST_VALUES or n_containers > MOST_CONTAINERS:
+        detail = (
+            f"The body may hold at most {MOST_VALUES} values, and {MOST_CONTAINERS} objects and"
+            " arrays."
+        )
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
 def _check_type(environment: Environment) -> None:

@@ -15,6 +15,7 @@ from flask import Blueprint
 
 PREDICT = "/predict"
 FILE = f"{PREDICT}/file"
+LIVEZ, READYZ = "/livez", "/readyz"
 OF_STUDY = "/studies/<study>"
 
 NOT_READY = {503: "No model answers correctly; the detail says why."}
@@ -137,13 +138,13 @@ ROUTES = (
         ("StudyList",), {}, of_study=False,
     ),
     Route(
-        "live", "GET", "/livez",
+        "live", "GET", LIVEZ,
         "Whether the process answers",
         "the process answers",
         ("Live",), {}, of_study=False,
     ),
     Route(
-        "ready", "GET", "/readyz",
+        "ready", "GET", READYZ,
         "Whether the default model answers correctly",
         "the golden records of the default study come out right (else 503)",
         ("Ready",), NOT_READY, of_study=False,

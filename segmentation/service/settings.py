@@ -37,7 +37,19 @@ class Settings(BaseModel):
         "private key are refused",
     )
     web_concurrency: int = Field(2, ge=1, le=64, description="worker processes; one for each core")
-    threads: int = Field(4, ge=1, le=256, description="requests that one worker handles at a time")
+    threads: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="requests beside plain predictions that a worker handles at a time",
+    )
+    max_files: int = Field(2, ge=1, le=64, description="files that a worker scores at a time")
+    max_waiting: int = Field(
+        64, ge=1, description="requests that wait for one of these; later ones get a 503"
+    )
+    max_connections: int = Field(
+        10_000, ge=1, description="connections of a worker; beyond it the longest idle is closed"
+    )
     max_records: int = Field(10_000, ge=1, description="most records in one request")
     max_explanations: int = Field(
         100, ge=1, description="most records of one request whose answers are explained"
@@ -51,6 +63,11 @@ class Settings(BaseModel):
         10,
         ge=1,
         description="seconds that a client may pause in the middle of a request or an answer",
+    )
+    least_rate: int = Field(
+        1024,
+        ge=1,
+        description="bytes a second that a client must send or take, once `READ_TIMEOUT` is over",
     )
     graceful_timeout: int = Field(
         25, ge=1, description="seconds that a stopping worker may take for requests in progress"

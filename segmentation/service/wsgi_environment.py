@@ -17,9 +17,11 @@ UNMATCHED = "unmatched"
 N_RECORDS = "segmentation.records"
 # Whether the body is one record: pointers then begin at its fields.
 SINGLE = "segmentation.single"
-# Set where the fast path has found that the body needs Flask's route.
+# When the request had come, by `time.perf_counter`.
+STARTED = "segmentation.started"
+# Set where the front has found that the body needs Flask's route.
 NOT_PLAIN = "segmentation.not_plain"
-# For the access log, which gunicorn writes when the answer has gone out.
+# For the access log, which is written when the answer has gone out.
 LOG = "segmentation.log"
 # What counts an answer that was cut, called with the environment and the cause.
 ON_CUT = "segmentation.on_cut"

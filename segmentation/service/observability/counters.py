@@ -47,6 +47,12 @@ class ServiceCounters:
             ["route", "cause"],
             registry=registry,
         )
+        self._refused = Counter(
+            "http_requests_refused",
+            "Requests, or what came in place of them, that were refused before they were read.",
+            ["reason"],
+            registry=registry,
+        )
         answers = Counter(
             "segmentation_answers", "Records answered.", ["study", "segment"], registry=registry
         )
@@ -76,6 +82,10 @@ class ServiceCounters:
     def cut(self, route: str, cause: str) -> None:
         """Count one answer that was broken off."""
         self._cut.labels(route, cause).inc()
+
+    def refused(self, reason: str) -> None:
+        """Count what was refused before it was read; `reason` is one of few."""
+        self._refused.labels(reason).inc()
 
     def answered(self, model: ModelName, answers: Sequence[Answer]) -> Counts:
         """Count answers given by a model, and return the counts of these."""

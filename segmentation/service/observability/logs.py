@@ -8,27 +8,47 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-from time import perf_counter
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from gunicorn.glogging import Logger
 
-from segmentation.service.observability.open_responses import (
-    Cause,
-    OpenResponse,
-    OpenResponses,
-    cause_of,
-)
-from segmentation.service.wsgi_environment import LOG, ON_CUT, Environment
+from segmentation.service.wsgi_environment import LOG, Environment
+
+Cause = Literal["client", "timeout", "stopping", "error"]
+"""Why an answer was cut: its client went away, its client took too long, the service was stopped,
+or it failed."""
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+class AnswerEnd(NamedTuple):
+    """How a request ended.
+
+    Attributes
+    ----------
+    method : str
+    status : int or None
+        None if it had no answer.
+    n_bytes : int
+        Of the answer's content that were sent.
+    seconds : float
+        From the request to the end of its answer.
+    cut : str or None
+        Why the answer did not come to its end.
+    """
+
+    method: str
+    status: int | None
+    n_bytes: int
+    seconds: float
+    cut: Cause | None = None
+
+
+def _now() -> datetime:
+    """Return the time, which orjson writes in ISO 8601, six times as fast as `isoformat`."""
+    return datetime.now(UTC)
 
 
 class JsonFormatter(logging.Formatter):
@@ -56,7 +76,6 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
     def setup(self, cfg: Any) -> None:
         """Send all events to standard output: gunicorn's, the app's, and warnings of libraries."""
         super().setup(cfg)
-        self._answers = OpenResponses()
         handler = logging.StreamHandler(os.fdopen(os.dup(1), "w"))
         handler.setFormatter(JsonFormatter())
         level = self.LOG_LEVELS[cfg.loglevel]
@@ -70,57 +89,29 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is untyped
         logging.captureWarnings(True)
         self._level = level
 
-    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Log an exception; a client that paused too long (see ``worker``) is none of ours."""
-        if isinstance(sys.exc_info()[1], BlockingIOError):
-            self.warning("gave up a client that paused in the middle of a request or an answer")
-        else:
-            super().exception(msg, *args, **kwargs)
-
-    def begin(self, environment: Environment, response: Any) -> None:
-        """Note that a request is being answered: from now on its line will be written."""
-        self._answers.begin(environment, response)
-
     def access(self, resp: Any, req: Any, environ: Environment, request_time: timedelta) -> None:  # noqa: ARG002
-        """Write the line of a request: gunicorn has sent the answer, or met an error on the way."""
-        self.end(environ, cause_of(sys.exc_info()[1]))
+        """Write the line of a request that a worker of gunicorn's own has answered."""
+        seconds = request_time.total_seconds()
+        end = AnswerEnd(environ["REQUEST_METHOD"], int(resp.status_code), resp.sent, seconds)
+        self.write_access(end, environ.get(LOG, {}))
 
-    def end(self, environment: Environment, cut: Cause | None = None) -> None:
-        """Write the line of a request, unless it has been written."""
-        answer = self._answers.take(environment)
-        if answer:
-            self._write(answer, cut)
-
-    def cut(self, cause: Cause) -> None:
-        """Break off all answers that are being given, and write their lines."""
-        for answer in self._answers.take_all():
-            self._write(answer, cause)
-            answer.break_off()
-
-    def _write(self, answer: OpenResponse, cut: Cause | None) -> None:
-        environment, level = answer.environment, logging.WARNING if cut else logging.INFO
-        if cut and ON_CUT in environment:
-            environment[ON_CUT](environment, cut)
+    def write_access(self, end: AnswerEnd, noted: Mapping[str, Any]) -> None:
+        """Write the line of a request, with what was noted about it."""
+        method, status, n_bytes, seconds, cut = end
+        level = logging.WARNING if cut else logging.INFO
         if level < self._level:
             return
         line = {
             "time": _now(),
-            "level": logging.getLevelName(level).lower(),
+            "level": "warning" if cut else "info",
             "logger": "access",
-            "method": environment.get("REQUEST_METHOD"),
-            "status": _status(answer.response, cut),
-            "bytes": answer.response.sent,
-            "ms": round((perf_counter() - answer.started) * 1e3, 3),
-            **environment.get(LOG, {}),
+            "method": method,
+            "status": status,
+            "bytes": n_bytes,
+            "ms": round(seconds * 1e3, 3),
+            **noted,
         }
         if cut:
             line["cut"] = cut
         # One write is one line, also when several processes share the pipe.
         os.write(1, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-
-
-def _status(response: Any, cut: Cause | None) -> int | None:
-    """Return the status that was sent, or None; a failure before it was sent becomes a 500."""
-    if response.headers_sent or not cut:
-        return int(response.status_code)
-    return HTTPStatus.INTERNAL_SERVER_ERROR.value if cut == "error" else None

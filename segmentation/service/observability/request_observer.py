@@ -6,6 +6,7 @@ A WSGI layer rather than Flask's hooks, which cost four times as much on every r
 from __future__ import annotations
 
 import os
+import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
@@ -13,7 +14,7 @@ from typing import Any
 
 from segmentation.runtime.answers import Answer, ModelName
 from segmentation.service.observability.counters import ServiceCounters
-from segmentation.service.observability.open_responses import Cause
+from segmentation.service.observability.logs import Cause
 from segmentation.service.observability.trace_context import trace
 from segmentation.service.wsgi_environment import (
     LOG,
@@ -21,6 +22,7 @@ from segmentation.service.wsgi_environment import (
     ON_CUT,
     REQUEST_ID,
     ROUTE,
+    STARTED,
     UNMATCHED,
     Environment,
 )
@@ -49,9 +51,9 @@ class RequestObserver:
         self, environment: Environment, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer one request."""
-        started = perf_counter()
-        request_id = environment[REQUEST_ID] = _request_id(environment)
-        line = environment[LOG] = {"request_id": request_id, **trace(environment)}
+        started = environment.get(STARTED) or perf_counter()
+        request_id = name_request(environment)
+        line = environment[LOG]
         environment[ON_CUT] = self._count_cut
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
@@ -71,6 +73,13 @@ class RequestObserver:
         """Count an answer that was cut; one that had not begun gets its route for the log."""
         route = environment[LOG].setdefault("route", _route(environment))
         self._metrics.cut(route, cause)
+
+
+def name_request(environment: Environment) -> str:
+    """Give a request a name, its client's own if it has one, and begin its line in the log."""
+    request_id = environment[REQUEST_ID] = _request_id(environment)
+    environment[LOG] = {"request_id": request_id, **trace(environment)}
+    return request_id
 
 
 def note_answers(
@@ -94,8 +103,13 @@ def _request_id(environment: Environment) -> str:
 
 
 def new_request_id() -> str:
-    """Return a name for a request that came without one."""
-    return os.urandom(16).hex()
+    """Return a name for a request that came without one: unlikely to come twice, no secret."""
+    return f"{_RANDOM.getrandbits(128):032x}"
+
+
+# gunicorn's own workers seed `random` after the fork; ours are seeded by the system, each anew.
+_RANDOM = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_RANDOM.seed)
 
 
 def _route(environment: Environment) -> str:

@@ -1,1 +1,1 @@
-"""What the service adds to gunicorn: its worker, and how it stops without a loss."""
+"""HTTP on an event loop: connections, what comes over them, and how they end without a loss."""

@@ -1,0 +1,229 @@
+"""The front: answers what is plain and small on the event loop and hands the rest to Flask.
+
+A request is here when all of it has come. What nearly all requests are, a plain POST to a study's
+/predict, and health, takes less time than to hand it on; every other one, whatever is unusual about
+it, goes to Flask's route of the same path. There is one way to make answers
+(``api_routes.encode_answers``) and one place that explains errors; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from segmentation.errors import SegmentationError
+from segmentation.service import problem_details
+from segmentation.service.api_routes import LIVE, encode_answers, encode_ready
+from segmentation.service.front.flask_pool import FlaskPool, render_failure, render_headers
+from segmentation.service.observability.counters import ServiceCounters
+from segmentation.service.observability.logs import Cause
+from segmentation.service.observability.request_observer import name_request, note_answers
+from segmentation.service.request_body import JSON, is_object
+from segmentation.service.route_table import FILE, LIVEZ, OF_STUDY, PREDICT, READYZ
+from segmentation.service.served_models import ServedModel
+from segmentation.service.server.exchange import Exchange
+from segmentation.service.server.request import SLOW, Request, RequestRefusal
+from segmentation.service.settings import Settings
+from segmentation.service.wsgi_environment import (
+    LOG,
+    NOT_PLAIN,
+    ON_CUT,
+    REQUEST_ID,
+    UNMATCHED,
+    Environment,
+)
+
+# Longer bodies are arrays of many records: they would keep the loop from everyone else.
+_LONGEST = 32_768
+_NOTED = {
+    b"x-request-id": "HTTP_X_REQUEST_ID",
+    b"traceparent": "HTTP_TRACEPARENT",
+    b"x-amzn-trace-id": "HTTP_X_AMZN_TRACE_ID",
+}
+_NOT_HTTP = "This is not a request as HTTP has it: {}."
+_SLOW = "The request did not come to its end in time."
+_NO_ROOM = "There is no room for a temporary file of that length."
+_LATER = b"Retry-After: 10\r\n"
+_BUSY = "As many requests as there may be are waiting already."
+
+
+class Front:
+    """Answers the requests of one worker.
+
+    Parameters
+    ----------
+    app : Flask
+        As ``create_app`` makes it; an app without its extensions is asked for everything.
+    settings : Settings
+
+    Attributes
+    ----------
+    counters : ServiceCounters
+    pool : FlaskPool
+    """
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        extensions = getattr(app, "extensions", {})
+        self.counters: ServiceCounters = extensions.get("counters") or ServiceCounters()
+        self.pool = FlaskPool(app, settings)
+        self._app = app
+        self._models = extensions.get("models")
+        self._settings = settings
+        self._plain = self._find_plain()
+        self._health: dict[bytes, tuple[str, Callable[[], bytes]]] = {}
+        if self._models:
+            self._health = {
+                LIVEZ.encode(): (LIVEZ, lambda: LIVE),
+                READYZ.encode(): (READYZ, partial(encode_ready, self._models)),
+            }
+
+    def _find_plain(self) -> dict[bytes, tuple[str, ServedModel]]:
+        """Return the rule and the model of each target that plain predictions have."""
+        if not self._models:
+            return {}
+        return {PREDICT.encode(): (PREDICT, self._models.find())} | {
+            f"/studies/{served.study}{PREDICT}".encode(): (OF_STUDY + PREDICT, served)
+            for served in self._models
+        }
+
+    def most_bytes(self, request: Request) -> int:
+        """Return how long the body of a request may be."""
+        path = request.target.partition(b"?")[0]
+        is_file = path.endswith((FILE.encode(), f"{FILE}/preview".encode()))
+        return self._settings.max_file_bytes if is_file else self._settings.max_body_bytes
+
+    def answer(self, exchange: Exchange) -> None:
+        """Answer a request, now or later."""
+        try:
+            if exchange.refusal:
+                self._refuse(exchange, exchange.refusal)
+            elif exchange.request.body.error:
+                self._answer_later(exchange, "disk", _NO_ROOM)
+            elif not (self._answer_here(exchange) or self.pool.submit(exchange)):
+                self._answer_later(exchange, "busy", _BUSY)
+        except Exception as error:  # noqa: BLE001  # the connection goes on
+            problem_details.log_unexpected(error)
+            exchange.fail(*render_failure(exchange.environment))
+
+    def name(self, exchange: Exchange, rule: str | None = None) -> None:
+        """Note whose request it is, if nothing is noted yet: its id, its trace, its route."""
+        environment = exchange.environment
+        environment.setdefault(ON_CUT, self._count_cut)
+        if LOG not in environment:
+            self._note(exchange.request, environment)
+        line = environment[LOG]
+        if "route" not in line:
+            line |= {"route": rule or self._match(exchange.request), "records": None}
+
+    def _note(self, request: Request, environment: Environment) -> None:
+        for name, key in _NOTED.items():
+            if name in request.fields:
+                environment[key] = request.fields[name].decode("latin-1")
+        name_request(environment)
+
+    def _answer_here(self, exchange: Exchange) -> bool:
+        """Answer on the loop what can be answered at once."""
+        request = exchange.request
+        if request.method == b"POST":
+            plain = self._plain.get(request.target)
+            return plain is not None and self._predict(exchange, request, *plain)
+        health = self._health.get(request.target) if request.method == b"GET" else None
+        return health is not None and self._answer_health(exchange, *health)
+
+    def _answer_health(self, exchange: Exchange, rule: str, content: Callable[[], bytes]) -> bool:
+        try:
+            answer = content()
+        except SegmentationError:  # Flask's route meets it again and says what it means
+            return False
+        self.name(exchange, rule)
+        self._reply(exchange, answer)
+        return True
+
+    def _predict(
+        self, exchange: Exchange, request: Request, rule: str, served: ServedModel
+    ) -> bool:
+        model, fields, environment = served.model, request.fields, exchange.environment
+        if (
+            model is None
+            or fields.get(b"content-type") != b"application/json"
+            or b"content-encoding" in fields
+            or not 0 < request.body.n_bytes <= min(_LONGEST, self._settings.max_body_bytes)
+            or not request.body.is_complete
+        ):
+            return False
+        body = request.body.read()
+        records = model.read_plain(body, self._settings.max_records)
+        if records is None:
+            environment[NOT_PLAIN] = True
+            return False
+        self._note(request, environment)
+        try:
+            note = partial(note_answers, environment, self.counters)
+            parts = encode_answers(model, records, note, single=is_object(body))
+        except Exception:  # noqa: BLE001  # Flask's route meets it again and says what it means
+            return False
+        environment[LOG] |= {"route": rule, "records": len(records)}
+        self._reply(exchange, parts[0] if len(parts) == 1 else b"".join(parts))
+        return True
+
+    def _reply(self, exchange: Exchange, content: bytes) -> None:
+        """Send the JSON that answers a request, which is noted."""
+        exchange.environment[ON_CUT] = self._count_cut
+        self._count(exchange, b"200 OK")
+        headers = render_headers(JSON, len(content), exchange.environment[REQUEST_ID])
+        exchange.reply(b"200 OK", headers, content)
+
+    def _count(self, exchange: Exchange, status: bytes) -> None:
+        if exchange.refusal is None:
+            self.counters.request(
+                exchange.request.method.decode("latin-1"),
+                exchange.environment[LOG]["route"],
+                status[:3].decode(),
+                perf_counter() - exchange.started,
+            )
+
+    def _refuse(self, exchange: Exchange, refusal: RequestRefusal) -> None:
+        """Answer what is no request."""
+        self.counters.refused(refusal.kind)
+        if refusal is SLOW:
+            self._answer_problem(exchange, refusal.status, _SLOW)
+            return
+        exchange.connection.log.warning("refused what is not an HTTP request: %s", refusal.kind)
+        self._answer_problem(exchange, refusal.status, _NOT_HTTP.format(refusal.kind))
+
+    def _answer_later(self, exchange: Exchange, reason: str, detail: str) -> None:
+        """Ask the client to come again."""
+        self.counters.refused(reason)
+        self._answer_problem(exchange, HTTPStatus.SERVICE_UNAVAILABLE, detail, _LATER)
+
+    def _answer_problem(
+        self, exchange: Exchange, status: HTTPStatus, detail: str, headers: bytes = b""
+    ) -> None:
+        self.name(exchange)
+        content = problem_details.document(status, detail, exchange.environment[REQUEST_ID])
+        reason = f"{status.value} {HTTP_STATUS_CODES[status]}".encode()
+        self._count(exchange, reason)
+        lines = headers + render_headers(
+            problem_details.MEDIA_TYPE, len(content), exchange.environment[REQUEST_ID]
+        )
+        exchange.reply(reason, lines, content)
+
+    def _count_cut(self, environment: Environment, cause: Cause) -> None:
+        self.counters.cut(environment[LOG]["route"], cause)
+
+    def _match(self, request: Request) -> str:
+        """Return the rule of a request that Flask has not seen."""
+        path = request.target.partition(b"?")[0].decode("latin-1")
+        try:
+            rule, _ = self._app.url_map.bind("").match(
+                path, request.method.decode("latin-1"), return_rule=True
+            )
+        except (HTTPException, AttributeError):
+            return UNMATCHED
+        return str(rule.rule)
