@@ -18,9 +18,6 @@ import httptools
 from segmentation.service.server.exchange import Exchange
 from segmentation.service.server.request import (
     LONG_HEAD,
-    LONGEST_HEADER,
-    LONGEST_LINE,
-    MOST_HEADERS,
     NO_REQUEST,
     NOT_HTTP,
     SLOW,
@@ -36,8 +33,10 @@ if TYPE_CHECKING:
 
 # Bytes of answers that may wait for a client before its next request has to.
 HIGH_WATER = 65_536
-# No head that is accepted is longer.
-_LONGEST_HEAD = LONGEST_LINE + MOST_HEADERS * (LONGEST_HEADER + len(": \r\n"))
+# Bytes of a head: thousands of clients may be sending one.
+_LONGEST_HEAD = 131_072
+# Requests of one connection that are answered before others have their turn.
+_AT_ONCE = 8
 # The parser does not say which of the lines that came together has an unknown method.
 _REQUEST_LINE = re.compile(rb"(?:\A|\n)([A-Z]+) \S+ HTTP/1\.[01]\r\n")
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE"))
@@ -79,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
         self._target, self._headers = b"", []  # type: ignore[var-annotated]
-        self._in_head = False
+        self._in_head = self._advances = False
         self._deaf = self._is_paused = self._has_ended = False
         self.current: Exchange | None = None
         self.incoming: Request | None = None
@@ -233,11 +232,17 @@ class Connection(asyncio.Protocol):
 
     def advance(self) -> None:
         """Answer the next request, if there is one and the answer before is out."""
-        while self._queue and self.current is None and not self.is_closed:
+        self._advances = True
+        for _ in range(_AT_ONCE):
+            if not self._queue or self.current or self.is_closed:
+                break
             exchange = self.current = self._queue.popleft()
             self._connections.front.answer(exchange)
+        self._advances = False
         if self._queue and not self.is_closed:
             self._pause()
+            if self.current is None:
+                self._connections.loop.call_soon(self._advance_later)
         elif self._deaf and self.current is None:
             self.close()
 
@@ -268,11 +273,11 @@ class Connection(asyncio.Protocol):
         if is_last:
             self._forget("client")
             self.close()
-        elif self._queue:
-            self._connections.loop.call_soon(self._advance_later)
-        else:
+        elif not self._queue:
             self._resume()
             self._connections.note_idle(self)
+        elif not self._advances:
+            self._connections.loop.call_soon(self._advance_later)
 
     def _advance_later(self) -> None:
         if not self.is_closed:
