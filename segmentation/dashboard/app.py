@@ -8,10 +8,12 @@ from dash import ClientsideFunction, Dash, Input, Output
 from dash.development.base_component import Component
 from dash.exceptions import DependencyException
 from flask import Flask, Response, abort, request
+from plotly.io.json import config as json_config
 from werkzeug.exceptions import NotFound
 
 from segmentation.dashboard import page_shell
 from segmentation.dashboard.addresses import ROOT, PageAddress, ServedStudies, parse_address
+from segmentation.dashboard.callback_requests import is_of_page
 from segmentation.dashboard.pages import file_page, model_page, score_page, segments_page
 from segmentation.errors import NotReadyError, UnknownStudyError
 
@@ -30,6 +32,9 @@ def create_pages(studies: ServedStudies, longest_file: int) -> Flask:
     longest_file : int
         Bytes that a file to be scored may have.
     """
+    # The other engine asks pandas, if it is there, about every value: it breaks on one that another
+    # thread, which is about to explain for the first time, has imported half.
+    json_config.default_engine = "json"
     server = Flask(__name__, static_folder=None)
     app = Dash(
         __name__,
@@ -114,9 +119,11 @@ def _harden_responses(app: Dash, server: Flask) -> None:
     def refuse_unknown_callbacks() -> None:
         """Answer 400 where Dash would stumble."""
         if request.path == _CALLBACK:
-            body: Any = request.get_json()
-            output = body.get("output") if isinstance(body, dict) else None
-            if not isinstance(output, str) or output not in app.callback_map:
+            try:
+                body: Any = request.get_json()
+            except RecursionError:
+                body = None
+            if not is_of_page(body, app.callback_map):
                 abort(400, "This is not a question that a page asks.")
 
     @server.errorhandler(DependencyException)

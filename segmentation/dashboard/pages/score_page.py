@@ -27,6 +27,9 @@ from segmentation.dashboard.panels import answer_panel, record_form
 from segmentation.errors import InvalidRecordsError, UnavailableError
 from segmentation.runtime import Model
 
+# Of those that JavaScript counts with: Number.MAX_SAFE_INTEGER.
+LARGEST_INTEGER = 2**53 - 1
+
 Ids = list[dict[str, str]]
 Values = list[Any]
 
@@ -99,7 +102,7 @@ def register(app: Dash, studies: ServedStudies) -> None:
     def answer(
         number: int | None, values: Values, ids: Ids
     ) -> tuple[list[Component], list[Component], list[str], list[str], int | None]:
-        if number is None:
+        if not isinstance(number, int) or abs(number) > LARGEST_INTEGER:
             raise PreventUpdate  # the page came into being; the browser asks next
         return *render_answer(*_read_form(studies, values, ids)), number
 
@@ -178,19 +181,28 @@ def _add_followers(app: Dash, studies: ServedStudies) -> None:
         State(_EVERY, "id"),
         prevent_initial_call=True,
     )
-    def follow(moved: dict[str, Any], values: Values, ids: Ids) -> Values:
+    def follow(moved: Any, values: Values, ids: Ids) -> Values:
         model, typed = _read_form(studies, values, ids)
-        if moved["field"] not in typed:
+        field, value = _read_move(moved)
+        if field not in typed:
             raise PreventUpdate  # another study is shown by now
-        along = record_form.follow_change(model.manifest, typed, moved["field"], moved["value"])
+        along = record_form.follow_change(model.manifest, typed, field, value)
         return [along.get(field, no_update) for field in typed]
 
 
 def _read_form(studies: ServedStudies, values: Values, ids: Ids) -> tuple[Model, dict[str, Any]]:
-    if not ids:
+    if not ids or len(ids) != len(values):
         raise PreventUpdate
     typed = {identifier["field"]: value for identifier, value in zip(ids, values, strict=True)}
     return studies.find(ids[0]["study"]).get(), typed
+
+
+def _read_move(moved: Any) -> tuple[str | None, Any]:
+    """Return the question whose slider was moved, and to where; None for what is no move."""
+    field = moved.get("field") if isinstance(moved, dict) else None
+    value = moved.get("value") if isinstance(moved, dict) else None
+    is_move = isinstance(field, str) and isinstance(value, (int, float, str, type(None)))
+    return (field if is_move else None), value
 
 
 def render_answer(

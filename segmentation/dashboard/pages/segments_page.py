@@ -254,7 +254,9 @@ def register(app: Dash, studies: ServedStudies) -> None:
         State({"type": "differences", "study": MATCH}, "id"),
         prevent_initial_call=True,
     )
-    def compare(segment: str, against: str, place: dict[str, str]) -> list[Component]:
+    def compare(segment: object, against: object, place: dict[str, str]) -> list[Component]:
+        if not isinstance(segment, str) or not isinstance(against, str):
+            raise PreventUpdate
         manifest = studies.find(place["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
         return render_differences(manifest, segments, segment, against)
@@ -273,6 +275,8 @@ def register(app: Dash, studies: ServedStudies) -> None:
             raise PreventUpdate
         manifest = studies.find(clicked["study"]).get().manifest
         segments = segment_cards(manifest)["segments"]
+        if clicked["segment"] not in (ALL_SEGMENTS, *(card["id"] for card in segments)):
+            raise PreventUpdate
         return render_background(manifest, segments, clicked["segment"], clicked["against"])
 
 
