@@ -14,6 +14,7 @@ import json
 import resource
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from benchmarks.serving import OURS, children, pss, record, running
+from benchmarks.serving import OURS, ROOT, children, pss, record, running
 
 JSON = {"Content-Type": "application/json"}
 HEAD = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
@@ -144,20 +145,43 @@ def count(master: int) -> tuple[int, int, float]:
     return n_files, n_threads, sum(map(pss, workers))
 
 
+@contextmanager
+def clients(kind: str, n_clients: int) -> Iterator[None]:
+    """Be clients of a kind, in a process of its own, until the block ends."""
+    command = [sys.executable, "-m", "benchmarks.rude_clients", kind, "--clients", str(n_clients)]
+    with subprocess.Popen(
+        [*command, "--be"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()  # all are connected
+        yield
+        process.stdin.close()
+
+
+def be(kind: str, n_clients: int) -> None:
+    """Be clients of a kind until standard input ends."""
+    with ExitStack() as stack:
+        KINDS[kind](n_clients, stack)
+        print(flush=True)
+        sys.stdin.read()
+
+
 def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*", help=f"kinds of clients: {', '.join(KINDS)}")
     parser.add_argument("--clients", type=int, default=2_000, help="of the first kinds (2000)")
     parser.add_argument("--seconds", type=float, default=8.0, help="for each kind (8)")
+    parser.add_argument("--be", action="store_true", help="be the clients, and measure nothing")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if options.be:
+        be(options.kinds[0], options.clients)
+        return
     with running(OURS, **SETTINGS) as master:
         for kind in options.kinds or KINDS:
             n_clients = FEW if kind in (EXPLAIN, READ_NOTHING) else options.clients
-            with ExitStack() as stack:
-                KINDS[kind](n_clients, stack)
+            with clients(kind, n_clients):
                 measured = measure(options.seconds)
             time.sleep(3)
             n_files, n_threads, memory = count(master.pid)
@@ -169,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
