@@ -33,6 +33,7 @@ MORE = (
     "dash_ag_grid",
     "dash_mantine_components",
     "duckdb",
+    "plotly.io.json",
     "scipy.optimize",
     "sklearn.compose",
     "sklearn.ensemble",
