@@ -24,7 +24,6 @@ from pathlib import Path
 
 from benchmarks.serving import OURS, ROOT, children, pss, record, running
 
-JSON = {"Content-Type": "application/json"}
 HEAD = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
 RECORDS = json.dumps([record(number) for number in range(10_000)]).encode()
 TABLE = b"age,apps_installed\n" + b"33,64\n" * 100_000

@@ -22,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ class Service:
 
     name: str
     port: int
-    command: Sequence[str]
+    command: list[str]
 
 
 OURS = Service("our /predict", 9701, [*GUNICORN, "predict:app"])

@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     models = ServedModels(
         find_packages(settings), settings.default_study, settings.model_public_key, counters.served
     )
-    app.extensions |= {"models": models, "counters": counters, "settings": settings}
+    app.extensions |= {"models": models, "counters": counters}
     problem_details.register(app)
     api = make_api(models, counters, settings)
     api.register_blueprint(make_file_api(models, counters, settings))

@@ -18,11 +18,11 @@ FILE = f"{PREDICT}/file"
 LIVEZ, READYZ = "/livez", "/readyz"
 OF_STUDY = "/studies/<study>"
 
-NOT_READY = {503: "No model answers correctly; the detail says why."}
+NOT_READY = {503: "No model answers correctly, or too many requests wait; the detail says which."}
 _BAD_RECORDS = {
     400: "Not one JSON text of finite numbers, with unique keys and at most 16 levels.",
     411: "No Content-Length.",
-    413: "The body or the array is too long.",
+    413: "The body or the array is too long, or holds too many values.",
     415: "Not application/json in UTF-8, or compressed.",
     422: "Values that no record can have; one error for each, with a JSON Pointer.",
     **NOT_READY,

@@ -141,8 +141,7 @@ def _send(
         content = b"".join(chain([first], parts))
         loop.call_soon_threadsafe(exchange.reply, head.status, head.headers, content)
         return
-    begin = partial(exchange.begin, head.status, head.headers, has_length=False)
-    loop.call_soon_threadsafe(begin)
+    loop.call_soon_threadsafe(exchange.begin, head.status, head.headers)
     for part in chain([first], parts):
         asyncio.run_coroutine_threadsafe(exchange.send(part), loop).result()
     loop.call_soon_threadsafe(exchange.end)

@@ -47,7 +47,7 @@ class AnswerEnd(NamedTuple):
 
 
 def _now() -> datetime:
-    """Return the time, which orjson writes in ISO 8601, six times as fast as `isoformat`."""
+    """Return the time, which orjson writes in ISO 8601, three times as fast as `isoformat`."""
     return datetime.now(UTC)
 
 

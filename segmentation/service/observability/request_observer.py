@@ -6,7 +6,6 @@ A WSGI layer rather than Flask's hooks, which cost four times as much on every r
 from __future__ import annotations
 
 import os
-import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
@@ -103,13 +102,8 @@ def _request_id(environment: Environment) -> str:
 
 
 def new_request_id() -> str:
-    """Return a name for a request that came without one: unlikely to come twice, no secret."""
-    return f"{_RANDOM.getrandbits(128):032x}"
-
-
-# gunicorn's own workers seed `random` after the fork; ours are seeded by the system, each anew.
-_RANDOM = random.Random()  # noqa: S311
-os.register_at_fork(after_in_child=_RANDOM.seed)
+    """Return a name for a request that came without one."""
+    return os.urandom(16).hex()
 
 
 def _route(environment: Environment) -> str:

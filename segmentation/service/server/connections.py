@@ -77,7 +77,7 @@ class Connections:
         """Take a new connection, if need be in place of the one that has been idle longest."""
         self._connections[connection] = None
         if len(self._connections) > self._most:
-            oldest = next((item for item in self._connections if item.is_idle), connection)
+            oldest = next(item for item in self._connections if item.is_idle)  # the new one is
             self.discard(oldest)
             self.front.counters.refused("connections")
             oldest.close()

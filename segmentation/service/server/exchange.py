@@ -102,11 +102,11 @@ class Exchange:
         self.connection.write(head, content)
         self._complete()
 
-    def begin(self, status: bytes, headers: bytes, *, has_length: bool) -> None:
+    def begin(self, status: bytes, headers: bytes) -> None:
         """Begin an answer that comes in parts, through `send`."""
         if self.is_ended:
             return
-        is_chunked = not (has_length or self._is_bodiless(status)) and self._is_of_today
+        is_chunked = self._is_http_1_1 and not self._is_bodiless(status)
         self.connection.write(self._begin(status, headers, is_chunked=is_chunked))
 
     def end(self) -> None:
@@ -124,9 +124,8 @@ class Exchange:
         self.keeps_alive = False
         if self.status is None:
             self.connection.write(self._begin(status, headers, is_chunked=False), content)
-        connection = self.connection
         self.cut("error")
-        connection.finish(is_last=True)
+        self.connection.finish(is_last=True)
 
     async def send(self, part: bytes) -> None:
         """Send a part of the answer and wait until its client has taken most of it.
@@ -170,7 +169,7 @@ class Exchange:
             self._sent.set_result(None)
 
     @property
-    def _is_of_today(self) -> bool:
+    def _is_http_1_1(self) -> bool:
         return self.request.version == "1.1"
 
     def _is_bodiless(self, status: bytes) -> bool:
@@ -185,7 +184,7 @@ class Exchange:
         self._is_last = self.connection.is_last(self)
         self._is_chunked = is_chunked
         return b"HTTP/%b %b\r\nServer: gunicorn\r\nDate: %b\r\nConnection: %b\r\n%b%b\r\n" % (
-            b"1.1" if self._is_of_today else b"1.0",
+            b"1.1" if self._is_http_1_1 else b"1.0",
             status,
             _date(int(time.time())),
             b"close" if self._is_last else b"keep-alive",

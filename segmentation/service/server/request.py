@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from tempfile import SpooledTemporaryFile, TemporaryFile
+from io import BytesIO
+from tempfile import TemporaryFile
 from typing import IO
 
 Header = tuple[bytes, bytes]
@@ -87,12 +88,8 @@ class Body:
 
     def open(self) -> IO[bytes]:
         """Return the body as a file, at its beginning; whoever has it closes it."""
-        file = self._file
-        if file is None:
-            file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # closed by whoever has it
-            file.writelines(self._parts)
+        file, self._file = self._file or BytesIO(self.read()), None
         file.seek(0)
-        self._file = None
         return file
 
     def close(self) -> None:
@@ -139,11 +136,6 @@ class Request:
         """What it says about the length of its body, in bytes."""
         claimed = self.fields.get(b"content-length")
         return int(claimed) if claimed else None
-
-    @property
-    def has_body(self) -> bool:
-        """Whether a body follows its head."""
-        return bool(self.length) or b"transfer-encoding" in self.fields
 
     @property
     def waits_for_leave(self) -> bool:
