@@ -215,6 +215,41 @@ def test_a_worker_that_is_told_to_end_at_once(
         assert len(lines(server, "aborted")) == 1
 
 
+HANGING = """
+import time
+from predict import app
+from segmentation.runtime.model import Model
+
+read_plain = Model.read_plain
+
+
+def read_or_hang(self, body, most):
+    if b"hang" in body:
+        time.sleep(300)
+    return read_plain(self, body, most)
+
+
+Model.read_plain = read_or_hang
+"""
+
+
+def test_a_loop_that_hangs(tmp_path: Path) -> None:
+    """Its master notices, and the answers that the loop had begun have their lines."""
+    (tmp_path / "hanging.py").write_text(HANGING)
+    command = ("-m", "gunicorn", "-c", "gunicorn.conf.py", "--timeout", "3", "hanging:app")
+    settings = PATIENT | {"PYTHONPATH": str(tmp_path)}
+    with (
+        serving(tmp_path, command=command, **settings) as server,
+        answering(server, "begun"),
+        socket.create_connection(("127.0.0.1", server.port)) as sock,
+    ):
+        headers = ("Content-Type: application/json", "Content-Length: 6")
+        sock.sendall(head("hanging", "/predict", *headers) + b'"hang"')
+        assert cut(server, "begun")["cut"] == "error"
+        assert cut(server, "hanging")["cut"] == "error"
+        wait_until(lambda: served(server))
+
+
 def served(server: Server) -> bool:
     """Whether somebody answers."""
     try:

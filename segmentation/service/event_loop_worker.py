@@ -73,11 +73,12 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve())
 
-    def handle_abort(self, sig: int, frame: Any) -> None:
+    def handle_abort(self, sig: int, frame: Any) -> None:  # noqa: ARG002
         """Stop because the master has not heard from this worker for too long."""
         if self._connections:
             self._connections.cut("error")
-        super().handle_abort(sig, frame)
+        self.cfg.worker_abort(self)
+        os._exit(1)  # its threads wait for a loop that goes on no more
 
     async def _serve(self) -> None:
         settings = Settings.from_environment(os.environ)
@@ -96,11 +97,11 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
         front.pool.stop()
 
     def _listen_to_signals(self) -> None:
+        """Hear them on the loop, but for SIGABRT, which comes when the loop hangs."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._ends.set)
         for at_once in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(at_once, self._stop_at_once)
-        loop.add_signal_handler(signal.SIGABRT, self.handle_abort, signal.SIGABRT, None)
         loop.add_signal_handler(signal.SIGUSR1, self.log.reopen_files)
 
     def _stop_at_once(self) -> None:

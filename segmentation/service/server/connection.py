@@ -333,6 +333,8 @@ class Connection(asyncio.Protocol):
         """Close as soon as everything is sent; a client that is still sending may read first."""
         if self.is_closed or self.lingers or self.transport.is_closing():
             return
+        self._moved = monotonic()
+        self._n_left = self.transport.get_write_buffer_size()
         if self._deaf and not self._has_ended:
             self.lingers = True
             self.heard = monotonic()

@@ -105,6 +105,9 @@ class Connections:
         if connection.lingers:
             if now - connection.heard > _LINGER:
                 connection.transport.abort()
+        elif connection.transport.is_closing():  # when all is sent, which may be never
+            if now - connection.moved(now) > self._patience:
+                connection.transport.abort()
         elif connection.is_idle:
             if now - connection.heard > self._keep_alive:
                 connection.close()
