@@ -21,7 +21,7 @@ from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.serving import OURS, ROOT, children, record, running
+from benchmarks.serving import OURS, ROOT, descendants, record, running
 
 ROUNDS = 3
 WAYS = {"CSV": "text/csv", "JSON lines": "application/x-ndjson"}
@@ -102,11 +102,11 @@ def measure(study: str, n_rows: int, folder: Path) -> None:
             accept,
         ) in WAYS.items():  # each in a worker of its own, whose peak is its own
             with running(OURS, WEB_CONCURRENCY="1") as master:
-                (worker,) = children(master.pid)
+                _, flask = descendants(master.pid)
                 client.submit(score, study, small_file, accept).result()
-                before = peak_rss(worker)
+                before = peak_rss(flask)
                 client.submit(score, study, large_file, accept).result()
-                peaks[form] = before, peak_rss(worker)
+                peaks[form] = before, peak_rss(flask)
         with running(OURS, WEB_CONCURRENCY="1"):
             rounds = [
                 {

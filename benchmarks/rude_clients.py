@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from benchmarks.serving import OURS, ROOT, children, pss, record, running
+from benchmarks.serving import OURS, ROOT, descendants, pss, record, running
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
 RECORDS = json.dumps([record(number) for number in range(10_000)]).encode()
@@ -138,7 +138,7 @@ def measure(seconds: float) -> str:
 
 def count(master: int) -> tuple[int, int, float]:
     """Return how many files and threads the workers have, and their memory in megabytes."""
-    workers = children(master)
+    workers = descendants(master)
     n_files = sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in workers)
     n_threads = sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in workers)
     return n_files, n_threads, sum(map(pss, workers))

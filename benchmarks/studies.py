@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving import OURS, ROOT, children, pss, running
+from benchmarks.serving import OURS, ROOT, children, memory, running
 from segmentation.artifact import read_package
 
 PACKAGES = {"mobile": ROOT / "model.bin"} | {
@@ -46,12 +46,12 @@ def explained(study: str, package: Path) -> None:
     with running(OURS, WEB_CONCURRENCY="1") as master:
         (worker,) = children(master.pid)
         plain = statistics.median(milliseconds(f"/studies/{study}/predict", record, N_TIMES))
-        before = pss(worker)
+        before = memory(worker)
         (first,) = milliseconds(f"/studies/{study}/explain", record, 1)
         later = statistics.median(milliseconds(f"/studies/{study}/explain", record, N_TIMES))
         print(
             f"{study}: {plain:.2f} ms; first explanation {first:,.0f} ms, later ones {later:.1f} ms"
-            f"; memory (PSS) {before:.0f} MB, then {pss(worker):.0f} MB"
+            f"; memory (PSS) {before:.0f} MB, then {memory(worker):.0f} MB"
         )
 
 

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from segmentation.service.observability.counters import ServiceCounters
+from segmentation.service.observability.logs import Cause
 from segmentation.service.server.connection import HIGH_WATER, Connection
 from segmentation.service.server.connections import Connections
 from segmentation.service.server.exchange import Exchange
@@ -36,9 +37,8 @@ class FixedFront:
         """Answer."""
         exchange.reply(b"200 OK", b"Content-Length: %d\r\n" % len(self._content), self._content)
 
-    def name(self, exchange: Exchange) -> None:
-        """Note how to count an answer that is cut: not at all."""
-        exchange.environment["segmentation.on_cut"] = lambda *_: None
+    def count_cut(self, exchange: Exchange, cause: Cause) -> None:
+        """Count nothing."""
 
 
 async def seconds_until_closed(n_bytes: int, sent: bytes, settings: Settings) -> float:

@@ -829,10 +829,11 @@ def test_the_first_answers_arrive_while_later_rows_wait(one_worker: Server) -> N
     assert b"".join(parts).count(b",brand_loyalist,Brand Loyalist,") == n_rows
 
 
-def worker_of(server: Server) -> psutil.Process:
-    """Return the one worker of a service."""
+def file_process_of(server: Server) -> psutil.Process:
+    """Return the process of the one worker of a service that scores files."""
     (worker,) = psutil.Process(server.process.pid).children()
-    return worker
+    (flask,) = worker.children()
+    return flask
 
 
 def forget_peak(process: psutil.Process) -> None:
@@ -848,7 +849,7 @@ def peak_of(process: psutil.Process) -> int:
 
 def test_a_client_that_goes_away_leaves_no_file_behind(one_worker: Server) -> None:
     """What it sent is given up as soon as nobody reads the answer."""
-    worker = worker_of(one_worker)
+    worker = file_process_of(one_worker)
     assert one_worker.get("/livez").status == 200
     before = worker.num_fds()
     body = b"age,apps_installed\n" + b"33,64\n" * 500_000
@@ -883,7 +884,7 @@ def test_a_client_that_stops_reading_gives_its_thread_back(tmp_path: Path) -> No
 
 def test_the_memory_of_a_worker_stays_the_same_however_long_a_file_is(one_worker: Server) -> None:
     """A file of 30 MB takes some more than one of 3 MB: less than a third of its length."""
-    worker = worker_of(one_worker)
+    worker = file_process_of(one_worker)
     header, row = b"age,apps_installed,Note\n", b"33,64,%b\n" % (b"x" * 990)
     send = {"path": "/predict/file", "Content_Type": "text/csv"}
     forget_peak(worker)

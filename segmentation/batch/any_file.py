@@ -6,7 +6,7 @@ Which of the two it is, the names of its columns say. What follows is in ``recor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import IO
@@ -156,7 +156,7 @@ def open_any_file(
             yield OrderFile(table, packed, customers)
 
 
-def score(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
+def score(model: Model, file: RecordFile) -> Generator[list[ScoredRow], None, None]:
     """Answer the rows of a file, in their order, or the customers of its orders.
 
     Parameters

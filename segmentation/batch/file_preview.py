@@ -168,7 +168,7 @@ def _try_rows(model: Model, file: RecordFile) -> Trial:
     rows: list[ScoredRow] = []
     if file.table.problem is None:
         for chunk in islice(file.table.chunks(TRIED_ROWS, _CHARACTERS), 1):
-            rows += chain.from_iterable(score_chunk(model, file, chunk, 0))
+            rows += score_chunk(model, file, chunk, 0)
     return _count_refusals(rows)
 
 

@@ -5,9 +5,8 @@ What a valid record is, the model decides as it does for JSON.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from segmentation.batch.record_file import RecordFile
@@ -18,12 +17,6 @@ from segmentation.runtime.reasons import Reason
 from segmentation.schema import Record
 from segmentation.tables.typed_table import TypedChunk, TypedTable
 
-# Rows that are answered without letting others in: with the 256 that a model likes best, one in
-# twenty of the single records that are asked for meanwhile takes 10 ms (docs/decisions/0015).
-TOGETHER = 16
-# Seconds between two pieces, in which threads that answer single records get their turn. Python
-# itself would let them wait for 5 ms, several times in each request.
-PAUSE = 0.0001
 # By position in a piece.
 Records = dict[int, Record]
 Problems = defaultdict[int, list[Problem]]
@@ -53,7 +46,7 @@ class ScoredRow:
     reasons: Sequence[Reason] = ()
 
 
-def score_rows(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
+def score_rows(model: Model, file: RecordFile) -> Generator[list[ScoredRow], None, None]:
     """Answer the rows of a file, in their order.
 
     Parameters
@@ -64,42 +57,36 @@ def score_rows(model: Model, file: RecordFile) -> Iterator[list[ScoredRow]]:
     """
     n_before = 0
     for chunk in file.chunks():
-        for rows in score_chunk(model, file, chunk, n_before):
-            yield rows
-            time.sleep(PAUSE)
+        yield score_chunk(model, file, chunk, n_before)
         n_before += len(chunk.rows.lines)
 
 
 def score_chunk(
     model: Model, file: RecordFile, chunk: TypedChunk, n_before: int
-) -> Iterator[list[ScoredRow]]:
-    """Answer the rows of a chunk, before which there are `n_before` others, a few at a time."""
+) -> list[ScoredRow]:
+    """Answer the rows of a chunk, before which there are `n_before` others."""
     problems: Problems = defaultdict(list)
     table = file.table
     records = _records(table, chunk, problems)
     headers = {column.field: table.header[column.position] for column in table.columns}
-    rows = chunk.rows.rows()
-    for start in range(0, len(rows), TOGETHER):
-        positions = range(start, min(start + TOGETHER, len(rows)))
-        batch = {position: records[position] for position in positions if position in records}
-        answers = answer_records(model, batch, problems)
-        for answer in answers.values() if file.warnings else ():
-            answer["warnings"] = [*file.warnings, *answer["warnings"]]
-        yield [
-            ScoredRow(
-                chunk.rows.lines[position],
-                rows[position],
-                answers.get(position),
-                [
-                    replace(problem, row=n_before + position, field=headers.get(str(problem.field)))
-                    for problem in problems.get(position, ())
-                ],
-                model.reasons.find(batch[position], answers[position])
-                if position in answers
-                else (),
-            )
-            for position in positions
-        ]
+    answers = answer_records(model, records, problems)
+    for answer in answers.values() if file.warnings else ():
+        answer["warnings"] = [*file.warnings, *answer["warnings"]]
+    return [
+        ScoredRow(
+            line,
+            cells,
+            answers.get(position),
+            [
+                replace(problem, row=n_before + position, field=headers.get(str(problem.field)))
+                for problem in problems.get(position, ())
+            ],
+            model.reasons.find(records[position], answers[position]) if position in answers else (),
+        )
+        for position, (line, cells) in enumerate(
+            zip(chunk.rows.lines, chunk.rows.rows(), strict=True)
+        )
+    ]
 
 
 def _records(table: TypedTable, chunk: TypedChunk, problems: Problems) -> Records:

@@ -7,7 +7,6 @@ no file any more. How the answer looks is in ``order_file``.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from segmentation.aggregation import Aggregation
 from segmentation.artifact.manifest import PackedAggregation
-from segmentation.batch.file_scoring import PAUSE
 from segmentation.batch.order_card import LeftOut, OrderCard
 from segmentation.errors import FileError, NoRoomError, UnavailableError
 from segmentation.runtime.transactions import unpack_aggregation
@@ -191,7 +189,7 @@ def _load(
     packed: PackedAggregation,
     most_lines: int | None,
 ) -> None:
-    """Fill the table ``cells``, and let other threads have their turns meanwhile."""
+    """Fill the table ``cells``."""
     schema = packed.transactions
     create_tables(connection, schema)
     n_chunks = None if most_lines is None else -(-most_lines // LINES_TOGETHER)
@@ -200,7 +198,6 @@ def _load(
         if reasons:
             raise FileError(f"The file has lines that can't be trusted: {_join(reasons)}.")
         insert_chunk(connection, chunk, schema)
-        time.sleep(PAUSE)
 
 
 def _join(reasons: Sequence[str]) -> str:

@@ -6,16 +6,15 @@ How lines become customers is in ``order_customers``.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from segmentation.artifact.manifest import PackedAggregation
-from segmentation.batch.file_scoring import PAUSE, TOGETHER, Problems, ScoredRow, answer_records
+from segmentation.batch.file_scoring import Problems, ScoredRow, answer_records
 from segmentation.batch.order_card import OrderCard
 from segmentation.batch.order_customers import OrderCustomers
-from segmentation.batch.record_file import RecordFile
+from segmentation.batch.record_file import TOGETHER, RecordFile
 from segmentation.errors import FileError, Problem
 from segmentation.runtime import Model
 from segmentation.tables.missing_columns import describe_missing
@@ -104,7 +103,7 @@ def check_orders(table: TypedTable, packed: PackedAggregation) -> None:
         raise FileError(problem)
 
 
-def score_customers(model: Model, file: OrderFile) -> Iterator[list[ScoredRow]]:
+def score_customers(model: Model, file: OrderFile) -> Generator[list[ScoredRow], None, None]:
     """Answer the customers of a file of orders, in the order in which they first appear.
 
     Parameters
@@ -137,4 +136,3 @@ def score_customers(model: Model, file: OrderFile) -> Iterator[list[ScoredRow]]:
             for position, (line, features) in enumerate(customers)
         ]
         n_before += len(customers)
-        time.sleep(PAUSE)

@@ -13,7 +13,6 @@ import resource
 import select
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -24,6 +23,8 @@ from typing import Any
 import uvloop
 from gunicorn.workers.base import Worker
 
+from segmentation.service.front.flask_gateway import FlaskGateway
+from segmentation.service.front.flask_process import FlaskProcess, fork_flask_process
 from segmentation.service.front.front import Front
 from segmentation.service.server.connection import Connection
 from segmentation.service.server.connections import Connections
@@ -40,8 +41,6 @@ _HANDSHAKE = 0.1
 _TO_WRITE = 1.0
 # Files that a worker needs beside its connections: the log, the model's, requests on the disk.
 _FURTHER_FILES = 40
-# Seconds after which a thread that computes lets the loop go on; Python's own 5 ms are felt.
-_SWITCH = 0.000_5
 
 
 class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
@@ -69,32 +68,32 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
 
     def run(self) -> None:
         """Serve until the worker is told to stop."""
-        sys.setswitchinterval(_SWITCH)
+        settings = Settings.from_environment(os.environ)
+        process = fork_flask_process(self.wsgi, settings, self.sockets)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve())
+            runner.run(self._serve(settings, process))
 
     def handle_abort(self, sig: int, frame: Any) -> None:  # noqa: ARG002
         """Stop because the master has not heard from this worker for too long."""
         if self._connections:
             self._connections.cut("error")
         self.cfg.worker_abort(self)
-        os._exit(1)  # its threads wait for a loop that goes on no more
+        os._exit(1)
 
-    async def _serve(self) -> None:
-        settings = Settings.from_environment(os.environ)
-        front = Front(self.wsgi, settings)
+    async def _serve(self, settings: Settings, process: FlaskProcess) -> None:
+        front = Front(self.wsgi, settings, FlaskGateway(process.control, settings))
         most = min(settings.max_connections, _most_files() - _FURTHER_FILES)
         connections = self._connections = Connections(front, settings, self.log, max(most, 1))
         self._ends = asyncio.Event()
         self._listen_to_signals()
         loop = asyncio.get_running_loop()
+        loop.add_reader(process.control, self._give_up_without_flask, process)
         servers = [
             await loop.create_server(partial(Connection, connections), sock=listener.sock)
             for listener in self.sockets
         ]
         await self._look_after(connections)
         await self._stop(connections, servers)
-        front.pool.stop()
 
     def _listen_to_signals(self) -> None:
         """Hear them on the loop, but for SIGABRT, which comes when the loop hangs."""
@@ -103,6 +102,12 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
         for at_once in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(at_once, self._stop_at_once)
         loop.add_signal_handler(signal.SIGUSR1, self.log.reopen_files)
+
+    def _give_up_without_flask(self, process: FlaskProcess) -> None:
+        """Stop, so that the master starts another worker: Flask's process has ended."""
+        asyncio.get_running_loop().remove_reader(process.control)
+        self.log.error("the process in which Flask answers has ended: its worker is replaced")
+        self._ends.set()
 
     def _stop_at_once(self) -> None:
         self.alive = False

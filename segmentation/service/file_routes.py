@@ -6,7 +6,7 @@ What a file is and how it is answered is in ``batch``, which is imported on firs
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import orjson
 from flask import Blueprint, Response, request
 
 from segmentation.runtime.answers import ModelName
+from segmentation.service.file_limits import CountedRows, check_rows, limit_answer
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.request_observer import note_answers
 from segmentation.service.problem_details import RequestError
@@ -74,14 +75,18 @@ def _add_scoring(
             file = stack.enter_context(
                 batch.open_any_file(body, model.manifest, options, tables, _read_as_of())
             )
+            check_rows(file.n_answers, settings.max_file_rows)
             request.environ[N_RECORDS] = file.n_answers
-            scored = _count(batch.score(model, file), model.name, counters, request.environ)
+            counted = CountedRows(stack.enter_context(closing(batch.score(model, file))))
+            scored = _note(counted, model.name, counters, request.environ)
             lines = request.accept_mimetypes.best_match((CSV, LINES), CSV) == LINES
             write = batch.write_lines if lines else batch.write
             headers = _make_headers(
                 file, LINES if lines else f"{CSV}; charset=utf-8; header=present"
             )
-            response = Response(write(file, scored), headers=headers)
+            parts = write(file, scored)
+            most = settings.max_answer_bytes
+            response = Response(limit_answer(parts, counted, file.n_answers, most), headers=headers)
             response.call_on_close(stack.pop_all().close)
         return response
 
@@ -154,7 +159,7 @@ def _read_options() -> TableOptions:
     )
 
 
-def _count(
+def _note(
     scored: Iterable[list[ScoredRow]],
     model: ModelName,
     counters: ServiceCounters,

@@ -19,7 +19,7 @@ from werkzeug.http import parse_options_header
 from segmentation.errors import InvalidRecordsError, Problem
 from segmentation.service.problem_details import RequestError
 from segmentation.service.settings import MEBIBYTE
-from segmentation.service.wsgi_environment import Environment
+from segmentation.service.wsgi_environment import N_RECEIVED, Environment
 
 DEEPEST = 16
 # What a body may hold, counted before it is decoded: each takes some 50 to 100 bytes of memory. The
@@ -134,10 +134,7 @@ def read_pieces(environment: Environment, limit: int) -> Iterator[bytes]:
     RequestError
         411 without a length, 413 over the limit, 400 if it breaks off.
     """
-    claimed = environment.get("CONTENT_LENGTH")
-    if not claimed and "HTTP_TRANSFER_ENCODING" not in environment:
-        raise RequestError(HTTPStatus.LENGTH_REQUIRED, "The request has no Content-Length.")
-    length = int(claimed) if claimed and claimed.isdecimal() else None
+    length = _read_length(environment)
     most = limit + 1 if length is None else length
     n_read = 0
     while n_read < most <= limit + (length is None):
@@ -148,6 +145,18 @@ def read_pieces(environment: Environment, limit: int) -> Iterator[bytes]:
             break
         n_read += len(piece)
         yield piece
+    _check_length(n_read, length, limit)
+
+
+def _read_length(environment: Environment) -> int | None:
+    """Return how long a body claims to be; None for one that comes in chunks."""
+    claimed = environment.get("CONTENT_LENGTH")
+    if not claimed and "HTTP_TRANSFER_ENCODING" not in environment:
+        raise RequestError(HTTPStatus.LENGTH_REQUIRED, "The request has no Content-Length.")
+    return int(claimed) if claimed and claimed.isdecimal() else None
+
+
+def _check_length(n_read: int, length: int | None, limit: int) -> None:
     if max(n_read, length or 0) > limit:
         detail = f"The body is longer than {limit} bytes."
         raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
@@ -260,7 +269,9 @@ def check_explanations(n_explanations: int, most: int) -> None:
 
 @contextmanager
 def open_file(environment: Environment, types: Collection[str], limit: int) -> Iterator[IO[bytes]]:
-    """Give the body of a request as a file until the block ends; a short one stays in memory.
+    """Give the body of a request as a file until the block ends.
+
+    It is copied, in memory if it is short, unless the server has received all of it as a file.
 
     Parameters
     ----------
@@ -287,6 +298,10 @@ def open_file(environment: Environment, types: Collection[str], limit: int) -> I
             {"Accept": ", ".join(types)},
         )
     check_identity(environment)
+    if N_RECEIVED in environment:
+        _check_length(environment[N_RECEIVED], _read_length(environment), limit)
+        yield environment["wsgi.input"]
+        return
     with SpooledTemporaryFile(MEBIBYTE) as file:
         for piece in read_pieces(environment, limit):
             _write(piece, file)

@@ -15,6 +15,7 @@ from flask import Blueprint
 
 PREDICT = "/predict"
 FILE = f"{PREDICT}/file"
+PREVIEW = f"{FILE}/preview"
 LIVEZ, READYZ = "/livez", "/readyz"
 OF_STUDY = "/studies/<study>"
 
@@ -100,7 +101,7 @@ ROUTES = (
         (), _BAD_FILE,
     ),
     Route(
-        "preview_file", "POST", f"{FILE}/preview",
+        "preview_file", "POST", PREVIEW,
         "Look at a file before it is scored",
         "how a file, or with `?cut=true` its beginning, would be read: encoding, marks, the field"
         " of each column, the first rows, and why some would be refused",
@@ -180,3 +181,8 @@ def routes_table() -> str:
     """Return the routes as a Markdown table, for the documentation."""
     rows = [f"| `{route.method} {route.path}` | {route.description} |" for route in ROUTES]
     return "\n".join(["| route | answers |", "|---|---|", *rows, ""])
+
+
+def takes_file(path: bytes) -> bool:
+    """Whether the body of a request to a path, as it stands in the request line, is a file."""
+    return path.endswith((FILE.encode(), PREVIEW.encode()))

@@ -43,9 +43,11 @@ class Settings(BaseModel):
         le=256,
         description="requests beside plain predictions that a worker handles at a time",
     )
-    max_files: int = Field(2, ge=1, le=64, description="files that a worker scores at a time")
+    max_files: int = Field(
+        2, ge=1, le=64, description="files that a worker scores at a time; as many more may wait"
+    )
     max_waiting: int = Field(
-        64, ge=1, description="requests that wait for one of these; later ones get a 503"
+        64, ge=1, description="requests that wait for one of `THREADS`; later ones get a 503"
     )
     max_connections: int = Field(
         10_000, ge=1, description="connections of a worker; beyond it the longest idle is closed"
@@ -56,6 +58,10 @@ class Settings(BaseModel):
     )
     max_body_bytes: int = Field(16 * MEBIBYTE, ge=1024, description="largest request body")
     max_file_bytes: int = Field(64 * MEBIBYTE, ge=1024, description="largest file to be scored")
+    max_file_rows: int = Field(500_000, ge=1, description="most rows, or customers, of a file")
+    max_answer_bytes: int = Field(
+        512 * MEBIBYTE, ge=1024, description="longest answer to a file, as its beginning shows"
+    )
     keep_alive: int = Field(
         75, ge=1, description="seconds that an idle connection is kept; more than a load balancer's"
     )

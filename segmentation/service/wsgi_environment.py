@@ -19,9 +19,9 @@ N_RECORDS = "segmentation.records"
 SINGLE = "segmentation.single"
 # When the request had come, by `time.perf_counter`.
 STARTED = "segmentation.started"
+# Bytes of the body, where all of it has come before its request is answered.
+N_RECEIVED = "segmentation.received"
 # Set where the front has found that the body needs Flask's route.
 NOT_PLAIN = "segmentation.not_plain"
 # For the access log, which is written when the answer has gone out.
 LOG = "segmentation.log"
-# What counts an answer that was cut, called with the environment and the cause.
-ON_CUT = "segmentation.on_cut"

@@ -2,5 +2,6 @@
 
                       ┌─ plain predictions, health: at once, on the loop
 connection ─► front ──┤
-(server/)             └─ the rest ─► flask_pool: threads, files on threads of their own ─► Flask
+(server/)             └─ the rest ─► flask_gateway ══► flask_process: threads ─► Flask
+                                                  (another process)
 """

@@ -11,21 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
+from threading import Thread
 from time import perf_counter
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import HTTP_STATUS_CODES
 
 from segmentation.errors import SegmentationError
 from segmentation.service import problem_details
 from segmentation.service.api_routes import LIVE, encode_answers, encode_ready
-from segmentation.service.front.flask_pool import FlaskPool, render_failure, render_headers
+from segmentation.service.front.flask_gateway import FlaskGateway
+from segmentation.service.front.problem_answers import (
+    RETRY,
+    render_failure,
+    render_headers,
+    render_problem,
+)
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.logs import Cause
 from segmentation.service.observability.request_observer import name_request, note_answers
 from segmentation.service.request_body import JSON, is_object
-from segmentation.service.route_table import FILE, LIVEZ, OF_STUDY, PREDICT, READYZ
+from segmentation.service.route_table import LIVEZ, OF_STUDY, PREDICT, READYZ, takes_file
 from segmentation.service.served_models import ServedModel
 from segmentation.service.server.exchange import Exchange
 from segmentation.service.server.request import SLOW, Request, RequestRefusal
@@ -33,7 +39,6 @@ from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import (
     LOG,
     NOT_PLAIN,
-    ON_CUT,
     REQUEST_ID,
     UNMATCHED,
     Environment,
@@ -49,7 +54,6 @@ _NOTED = {
 _NOT_HTTP = "This is not a request as HTTP has it: {}."
 _SLOW = "The request did not come to its end in time."
 _NO_ROOM = "There is no room for a temporary file of that length."
-_LATER = b"Retry-After: 10\r\n"
 _BUSY = "As many requests as there may be are waiting already."
 
 
@@ -61,21 +65,23 @@ class Front:
     app : Flask
         As ``create_app`` makes it; an app without its extensions is asked for everything.
     settings : Settings
+    gateway : FlaskGateway
+        The way to Flask.
 
     Attributes
     ----------
     counters : ServiceCounters
-    pool : FlaskPool
     """
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: Any, settings: Settings, gateway: FlaskGateway) -> None:
         extensions = getattr(app, "extensions", {})
         self.counters: ServiceCounters = extensions.get("counters") or ServiceCounters()
-        self.pool = FlaskPool(app, settings)
+        self._gateway = gateway
         self._app = app
         self._models = extensions.get("models")
         self._settings = settings
         self._plain = self._find_plain()
+        self._loading: set[ServedModel] = set()
         self._health: dict[bytes, tuple[str, Callable[[], bytes]]] = {}
         if self._models:
             self._health = {
@@ -95,8 +101,7 @@ class Front:
     def most_bytes(self, request: Request) -> int:
         """Return how long the body of a request may be."""
         path = request.target.partition(b"?")[0]
-        is_file = path.endswith((FILE.encode(), f"{FILE}/preview".encode()))
-        return self._settings.max_file_bytes if is_file else self._settings.max_body_bytes
+        return self._settings.max_file_bytes if takes_file(path) else self._settings.max_body_bytes
 
     def answer(self, exchange: Exchange) -> None:
         """Answer a request, now or later."""
@@ -104,17 +109,22 @@ class Front:
             if exchange.refusal:
                 self._refuse(exchange, exchange.refusal)
             elif exchange.request.body.error:
-                self._answer_later(exchange, "disk", _NO_ROOM)
-            elif not (self._answer_here(exchange) or self.pool.submit(exchange)):
-                self._answer_later(exchange, "busy", _BUSY)
+                self._put_off(exchange, "disk", _NO_ROOM)
+            elif not (self._answer_here(exchange) or self._gateway.submit(exchange)):
+                self._put_off(exchange, "busy", _BUSY)
         except Exception as error:  # noqa: BLE001  # the connection goes on
             problem_details.log_unexpected(error)
-            exchange.fail(*render_failure(exchange.environment))
+            head, content = render_failure(exchange.environment.get(REQUEST_ID))
+            exchange.fail(*head, content)
 
-    def name(self, exchange: Exchange, rule: str | None = None) -> None:
+    def count_cut(self, exchange: Exchange, cause: Cause) -> None:
+        """Count an answer that will not come to its end, and note whose request it was."""
+        self._name(exchange)
+        self.counters.cut(exchange.environment[LOG]["route"], cause)
+
+    def _name(self, exchange: Exchange, rule: str | None = None) -> None:
         """Note whose request it is, if nothing is noted yet: its id, its trace, its route."""
         environment = exchange.environment
-        environment.setdefault(ON_CUT, self._count_cut)
         if LOG not in environment:
             self._note(exchange.request, environment)
         line = environment[LOG]
@@ -141,7 +151,7 @@ class Front:
             answer = content()
         except SegmentationError:  # Flask's route meets it again and says what it means
             return False
-        self.name(exchange, rule)
+        self._name(exchange, rule)
         self._reply(exchange, answer)
         return True
 
@@ -149,9 +159,11 @@ class Front:
         self, exchange: Exchange, request: Request, rule: str, served: ServedModel
     ) -> bool:
         model, fields, environment = served.model, request.fields, exchange.environment
+        if model is None:
+            self._load(served)
+            return False
         if (
-            model is None
-            or fields.get(b"content-type") != b"application/json"
+            fields.get(b"content-type") != b"application/json"
             or b"content-encoding" in fields
             or not 0 < request.body.n_bytes <= min(_LONGEST, self._settings.max_body_bytes)
             or not request.body.is_complete
@@ -172,9 +184,14 @@ class Front:
         self._reply(exchange, parts[0] if len(parts) == 1 else b"".join(parts))
         return True
 
+    def _load(self, served: ServedModel) -> None:
+        """Load a model beside what is being answered, once; its first requests go to Flask."""
+        if served not in self._loading:
+            self._loading.add(served)
+            Thread(target=served.load, daemon=True).start()
+
     def _reply(self, exchange: Exchange, content: bytes) -> None:
         """Send the JSON that answers a request, which is noted."""
-        exchange.environment[ON_CUT] = self._count_cut
         self._count(exchange, b"200 OK")
         headers = render_headers(JSON, len(content), exchange.environment[REQUEST_ID])
         exchange.reply(b"200 OK", headers, content)
@@ -197,25 +214,19 @@ class Front:
         exchange.connection.log.warning("refused what is not an HTTP request: %s", refusal.kind)
         self._answer_problem(exchange, refusal.status, _NOT_HTTP.format(refusal.kind))
 
-    def _answer_later(self, exchange: Exchange, reason: str, detail: str) -> None:
+    def _put_off(self, exchange: Exchange, reason: str, detail: str) -> None:
         """Ask the client to come again."""
         self.counters.refused(reason)
-        self._answer_problem(exchange, HTTPStatus.SERVICE_UNAVAILABLE, detail, _LATER)
+        self._answer_problem(exchange, HTTPStatus.SERVICE_UNAVAILABLE, detail, RETRY)
 
     def _answer_problem(
         self, exchange: Exchange, status: HTTPStatus, detail: str, headers: bytes = b""
     ) -> None:
-        self.name(exchange)
-        content = problem_details.document(status, detail, exchange.environment[REQUEST_ID])
-        reason = f"{status.value} {HTTP_STATUS_CODES[status]}".encode()
-        self._count(exchange, reason)
-        lines = headers + render_headers(
-            problem_details.MEDIA_TYPE, len(content), exchange.environment[REQUEST_ID]
-        )
-        exchange.reply(reason, lines, content)
-
-    def _count_cut(self, environment: Environment, cause: Cause) -> None:
-        self.counters.cut(environment[LOG]["route"], cause)
+        self._name(exchange)
+        request_id = exchange.environment[REQUEST_ID]
+        head, content = render_problem(status, detail, request_id, headers)
+        self._count(exchange, head.status)
+        exchange.reply(*head, content)
 
     def _match(self, request: Request) -> str:
         """Return the rule of a request that Flask has not seen."""

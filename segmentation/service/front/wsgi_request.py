@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import IO
 from urllib.parse import unquote_to_bytes
 
 from segmentation.service.server.exchange import Exchange
-from segmentation.service.wsgi_environment import STARTED, Environment
+from segmentation.service.wsgi_environment import N_RECEIVED, STARTED, Environment
 
 _FIXED: Environment = {
     "wsgi.version": (1, 0),
@@ -21,19 +22,17 @@ _FIXED: Environment = {
 _WITHOUT_PREFIX = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
-def make_environment(exchange: Exchange) -> Environment:
-    """Return the WSGI environment of a request that is complete, or as long as it may be."""
+def describe_request(exchange: Exchange) -> Environment:
+    """Return what is to be known about a request but its body, as JSON can have it."""
     request, transport = exchange.request, exchange.connection.transport
     path, _, query = request.target.partition(b"?")
     server = transport.get_extra_info("sockname") or ("", 0)
     client = transport.get_extra_info("peername") or ("", 0)
     return {
-        **_FIXED,
         **exchange.environment,
         **_make_headers(request.headers),
-        "wsgi.errors": sys.stderr,
-        "wsgi.input": request.body.open(),
         STARTED: exchange.started,
+        N_RECEIVED: request.body.n_bytes,
         "REQUEST_METHOD": request.method.decode("latin-1"),
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "RAW_URI": request.target.decode("latin-1"),
@@ -44,6 +43,11 @@ def make_environment(exchange: Exchange) -> Environment:
         "REMOTE_ADDR": str(client[0]),
         "REMOTE_PORT": str(client[1]),
     }
+
+
+def complete_environment(described: Environment, body: IO[bytes]) -> Environment:
+    """Return the environment of a request that is complete, or as long as it may be."""
+    return {**_FIXED, **described, "wsgi.errors": sys.stderr, "wsgi.input": body}
 
 
 def _make_headers(headers: list[tuple[bytes, bytes]]) -> Environment:

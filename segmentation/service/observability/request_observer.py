@@ -13,12 +13,10 @@ from typing import Any
 
 from segmentation.runtime.answers import Answer, ModelName
 from segmentation.service.observability.counters import ServiceCounters
-from segmentation.service.observability.logs import Cause
 from segmentation.service.observability.trace_context import trace
 from segmentation.service.wsgi_environment import (
     LOG,
     N_RECORDS,
-    ON_CUT,
     REQUEST_ID,
     ROUTE,
     STARTED,
@@ -53,7 +51,6 @@ class RequestObserver:
         started = environment.get(STARTED) or perf_counter()
         request_id = name_request(environment)
         line = environment[LOG]
-        environment[ON_CUT] = self._count_cut
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             headers.append(("X-Request-ID", request_id))
@@ -67,11 +64,6 @@ class RequestObserver:
             return start_response(status, headers, exc_info)
 
         return self._app(environment, start)
-
-    def _count_cut(self, environment: Environment, cause: Cause) -> None:
-        """Count an answer that was cut; one that had not begun gets its route for the log."""
-        route = environment[LOG].setdefault("route", _route(environment))
-        self._metrics.cut(route, cause)
 
 
 def name_request(environment: Environment) -> str:

@@ -255,9 +255,9 @@ class Connection(asyncio.Protocol):
         """The log of the worker."""
         return self._connections.log
 
-    def name(self, exchange: Exchange) -> None:
-        """Name a request of which nothing is noted yet, for its line in the log."""
-        self._connections.front.name(exchange)
+    def count_cut(self, exchange: Exchange, cause: Cause) -> None:
+        """Count an answer that will not come to its end."""
+        self._connections.front.count_cut(exchange, cause)
 
     def is_last(self, exchange: Exchange) -> bool:
         """Whether no request of this connection is answered after this one."""

@@ -34,8 +34,8 @@ class FrontInterface(Protocol):
     def answer(self, exchange: Exchange) -> None:
         """Answer a request, now or later; never raises."""
 
-    def name(self, exchange: Exchange) -> None:
-        """Note whose request it is, if nothing is noted yet."""
+    def count_cut(self, exchange: Exchange, cause: Cause) -> None:
+        """Count an answer that will not come to its end, and note whose request it was."""
 
 
 class Connections:

@@ -1,20 +1,18 @@
 """A request and its answer: written to its connection, once, with one line in the log.
 
-Whoever answers, the front on the event loop or Flask in a thread, does it through this. All of it
-happens on the loop but for `send`, which a thread calls and waits in while its client reads.
+Whoever answers, the front at once or Flask later, does it through this, on the event loop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from segmentation.service.observability.logs import AnswerEnd, Cause
 from segmentation.service.server.request import Request, RequestRefusal
-from segmentation.service.wsgi_environment import LOG, ON_CUT, Environment
+from segmentation.service.wsgi_environment import LOG, Environment
 
 if TYPE_CHECKING:
     from segmentation.service.server.connection import Connection
@@ -24,8 +22,14 @@ _CHUNK = b"%X\r\n%b\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
-class CutError(Exception):
-    """The answer can't be brought to its end: its client or the worker has gone."""
+class Source(Protocol):
+    """Where the answer comes from, if it comes later."""
+
+    def go_on(self) -> None:
+        """Send more: the client has taken what there was."""
+
+    def abort(self) -> None:
+        """Send no more."""
 
 
 @lru_cache(1)
@@ -51,16 +55,17 @@ class Exchange:
     started : float
         When the request had come, by `time.perf_counter`.
     environment : dict
-        What is noted about it for the log; Flask's WSGI environment once the request is with it.
+        What is noted about it, for the log and for Flask, by WSGI's names and our own.
     status : int or None
         Of the answer, once it has begun.
     is_ended : bool
         Whether its answer is out, or never will be.
+    source : Source or None
     """
 
     __slots__ = (
-        "_is_chunked", "_is_complete", "_is_last", "_n_bytes", "_sent", "connection",
-        "environment", "is_ended", "keeps_alive", "refusal", "request", "started", "status",
+        "_is_chunked", "_is_complete", "_is_last", "_n_bytes", "connection", "environment",
+        "is_ended", "keeps_alive", "refusal", "request", "source", "started", "status",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +85,7 @@ class Exchange:
         self.status: int | None = None
         self.is_ended = self._is_complete = self._is_chunked = self._is_last = False
         self._n_bytes = 0
-        self._sent: asyncio.Future[None] | None = None
+        self.source: Source | None = None
 
     def reply(self, status: bytes, headers: bytes, content: bytes) -> None:
         """Answer with a content whose length is among the headers.
@@ -127,32 +132,25 @@ class Exchange:
         self.cut("error")
         self.connection.finish(is_last=True)
 
-    async def send(self, part: bytes) -> None:
-        """Send a part of the answer and wait until its client has taken most of it.
-
-        Raises
-        ------
-        CutError
-            If the client, or the worker, has gone.
-        """
+    def send(self, part: bytes) -> None:
+        """Send a part of the answer."""
         if self.is_ended:
-            raise CutError
+            return
         if part and self.request.method != b"HEAD":
             self._n_bytes += len(part)
             self.connection.write(_CHUNK % (len(part), part) if self._is_chunked else part)
-        if self.connection.clogged_since is not None:
-            self._sent = asyncio.get_running_loop().create_future()
-            await self._sent
-            self._sent = None
-            if self.is_ended:
-                raise CutError
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether its client doesn't read as fast as it is answered."""
+        return self.connection.clogged_since is not None
 
     def on_sent(self) -> None:
         """Go on: the client has taken what there was."""
-        if self._sent and not self._sent.done():
-            self._sent.set_result(None)
-        elif self._is_complete:
+        if self._is_complete:
             self._finish()
+        elif self.source:
+            self.source.go_on()
 
     def cut(self, cause: Cause) -> None:
         """Note that the answer will not come to its end."""
@@ -161,12 +159,11 @@ class Exchange:
         self.is_ended = True
         self.request.body.close()
         if self.refusal is None:
-            self.connection.name(self)
-            self.environment[ON_CUT](self.environment, cause)
+            self.connection.count_cut(self, cause)
             n_left = self.connection.transport.get_write_buffer_size()
             self._write_line(max(0, self._n_bytes - n_left), cause)
-        if self._sent and not self._sent.done():
-            self._sent.set_result(None)
+        if self.source:
+            self.source.abort()
 
     @property
     def _is_http_1_1(self) -> bool:

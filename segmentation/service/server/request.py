@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -83,14 +82,15 @@ class Body:
         self._parts.clear()
 
     def read(self) -> bytes:
-        """Return all of a short body."""
+        """Return all of a short body, and nothing of one that is on the disk."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
-    def open(self) -> IO[bytes]:
-        """Return the body as a file, at its beginning; whoever has it closes it."""
-        file, self._file = self._file or BytesIO(self.read()), None
-        file.seek(0)
-        return file
+    def descriptors(self) -> list[int]:
+        """Return the descriptor of a long body's file, or nothing."""
+        if not self._file:
+            return []
+        self._file.flush()
+        return [self._file.fileno()]
 
     def close(self) -> None:
         """Forget it."""
