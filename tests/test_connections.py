@@ -41,7 +41,7 @@ class FixedFront:
         """Count nothing."""
 
 
-async def seconds_until_closed(n_bytes: int, sent: bytes, settings: Settings) -> float:
+async def seconds_until_closed(n_bytes: int, request_bytes: bytes, settings: Settings) -> float:
     """Return how long the connection of a client that takes nothing is kept."""
     loop = asyncio.get_running_loop()
     log = logging.getLogger("test")
@@ -54,7 +54,7 @@ async def seconds_until_closed(n_bytes: int, sent: bytes, settings: Settings) ->
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         server = await loop.create_server(partial(Connection, connections), sock=listener)
         client.connect(listener.getsockname())
-        client.sendall(sent)
+        client.sendall(request_bytes)
         while not connections:
             await asyncio.sleep(0)
         begun = loop.time()
@@ -72,7 +72,7 @@ def test_an_answer_that_nobody_takes_does_not_keep_its_connection(
 ) -> None:
     """Also where so little of it is left that the next request would not have to wait."""
     settings = Settings(keep_alive=1, read_timeout=1)
-    sent = b"GET / HTTP/1.1\r\nHost: test\r\n%b\r\n" % last
+    request_bytes = b"GET / HTTP/1.1\r\nHost: test\r\n%b\r\n" % last
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        seconds = runner.run(seconds_until_closed(n_bytes, sent, settings))
+        seconds = runner.run(seconds_until_closed(n_bytes, request_bytes, settings))
     assert 0.9 < seconds < 4

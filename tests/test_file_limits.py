@@ -56,10 +56,10 @@ def test_an_answer_that_grows_beyond_its_beginning_breaks_off() -> None:
     sizes = [1_000] * 10 + [100_000]
     counted = CountedRows([[None] * 1_000] * 11)  # type: ignore[list-item]
     parts = limit_answer(make_parts(counted, sizes), counted, 11_000, 50_000)
-    sent = [next(parts) for _ in range(11)]
+    given_parts = [next(parts) for _ in range(11)]
     with pytest.raises(RequestError, match="longer than its beginning"):
         next(parts)
-    assert len(b"".join(sent)) == len(b"header") + 10_000
+    assert len(b"".join(given_parts)) == len(b"header") + 10_000
 
 
 def test_a_short_answer_is_whole() -> None:
