@@ -12,8 +12,12 @@ from typing_extensions import TypedDict
 
 from segmentation.schema.columns import LARGEST_EXACT_INTEGER, Column
 
-# RFC 3339 without a zone: shops record local time. A date alone is its midnight.
-_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
+# RFC 3339 without a zone: shops record local time. A date alone is its midnight. What the pattern
+# can't say is which years have a 29th of February.
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_DATE = f"{_YEAR}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+_DATE += "|02-(0[1-9]|[12][0-9]))"
+_TIME = rf"^{_DATE}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{{1,6}})?)?)?$"
 
 _NOT_BLANK = r"\S"
 

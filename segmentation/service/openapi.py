@@ -53,7 +53,7 @@ _MAPPING = {
     "in": "query",
     "description": "Which field a column holds, as `header:field`; nothing after the colon for one"
     " that is not to be read.",
-    "schema": {"type": "array", "items": {"type": "string", "pattern": ":"}},
+    "schema": {"type": "array", "items": {"type": "string", "pattern": r"\S.*:"}},
 }
 _READING = [
     {
