@@ -13,6 +13,10 @@ for _library in ("OMP", "OPENBLAS"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 from segmentation.errors import SegmentationError  # noqa: E402
+from segmentation.service.observability.counter_files import (  # noqa: E402
+    count_where_there_is_room,
+    merge_ended,
+)
 from segmentation.service.observability.logs import JsonLogger  # noqa: E402
 from segmentation.service.settings import Settings  # noqa: E402
 
@@ -85,6 +89,7 @@ def post_fork(server, worker):
 
 def post_worker_init(worker):
     """Get ready before the first request."""
+    count_where_there_is_room()
     models = worker.app.wsgi().extensions.get("models")  # the benchmark's empty app has none
     if models:
         served = models.find()
@@ -100,10 +105,8 @@ def post_worker_init(worker):
 
 
 def child_exit(server, worker):  # noqa: ARG001  # gunicorn's signature
-    """Forget the gauges of a worker that is gone; its counts stay."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(worker.pid)
+    """Keep the counts of a worker that is gone, in fewer files; not its gauges."""
+    merge_ended(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
 
 
 def on_exit(server):  # noqa: ARG001

@@ -32,6 +32,7 @@ from segmentation.service.front.frames import (
 )
 from segmentation.service.front.problem_answers import render_failure
 from segmentation.service.front.wsgi_request import complete_environment
+from segmentation.service.observability.counter_files import count_where_there_is_room
 from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import LOG, REQUEST_ID, Environment
 
@@ -95,6 +96,7 @@ def fork_flask_process(app: App, settings: Settings, listeners: Iterable[Any]) -
         for listener in listeners:
             listener.close()
         os.nice(_NICENESS)
+        count_where_there_is_room()
         _serve(app, theirs, settings)
     except BaseException as error:  # noqa: BLE001  # whatever it is, there is nobody else to say it
         problem_details.log_unexpected(error)

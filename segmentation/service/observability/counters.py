@@ -6,15 +6,18 @@ imported; without it, in tests, one process counts for itself.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import TypedDict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from segmentation.runtime.answers import Answer, ModelName
+from segmentation.service.observability.counter_files import FOLDER, locked
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 # Anyone can make up a method; only these become label values.
@@ -114,8 +117,10 @@ class ServiceCounters:
 
     def exposition(self) -> bytes:
         """Return the counts of all workers in Prometheus' text format."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        folder = os.environ.get(FOLDER)
+        if not folder:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        with locked(Path(folder), fcntl.LOCK_SH):
+            return generate_latest(registry)
