@@ -244,6 +244,51 @@ def test_what_is_no_request_gets_a_problem_document(server: Server, name: str) -
         assert (document["status"], document["request_id"]) == (expected, headers["x-request-id"])
 
 
+BODIES = {
+    "a record": (RECORD, 200),
+    "records": (b"[%b, %b]" % (RECORD, RECORD), 200),
+    "space around it": (b" \r\n\t%b\n" % RECORD, 200),
+    "an explained record": (RECORD[:-1] + b', "explain": true}', 200),
+    "a record and nothing known": (b"[%b, {}]" % RECORD, 422),
+    "an empty record": (b"{}", 422),
+    "a number": (b"7", 422),
+    "an array of numbers": (b"[1, 2]", 422),
+    "text for a number": (b'{"age": "x"}', 422),
+    "a field that is not known": (b'{"colour": 1}', 422),
+    "half a record": (RECORD[:-1], 400),
+    "no JSON": (b"nonsense", 400),
+    "not a number": (b'{"age": NaN}', 400),
+    "a key twice": (b'{"age": 33, "age": 34}', 400),
+    "no UTF-8": (b'{"age\xff": 1}', 400),
+    "brackets": (b"[" * 3_000 + b"]" * 3_000, 400),
+}
+FRAMINGS = {
+    "length": lambda body: (sized(body), []),
+    "one chunk": lambda body: (post(CHUNKED, body=chunks(body)), []),
+    "chunks of three bytes": lambda body: (
+        post(CHUNKED, body=chunks(*[body[i : i + 3] for i in range(0, len(body), 3)])),
+        [],
+    ),
+    "after another": lambda body: (sized() + sized(body), [200]),
+    "after an explained one": lambda body: (
+        sized(BODIES["an explained record"][0]) + sized(body),
+        [200],
+    ),
+}
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_means_the_same_however_it_comes(server: Server, name: str, framing: str) -> None:
+    """By its length, in chunks, or behind another request, whoever answers that."""
+    body, status = BODIES[name]
+    sent_bytes, before = FRAMINGS[framing](body)
+    answers = ask(server, sent_bytes)
+    assert [answer[0] for answer in answers] == [*before, status]
+    kind = "application/json" if status == 200 else "application/problem+json"
+    assert answers[-1][1]["content-type"] == kind
+
+
 def test_a_head_request_has_no_content(server: Server) -> None:
     """But the headers of the answer to GET."""
     with connected(server) as sock:
