@@ -20,6 +20,7 @@ LIVEZ, READYZ = "/livez", "/readyz"
 OF_STUDY = "/studies/<study>"
 
 NOT_READY = {503: "No model answers correctly, or too many requests wait; the detail says which."}
+_BUSY = {503: "Too many requests wait already."}
 _BAD_RECORDS = {
     400: "Not one JSON text of finite numbers, with unique keys and at most 16 levels.",
     411: "No Content-Length.",
@@ -32,7 +33,7 @@ _BAD_RECORDS = {
 _BAD_FILE = {
     400: "A mapping of a column or to a field that there is not, or a body that breaks off.",
     411: "Neither a Content-Length nor chunks.",
-    413: "The file is too long.",
+    413: "The file is too long, or has too many rows, or its answer would be too long.",
     415: "Not text/csv, text/plain or application/octet-stream, or compressed.",
     422: "Not text, not CSV, empty, or without a column that is known.",
     501: "Files of orders need libraries that are not installed here.",
@@ -136,7 +137,7 @@ ROUTES = (
         "studies", "GET", "/studies",
         "The studies that are served",
         "the studies that are served, and for those that can't be, why",
-        ("StudyList",), {}, of_study=False,
+        ("StudyList",), _BUSY, of_study=False,
     ),
     Route(
         "live", "GET", LIVEZ,
@@ -154,7 +155,7 @@ ROUTES = (
         "exposition", "GET", "/metrics",
         "Counts, for Prometheus",
         "Prometheus, over all workers",
-        (), {}, of_study=False,
+        (), _BUSY, of_study=False,
     ),
 )  # fmt: skip
 
