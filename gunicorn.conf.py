@@ -63,6 +63,7 @@ wsgi_app = "predict:app"
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
 worker_class = "segmentation.service.event_loop_worker.EventLoopWorker"
+# Of gunicorn's own workers, which the app also runs under; ours reads the settings itself.
 threads = _settings.threads
 keepalive = _settings.keep_alive
 graceful_timeout = _settings.graceful_timeout
@@ -73,7 +74,7 @@ accesslog = "-"
 worker_tmp_dir = _memory
 # The workers share the pages of everything that is imported; models are loaded after the fork.
 preload_app = True
-# With sendfile a client that stops reading would not be given up, and what was sent not counted.
+# For gunicorn's own workers, too: what is sent by it is not counted.
 sendfile = False
 # By default a peer at 127.0.0.1 may say in a header, SCRIPT_NAME, how much of the path is not to be
 # looked at: the service would then see another path than the proxy in front did.
