@@ -27,7 +27,9 @@ def table_of(n_rows: int) -> bytes:
 def test_rows_are_counted_before_anything_is_answered(n_rows: int, status: int, kind: str) -> None:
     """With the number that there are and the number that is allowed."""
     client = create_app(Settings(max_file_rows=20)).test_client()
-    answer = client.post("/predict/file", data=table_of(n_rows), headers=CSV | {"Accept": kind})
+    answer = client.post(
+        "/predict/file", data=table_of(n_rows), headers=CSV | {"Accept": kind}, buffered=True
+    )
     assert answer.status_code == status
     if status == 413:
         assert answer.json["detail"] == (
@@ -38,10 +40,13 @@ def test_rows_are_counted_before_anything_is_answered(n_rows: int, status: int, 
 def test_an_answer_that_would_be_too_long_does_not_begin() -> None:
     """A file of 80 kB would have 6 MB as JSON lines, and has 2 MB as CSV."""
     client = create_app(Settings(max_answer_bytes=4 << 20)).test_client()
-    answer = client.post("/predict/file", data=table_of(14_000), headers=LINES)
+    answer = client.post("/predict/file", data=table_of(14_000), headers=LINES, buffered=True)
     assert answer.status_code == 413
     assert "MiB; 4 are allowed" in answer.json["detail"]
-    assert client.post("/predict/file", data=table_of(14_000), headers=CSV).status_code == 200
+    assert (
+        client.post("/predict/file", data=table_of(14_000), headers=CSV, buffered=True).status_code
+        == 200
+    )
 
 
 def make_parts(counted: CountedRows, sizes: list[int]) -> Iterator[bytes]:
