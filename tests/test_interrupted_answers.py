@@ -295,6 +295,8 @@ def breaking(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/early":
         raise ValueError(TEXT)
+    if path == "/disk":
+        raise OSError(28, TEXT)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return pieces(path)
 
@@ -307,7 +309,7 @@ def pieces(path):
 
 inner, app.wsgi_app = app.wsgi_app._app, app.wsgi_app
 app.wsgi_app._app = lambda environ, start: (
-    breaking if environ["PATH_INFO"] in ("/early", "/begun", "/late") else inner
+    breaking if environ["PATH_INFO"] in ("/early", "/begun", "/late", "/disk") else inner
 )(environ, start)
 '''
 
@@ -335,3 +337,12 @@ def test_an_answer_that_breaks(broken: Server, path: str, status: int, sent_valu
     assert (line["cut"], line["status"], line["bytes"]) == ("error", status, sent_value)
     assert broken.post(COMPLETE).status == 200
     assert "Zaphod" not in broken.log.read_text()
+
+
+def test_an_error_of_the_disk_is_said_and_logged(broken: Server) -> None:
+    """It is the app's own, and not taken for a client that has gone."""
+    with socket.create_connection(("127.0.0.1", broken.port), timeout=60) as sock:
+        sock.sendall(head("broken/disk", "/disk", method="GET"))
+        assert sock.makefile("rb").read().startswith(b"HTTP/1.1 500 ")
+    assert cut(broken, "broken/disk")["cut"] == "error"
+    assert "OSError" in broken.log.read_text()

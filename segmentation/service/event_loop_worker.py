@@ -24,7 +24,7 @@ import uvloop
 from gunicorn.workers.base import Worker
 
 from segmentation.service.front.flask_gateway import FlaskGateway
-from segmentation.service.front.flask_process import FlaskProcess, fork_flask_process
+from segmentation.service.front.flask_process import fork_flask_process
 from segmentation.service.front.front import Front
 from segmentation.service.server.connection import Connection
 from segmentation.service.server.connections import Connections
@@ -69,9 +69,9 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
     def run(self) -> None:
         """Serve until the worker is told to stop."""
         settings = Settings.from_environment(os.environ)
-        process = fork_flask_process(self.wsgi, settings, self.sockets)
+        flask = fork_flask_process(self.wsgi, settings, self.sockets)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve(settings, process))
+            runner.run(self._serve(settings, flask))
 
     def handle_abort(self, sig: int, frame: Any) -> None:  # noqa: ARG002
         """Stop because the master has not heard from this worker for too long."""
@@ -80,14 +80,14 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
         self.cfg.worker_abort(self)
         os._exit(1)
 
-    async def _serve(self, settings: Settings, process: FlaskProcess) -> None:
-        front = Front(self.wsgi, settings, FlaskGateway(process.control, settings))
+    async def _serve(self, settings: Settings, flask: socket.socket) -> None:
+        front = Front(self.wsgi, settings, FlaskGateway(flask, settings))
         most = min(settings.max_connections, _most_files() - _FURTHER_FILES)
         connections = self._connections = Connections(front, settings, self.log, max(most, 1))
         self._ends = asyncio.Event()
         self._listen_to_signals()
         loop = asyncio.get_running_loop()
-        loop.add_reader(process.control, self._give_up_without_flask, process)
+        loop.add_reader(flask, self._give_up_without_flask, flask)
         servers = [
             await loop.create_server(partial(Connection, connections), sock=listener.sock)
             for listener in self.sockets
@@ -103,9 +103,9 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
             loop.add_signal_handler(at_once, self._stop_at_once)
         loop.add_signal_handler(signal.SIGUSR1, self.log.reopen_files)
 
-    def _give_up_without_flask(self, process: FlaskProcess) -> None:
+    def _give_up_without_flask(self, flask: socket.socket) -> None:
         """Stop, so that the master starts another worker: Flask's process has ended."""
-        asyncio.get_running_loop().remove_reader(process.control)
+        asyncio.get_running_loop().remove_reader(flask)
         self.log.error("the process in which Flask answers has ended: its worker is replaced")
         self._ends.set()
 

@@ -14,7 +14,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
 from itertools import chain
@@ -55,23 +54,11 @@ class Lane(IntEnum):
     OTHERS = 2
 
 
-@dataclass(frozen=True)
-class FlaskProcess:
-    """A process in which Flask answers, as its worker sees it.
-
-    Attributes
-    ----------
-    pid : int
-    control : socket
-        Takes a lane as a byte, with two file descriptors: the socket of a request, and its body if
-        that is a file. It ends when the process does, and the process when it ends.
-    """
-
-    pid: int
-    control: socket.socket
+class CutError(Exception):
+    """Nobody takes the answer: its client, or the worker, has gone."""
 
 
-def fork_flask_process(app: App, settings: Settings, listeners: Iterable[Any]) -> FlaskProcess:
+def fork_flask_process(app: App, settings: Settings, listeners: Iterable[Any]) -> socket.socket:
     """Start the process, from a worker that has no threads yet.
 
     Parameters
@@ -81,13 +68,18 @@ def fork_flask_process(app: App, settings: Settings, listeners: Iterable[Any]) -
     settings : Settings
     listeners : iterable of gunicorn's sockets
         Which only the worker listens on.
+
+    Returns
+    -------
+    socket
+        Takes a lane as a byte, with file descriptors: the socket of a request, and its body if that
+        is a file. It ends when the process does, and the process when it ends.
     """
     ours, theirs = socket.socketpair()
-    pid = os.fork()
-    if pid:
+    if os.fork():
         theirs.close()
         ours.setblocking(False)
-        return FlaskProcess(pid, ours)
+        return ours
     try:  # never returns: what the worker has begun is not to be ended here
         signal.set_wakeup_fd(-1)
         for name in _OF_THE_WORKER:
@@ -123,7 +115,7 @@ def _take(app: App, files: list[int]) -> None:
     with ExitStack() as stack:
         sock = stack.enter_context(socket.socket(fileno=files[0]))
         body = stack.enter_context(os.fdopen(files[1], "rb")) if files[1:] else None
-        with suppress(OSError):  # its client, or the worker, has gone
+        with suppress(CutError):
             request = _receive(sock, body)
             if not _has_gone(sock):
                 _answer(app, request, sock)
@@ -134,14 +126,29 @@ def _receive(sock: socket.socket, body: IO[bytes] | None) -> Environment:
     reader = FrameReader()
     frames: dict[Kind, bytes] = {}
     while Kind.BODY not in frames:
-        piece = sock.recv(_PIECE)
+        piece = _receive_piece(sock)
         if not piece:
-            raise ConnectionError
+            raise CutError
         frames |= dict(reader.add(piece))
     if body:
         body.seek(0)
     noted = decode_noted(frames[Kind.REQUEST])
     return complete_environment(noted, body or BytesIO(frames[Kind.BODY]))
+
+
+def _receive_piece(sock: socket.socket) -> bytes:
+    try:
+        return sock.recv(_PIECE)
+    except OSError:
+        return b""
+
+
+def _deliver(sock: socket.socket, frames: bytes) -> None:
+    """Send frames; an error of the socket is not to be taken for one of the app's."""
+    try:
+        sock.sendall(frames)
+    except OSError:
+        raise CutError from None
 
 
 def _has_gone(sock: socket.socket) -> bool:
@@ -150,6 +157,8 @@ def _has_gone(sock: socket.socket) -> bool:
         return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
+    except OSError:
+        return True
 
 
 def _answer(app: App, environment: Environment, sock: socket.socket) -> None:
@@ -158,14 +167,14 @@ def _answer(app: App, environment: Environment, sock: socket.socket) -> None:
         head = _Head()
         parts = app(environment, head.start)
         _send(environment, head, iter(parts), sock)
-    except OSError:  # as above
+    except CutError:
         pass
     except Exception as error:  # noqa: BLE001  # whatever it is, the client is told
         problem_details.log_unexpected(error)
         failure, content = render_failure(environment.get(REQUEST_ID))
         noted = encode_noted(Kind.NOTED, environment.get(LOG, {}))
-        sock.sendall(
-            noted + encode_head(Kind.FAILED, failure) + encode(Kind.CONTENT, content)
+        _deliver(
+            sock, noted + encode_head(Kind.FAILED, failure) + encode(Kind.CONTENT, content)
             + encode(Kind.END)
         )  # fmt: skip
     finally:
@@ -194,11 +203,11 @@ def _send(
     """Send the frames of an answer, as its parts are made."""
     first = next(parts, b"")  # the app may not have begun before
     noted = encode_noted(Kind.NOTED, environment[LOG])
-    sock.sendall(noted + encode_head(head.kind, head.answer))
+    _deliver(sock, noted + encode_head(head.kind, head.answer))
     for part in chain([first], parts):
         newly_noted = encode_noted(Kind.NOTED, environment[LOG])
         if newly_noted != noted:
             noted = newly_noted
-            sock.sendall(noted)
-        sock.sendall(encode(Kind.CONTENT, part))
-    sock.sendall(encode_noted(Kind.NOTED, environment[LOG]) + encode(Kind.END))
+            _deliver(sock, noted)
+        _deliver(sock, encode(Kind.CONTENT, part))
+    _deliver(sock, encode_noted(Kind.NOTED, environment[LOG]) + encode(Kind.END))

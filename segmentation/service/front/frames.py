@@ -103,5 +103,8 @@ class FrameReader:
             return None
         kind, length = _HEAD.unpack_from(self._received, begin)
         start = begin + _HEAD.size
-        content = bytes(self._received[start : start + length])
-        return Frame(Kind(kind.decode()), content) if len(content) == length else None
+        if (
+            len(self._received) < start + length
+        ):  # before it is copied: a long one comes in many pieces
+            return None
+        return Frame(Kind(kind.decode()), bytes(self._received[start : start + length]))
