@@ -9,6 +9,7 @@ from flask import Flask
 from segmentation.service import problem_details
 from segmentation.service.api_docs import docs_routes
 from segmentation.service.api_routes import make_api
+from segmentation.service.compression import Compression
 from segmentation.service.file_routes import make_file_api
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.request_observer import RequestObserver
@@ -46,5 +47,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(docs_routes(models, settings))
     app.register_blueprint(pages_routes())
     pages = Pages(app.wsgi_app, models, settings)
-    app.wsgi_app = RequestObserver(CanonicalTargets(pages), counters)  # type: ignore[assignment,method-assign]
+    answers = Compression(CanonicalTargets(pages))
+    app.wsgi_app = RequestObserver(answers, counters)  # type: ignore[assignment,method-assign]
     return app

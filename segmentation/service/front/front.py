@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from segmentation.errors import SegmentationError
 from segmentation.service import problem_details
 from segmentation.service.api_routes import LIVE, encode_answers, encode_ready
+from segmentation.service.compression import compress_long
 from segmentation.service.front.flask_gateway import FlaskGateway
 from segmentation.service.front.problem_answers import (
     RETRY,
@@ -193,7 +194,9 @@ class Front:
     def _reply(self, exchange: Exchange, content: bytes) -> None:
         """Send the JSON that answers a request, which is noted."""
         self._count(exchange, b"200 OK")
-        headers = render_headers(JSON, len(content), exchange.environment[REQUEST_ID])
+        accepted = exchange.request.fields.get(b"accept-encoding", b"")
+        coding, content = compress_long(content, accepted)
+        headers = coding + render_headers(JSON, len(content), exchange.environment[REQUEST_ID])
         exchange.reply(b"200 OK", headers, content)
 
     def _count(self, exchange: Exchange, status: bytes) -> None:
