@@ -11,6 +11,7 @@ import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 from jsonschema import Draft202012Validator
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -35,6 +36,8 @@ WITH_TRANSACTIONS = "^/studies/retail/(predict|explain)$"
 # Those of the default study are sent to the root; what reads the same records, or other columns of
 # the same kinds, gets drawn ones alone.
 READ_ALIKE = "^/studies/(household|credit_card|mobile)/(explain|predict)$"
+# Every study has the same links.
+OF_HOUSEHOLD = "^/studies/household/"
 # JSON Schema can't say what a CSV file is.
 FILES = "/predict/file(/preview)?$"
 SPECIAL = f"{WITH_TRANSACTIONS}|{READ_ALIKE}|{FILES}"
@@ -43,7 +46,10 @@ SPECIAL = f"{WITH_TRANSACTIONS}|{READ_ALIKE}|{FILES}"
 @pytest.fixture(scope="module")
 def schema() -> BaseSchema:
     """The document, as schemathesis reads it from the service."""
-    return schemathesis.openapi.from_wsgi("/openapi.json", create_app(SHIPPED))
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", create_app(SHIPPED))
+    # It says that it takes gzip, which between it and a WSGI app nobody unpacks.
+    schema.config.update(headers={"Accept-Encoding": "identity"})
+    return schema
 
 
 @pytest.fixture
@@ -171,7 +177,67 @@ def test_every_route_for_programs_is_documented(
     """All but the pages and their files; those of studies once for each."""
     routes = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("api.")}
     expected = {rule.replace("<study>", study) for rule in routes for study in STUDIES}
-    assert set(document["paths"]) == expected
+    assert {path for path in document["paths"] if not path.startswith("/pages/")} == expected
+
+
+def test_every_page_is_documented(document: dict[str, Any], client: FlaskClient) -> None:
+    """By the addresses that the documentation gives people."""
+    names = ("segments", "score", "file", "model")
+    expected = {"/pages/", *(f"/pages/{study}/{name}" for study in STUDIES for name in names)}
+    assert {path for path in document["paths"] if path.startswith("/pages/")} == expected
+    for path in expected:
+        response = client.get(path)
+        assert response.status_code == 200
+        assert response.mimetype in document["paths"][path]["get"]["responses"]["200"]["content"]
+
+
+def test_links_lead_to_operations_of_the_same_study(document: dict[str, Any]) -> None:
+    """From records to why, from answers to what they mean, from a preview to its file."""
+    paths = {
+        operation["operationId"]: path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+    }
+    ways = {
+        (path, paths[link["operationId"]])
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        for link in operation["responses"]["200"].get("links", {}).values()
+    }
+    for root in ["", *(f"/studies/{study}" for study in STUDIES)]:
+        assert (f"{root}/predict", f"{root}/explain") in ways
+        assert (f"{root}/predict", f"{root}/segments") in ways
+        assert (f"{root}/predict/file/preview", f"{root}/predict/file") in ways
+        assert (f"{root}/predict/file/template", f"{root}/predict/file") in ways
+    roots = {tuple(path.split("/")[1:3]) for path in paths.values() if "/studies/" in path}
+    assert len(roots) == len(STUDIES)
+    for source, target in ways:
+        assert source.startswith("/studies/") == target.startswith("/studies/")
+        if source.startswith("/studies/"):
+            assert source.split("/")[2] == target.split("/")[2]
+
+
+def test_what_links_take_along_is_answered_as_documented(schema: BaseSchema) -> None:
+    """One request after the other, each with what the one before was sent or answered."""
+
+    class Clients(schema.include(path_regex=OF_HOUSEHOLD).as_state_machine()):  # type: ignore[misc]
+        """Clients of one study."""
+
+        def validate_response(
+            self, response: schemathesis.Response, case: schemathesis.Case, **options: Any
+        ) -> None:
+            """Leave out what the document can't say."""
+            if case.path.endswith(("/file", "/preview")):
+                case.validate_response(
+                    response,
+                    excluded_checks=[positive_data_acceptance],
+                    transport_kwargs=options,
+                    recorder=self.recorder,
+                )
+            elif not is_mixed(case):
+                super().validate_response(response, case, **options)
+
+    run_state_machine_as_test(Clients, settings=settings(max_examples=40, stateful_step_count=6))
 
 
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:

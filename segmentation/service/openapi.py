@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import StringIO
 from typing import Any
 
@@ -21,6 +22,7 @@ import segmentation
 from segmentation.artifact.manifest import PackedAggregation
 from segmentation.batch.file_preview import SHOWN_ROWS, TRIED_ROWS, Preview
 from segmentation.batch.json_lines import FirstLine, LastLine, RowsLine
+from segmentation.dashboard.addresses import PAGES, ROOT
 from segmentation.runtime import Manifest
 from segmentation.runtime.answers import ModelName, Prediction, Predictions
 from segmentation.runtime.cards import SchemaCard, SegmentCards, StudyCard
@@ -39,8 +41,9 @@ from segmentation.service.file_routes import (
     SHEET,
     TYPES,
 )
+from segmentation.service.pages import pages_are_here
 from segmentation.service.problem_details import MEDIA_TYPE
-from segmentation.service.route_table import ROUTES, Route
+from segmentation.service.route_table import BUSY, ROUTES, Route
 from segmentation.service.settings import Settings
 from segmentation.tables.dates import DateOrder
 
@@ -157,6 +160,8 @@ def document(manifests: Sequence[Manifest], settings: Settings) -> Document:
     for route in ROUTES:
         if not route.of_study:
             paths[route.path] = {route.method.lower(): _operation(route, route.path, "service")}
+    if pages_are_here():
+        paths |= _pages([manifest.study for manifest in manifests])
     return {
         "openapi": "3.1.0",
         "info": {
@@ -265,8 +270,43 @@ def _study_paths(context: _Context, root: str, tag: str) -> Document:
             operation = _operation(route, path, tag)
             if route.name in _DETAILS:
                 _DETAILS[route.name](operation, context)
+            if route.name in _LINKS:
+                operation["responses"]["200"]["links"] = _links(_LINKS[route.name], root)
             paths[path] = {route.method.lower(): operation}
     return paths
+
+
+def _links(links: Mapping[str, Document], root: str) -> Document:
+    """Return what may be asked next, of the same study."""
+    prefix = _operation_id(f"{root}/")
+    return {name: {"operationId": f"{prefix}{name}", **link} for name, link in links.items()}
+
+
+def _pages(studies: Sequence[str]) -> Document:
+    """Return the paths of the pages for people."""
+    addresses = {ROOT: "The pages"} | {
+        f"{ROOT}{study}/{page}": f"{title}: {study}"
+        for study in studies
+        for page, title in PAGES.items()
+    }
+    return {
+        path: {
+            "get": {
+                "summary": summary,
+                "tags": ["pages"],
+                "operationId": _operation_id(path),
+                "responses": {
+                    "200": {
+                        "description": "A page that asks for its content itself.",
+                        "headers": {"X-Request-ID": _REQUEST_ID},
+                        "content": {"text/html": {"schema": {"type": "string"}}},
+                    },
+                    "503": _problem(HTTPStatus.SERVICE_UNAVAILABLE, BUSY),
+                },
+            }
+        }
+        for path, summary in addresses.items()
+    }
 
 
 def _detail_predict(operation: Document, context: _Context) -> None:
@@ -385,6 +425,28 @@ _DETAILS: Mapping[str, Callable[[Document, _Context], None]] = {
     "file_template": _detail_template,
 }
 
+_SAME_RECORDS = {"requestBody": "$request.body"}
+_NAMED = {"description": "Names, descriptions and actions of the segments that answers name."}
+# By the names of routes: what a client asks next, and what it takes along.
+_LINKS: Mapping[str, Mapping[str, Document]] = {
+    "predict": {
+        "segments": _NAMED,
+        "explain": _SAME_RECORDS | {"description": "Why the same records are answered so."},
+    },
+    "explain": {"segments": _NAMED},
+    "preview_file": {
+        "predict_file": _SAME_RECORDS | {"description": "The answers to the rows of the file."}
+    },
+    "file_template": {
+        "predict_file": {
+            "requestBody": "$response.body",
+            "description": "The answers to its examples; send it filled in.",
+        }
+    },
+    "schema": {"predict": {"description": "The answer to a form with these questions."}},
+    "segments": {"model": {"description": "How the model was trained, and how good it is."}},
+}
+
 
 def _flag(name: str, description: str) -> Document:
     schema = {"type": "boolean", "default": False}
@@ -430,21 +492,26 @@ def _examples(manifest: Manifest) -> Document:
 
 def _operation(route: Route, path: str, tag: str) -> Document:
     """Return what the table of routes says of an operation."""
-    problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}}}
-    responses = {
-        str(status): {
-            "description": f"{HTTP_STATUS_CODES[status]}. {reason}",
-            "headers": {"X-Request-ID": _REQUEST_ID},
-            "content": problem,
-        }
-        for status, reason in route.errors.items()
-    }
+    responses = {str(status): _problem(status, reason) for status, reason in route.errors.items()}
     responses["200"] = _answer(route)
     return {
         "summary": route.summary,
         "tags": [tag],
         "responses": responses,
-        "operationId": path.strip("/").replace("/", "_"),
+        "operationId": _operation_id(path),
+    }
+
+
+def _operation_id(path: str) -> str:
+    return path.removeprefix("/").replace("/", "_")
+
+
+def _problem(status: int, reason: str) -> Document:
+    """Return a refusal."""
+    return {
+        "description": f"{HTTP_STATUS_CODES[status]}. {reason}",
+        "headers": {"X-Request-ID": _REQUEST_ID},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}}},
     }
 
 

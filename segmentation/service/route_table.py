@@ -20,7 +20,7 @@ LIVEZ, READYZ = "/livez", "/readyz"
 OF_STUDY = "/studies/<study>"
 
 NOT_READY = {503: "No model answers correctly, or too many requests wait; the detail says which."}
-_BUSY = {503: "Too many requests wait already."}
+BUSY = "Too many requests wait already."
 _BAD_RECORDS = {
     400: "Not one JSON text of finite numbers, with unique keys and at most 16 levels.",
     411: "No Content-Length.",
@@ -137,7 +137,7 @@ ROUTES = (
         "studies", "GET", "/studies",
         "The studies that are served",
         "the studies that are served, and for those that can't be, why",
-        ("StudyList",), _BUSY, of_study=False,
+        ("StudyList",), {503: BUSY}, of_study=False,
     ),
     Route(
         "live", "GET", LIVEZ,
@@ -155,7 +155,7 @@ ROUTES = (
         "exposition", "GET", "/metrics",
         "Counts, for Prometheus",
         "Prometheus, over all workers",
-        (), _BUSY, of_study=False,
+        (), {503: BUSY}, of_study=False,
     ),
 )  # fmt: skip
 
