@@ -24,7 +24,7 @@ STUDY ?= all
 # other, with what they print.
 JOBS ?= 3
 
-.PHONY: help serve train test test-install lint docs deploy-check bench data repro lock sbom clean
+.PHONY: help serve train test test-install soak lint docs deploy-check bench data repro lock sbom clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ docs: $(VENV)/.dev  ## serve the documentation: http://localhost:9697/
 
 test-install:  ## make fresh environments from the locks, with the oldest and the newest Python here
 	$(MAKE) test ARGS="-m installation -n 0 -s"
+
+soak: $(VENV)/.dev  ## stop the service 50 times under load, then send it a million requests (half an hour)
+	$(BIN)/python -m pytest -m soak -n 0 --log-cli-level info $(ARGS)
 
 deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
 	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml deploy/github-oidc.yaml

@@ -17,7 +17,13 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 class Load:
-    """Twelve clients with a connection for each request, six that keep theirs.
+    """Clients with a connection for each request, and some that keep theirs.
+
+    Parameters
+    ----------
+    port : int
+    n_closing, n_keeping : int
+        How many of each kind.
 
     Attributes
     ----------
@@ -25,10 +31,10 @@ class Load:
         ``answered`` and ``refused``, or what became of a request that was sent.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, n_closing: int = 12, n_keeping: int = 6) -> None:
         self.ends: Counter[str] = Counter()
         self._port = port
-        kinds = [False] * 12 + [True] * 6
+        kinds = [False] * n_closing + [True] * n_keeping
         self._threads = [threading.Thread(target=self._ask, args=(kind,)) for kind in kinds]
 
     @contextmanager
