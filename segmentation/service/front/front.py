@@ -47,6 +47,7 @@ from segmentation.service.wsgi_environment import (
 
 # Longer bodies are arrays of many records: they would keep the loop from everyone else.
 _LONGEST = 32_768
+_JSON = JSON.encode()
 _NOTED = {
     b"x-request-id": "HTTP_X_REQUEST_ID",
     b"traceparent": "HTTP_TRACEPARENT",
@@ -164,7 +165,7 @@ class Front:
             self._load(served)
             return False
         if (
-            fields.get(b"content-type") != b"application/json"
+            fields.get(b"content-type") != _JSON
             or b"content-encoding" in fields
             or not 0 < request.body.n_bytes <= min(_LONGEST, self._settings.max_body_bytes)
             or not request.body.is_complete

@@ -77,7 +77,8 @@ class Connection(asyncio.Protocol):
         self._connections = connections
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
-        self._target, self._headers = b"", []  # type: ignore[var-annotated]
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
         self._in_head = self._advances = False
         self._deaf = self._is_paused = self._has_ended = False
         self.current: Exchange | None = None

@@ -3,7 +3,7 @@
 A listening socket that is closed resets what waits in it. Between a look that finds nothing waiting
 and the close, new connections come in, on a busy machine always some. So the kernel is first told
 to begin no more of them. Whoever tries then is refused a second later, when the socket is closed.
-When to stop is decided in ``worker``.
+When to stop is decided in ``event_loop_worker``.
 """
 
 from __future__ import annotations
