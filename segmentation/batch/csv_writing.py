@@ -21,6 +21,7 @@ _NO_ANSWER = [""] * (len(COLUMNS) - 1)
 # The last four are the full-width forms, which spreadsheets take for the others.
 _STARTERS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # cell[:1] of none is in no set
 _SEPARATORS = ";,|\t"
+_HIDE = r"\1'"
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -42,8 +43,8 @@ class CsvWriter:
         marks = re.escape("".join(set(_SEPARATORS) - {file.separator}))
         # Neither a price in round numbers, "10,-", nor a pair of numbers is a formula.
         self._hidden = re.compile(
-            rf"(?<=[{marks}])(?=\s*[{re.escape(''.join(_STARTERS))}].)"
-            rf"(?!\s*[+-]\d[\d.]*\s*([{marks}]|\Z))"
+            rf"([{marks}])(?=\s*[{re.escape(''.join(_STARTERS))}].)"
+            rf"(?!\s*[+-]\d[\d.]*\s*(?:[{marks}]|\Z))"
         )
 
     def header(self) -> str:
@@ -52,7 +53,7 @@ class CsvWriter:
         A spreadsheet that saves in another encoding expects it.
         """
         header = self._file.header
-        cells = [self._hidden.sub("'", neutral(cell)) for cell in header]
+        cells = [self._hidden.sub(_HIDE, neutral(cell)) for cell in header]
         self._writer.writerow([*cells, *added_columns(header)])
         return ("" if self._file.is_plain else "\ufeff") + self._drain()
 
@@ -61,8 +62,8 @@ class CsvWriter:
         width = len(self._file.header)
         for row in rows:
             cells = [neutral(cell) if cell[:1] in _STARTERS else cell for cell in row.cells]
-            if any(map(self._hidden.search, cells)):
-                cells = [self._hidden.sub("'", cell) for cell in cells]
+            if self._hidden.search("\n".join(cells)):  # or so it seems from cell to cell
+                cells = [self._hidden.sub(_HIDE, cell) for cell in cells]
             self._writer.writerow([*_fitted(cells, width), *_added(row, comma=self._comma)])
         return self._drain()
 
