@@ -62,7 +62,7 @@ class CsvWriter:
         width = len(self._file.header)
         for row in rows:
             cells = [neutral(cell) if cell[:1] in _STARTERS else cell for cell in row.cells]
-            if self._hidden.search("\n".join(cells)):  # or so it seems from cell to cell
+            if self._hidden.search("\0".join(cells)):  # or it may only seem so where a cell ends
                 cells = [self._hidden.sub(_HIDE, cell) for cell in cells]
             self._writer.writerow([*_fitted(cells, width), *_added(row, comma=self._comma)])
         return self._drain()
