@@ -20,6 +20,9 @@ BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 ARGS ?=
 STUDY ?= all
+# Whatever the shell says: tests start Python some hundred times, and compiling what trains takes
+# longer than importing it.
+unexport PYTHONDONTWRITEBYTECODE
 # Test files that run at a time, one more than two cores as tests wait for servers; 0: one after the
 # other, with what they print.
 JOBS ?= 3
