@@ -27,7 +27,7 @@ from tests.support.metrics import circular_by_inputs, values_by_name
 from tests.support.shipped import ROOT
 from tests.support.tables import SEED
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.long, pytest.mark.real]
 
 SEEDS = range(20)
 FILES = {
