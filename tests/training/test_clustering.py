@@ -329,7 +329,10 @@ def test_each_study_says_which_of_its_figures_are_predictions(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On its sample; so is what is told from the ten demographics, or from shares alone."""
+    monkeypatch.setattr(clustering, "N_STARTS", 5)
+    monkeypatch.setattr(clustering, "N_STARTS_AGAIN", 1)
     monkeypatch.setattr(clustering, "N_BOOTSTRAPS", 2)
+    monkeypatch.setattr(clustering, "N_CALIBRATIONS", 1)
     monkeypatch.setattr(clustering, "N_COVERAGE", 1)
     monkeypatch.setattr(clustering, "CURVE", range(2, 4))
     study, result = read_source(study)
