@@ -17,6 +17,7 @@ import joblib
 import pytest
 
 from segmentation.artifact import Package, package, read_package, write_package
+from segmentation.artifact.package_archive import pack
 from segmentation.errors import PackageError, TrainingError
 from tests.support.keys import key_pair
 from tests.support.shipped import MODEL, ROOT
@@ -118,7 +119,7 @@ def test_a_missing_file_and_a_directory_are_named(tmp_path: Path) -> None:
 
 def repacked(path: Path, pipeline: bytes, members: dict[str, bytes]) -> Path:
     """Write a file with a right digest but any content, as an attacker would."""
-    path.write_bytes(package._packed(pipeline, members))
+    path.write_bytes(pack(pipeline, members))
     return path
 
 

@@ -9,14 +9,12 @@ attacker, who can write a new digest.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
-import io
 import os
-import struct
+import stat
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +25,17 @@ from pydantic_core import from_json, to_json
 
 from segmentation.artifact import format_2, format_3, format_4
 from segmentation.artifact.manifest import FORMAT_VERSION, Digest, Manifest
+from segmentation.artifact.manifest_rules import check_manifest
+from segmentation.artifact.onnx_rules import check_onnx
+from segmentation.artifact.package_archive import PackageArchive, check_whole, pack
 from segmentation.artifact.signature import sign, verify
 from segmentation.errors import PackageError
 
 MANIFEST, SCORER, SIGNATURE = "manifest.json", "scorer.onnx", "manifest.sig"
-_COMMENT = b"sha256:"
-_DIGEST_LENGTH = 64
-# Zip stores times; a fixed one keeps equal contents equal files. 1980 is the earliest it can say.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-# What zipfile raises on archives that someone built to break it: RuntimeError is for encryption.
-_NOT_AN_ARCHIVE = (
-    zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, EOFError,
-)  # fmt: skip
+_MEBIBYTE = 2**20
+# A hundred times what our largest package takes.
+MOST_BYTES = 256 * _MEBIBYTE
+_MOST_OF_MANIFEST, _MOST_OF_SCORER, _MOST_OF_SIGNATURE = 16 * _MEBIBYTE, 256 * _MEBIBYTE, 1_024
 
 
 @dataclass(frozen=True)
@@ -86,20 +83,7 @@ def write_package(path: Path, package: Package, key_path: Path | None = None) ->
     members = {MANIFEST: manifest, SCORER: package.scorer}
     if key_path is not None:
         members[SIGNATURE] = sign(manifest, key_path)
-    _publish(path, _packed(package.pipeline, members))
-
-
-def _packed(pipeline: bytes, members: dict[str, bytes]) -> bytes:
-    file = io.BytesIO(pipeline)
-    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            member = zipfile.ZipInfo(name, date_time=_EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, content)
-        archive.comment = _COMMENT + b"0" * _DIGEST_LENGTH
-    covered = file.getvalue()[:-_DIGEST_LENGTH]
-    return covered + hashlib.sha256(covered).hexdigest().encode()
+    _publish(path, pack(package.pipeline, members))
 
 
 def _publish(path: Path, content: bytes) -> None:
@@ -142,49 +126,46 @@ def read_package(path: Path, public_key: str | None = None) -> Package:
         With the reason, if the file can't be read or isn't such a package, whole and trusted.
     """
     try:
-        return _verified(path.read_bytes(), public_key)
+        return _verify(_read_file(path), public_key)
     except OSError as error:
         raise PackageError(f"{path}: {error.strerror}") from None
     except PackageError as error:
         raise PackageError(f"{path}: {error}") from None
 
 
-def _verified(content: bytes, public_key: str | None) -> Package:
-    _check_whole(content)
-    members, pipeline_length = _members(content)
+def _read_file(path: Path) -> bytes:
+    """Return the bytes of a regular file of at most `MOST_BYTES`; of a pipe none would come."""
+    # Opening a pipe waits for someone who writes.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise PackageError("is not a file")
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise PackageError(f"is longer than {MOST_BYTES // _MEBIBYTE} MiB")
+    return content
+
+
+def _verify(content: bytes, public_key: str | None) -> Package:
+    """Return what a file holds, once each step has found nothing against the next."""
+    check_whole(content)
+    archive = PackageArchive(content)
+    archive.check_names((MANIFEST, SCORER), (SIGNATURE,))
+    encoded = archive.read(MANIFEST, _MOST_OF_MANIFEST)
     if public_key is not None:
-        verify(members[MANIFEST], members.get(SIGNATURE), public_key)
-    manifest = _read_manifest(members[MANIFEST])
-    package = Package(manifest, members[SCORER], content[:pipeline_length])
-    _check_digest("scorer", package.scorer, manifest.onnx)
+        signed = SIGNATURE in archive.names
+        verify(encoded, archive.read(SIGNATURE, _MOST_OF_SIGNATURE) if signed else None, public_key)
+    manifest = _read_manifest(encoded)
+    package = Package(manifest, archive.read(SCORER, _MOST_OF_SCORER), archive.pipeline)
     _check_digest("pipeline", package.pipeline, manifest.pipeline)
+    _check_digest("scorer", package.scorer, manifest.onnx)
+    check_manifest(manifest)
+    scorer, columns = manifest.scorer, len(manifest.segments)
+    outputs = {name: columns for name in (scorer.output, scorer.outlook) if name}
+    check_onnx(package.scorer, {scorer.input: len(scorer.features)}, outputs)
     return package
-
-
-def _check_whole(content: bytes) -> None:
-    covered, expected = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
-    if not covered.endswith(_COMMENT):
-        raise PackageError("is not a model package, or its end is damaged")
-    if not hmac.compare_digest(hashlib.sha256(covered).hexdigest().encode(), expected):
-        raise PackageError("is damaged: its SHA-256 is not the one written at its end")
-
-
-def _members(content: bytes) -> tuple[dict[str, bytes], int]:
-    """Return the archive's members and where the archive begins."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = {entry.filename: archive.read(entry) for entry in archive.infolist()}
-            start = min(entry.header_offset for entry in archive.infolist())
-            n_entries = len(archive.infolist())
-    except _NOT_AN_ARCHIVE as error:
-        raise PackageError(f"is not a model package: {error}") from None
-    if n_entries != len(members) or not {MANIFEST, SCORER} <= members.keys() <= {
-        MANIFEST,
-        SCORER,
-        SIGNATURE,
-    }:
-        raise PackageError(f"does not hold exactly {MANIFEST}, {SCORER} and perhaps {SIGNATURE}")
-    return members, start
 
 
 def _read_manifest(content: bytes) -> Manifest:

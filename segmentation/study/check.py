@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from segmentation.errors import TrainingError
 from segmentation.estimators import SegmentClassifier
-from segmentation.schema import Schema
-from segmentation.schema.headers import find_clashes
+from segmentation.schema.schema_rules import (
+    find_column_faults,
+    find_repeated,
+    find_schema_faults,
+    find_unknown,
+)
 from segmentation.study.definition import Study, Transactions
 
 # A command line, a path and a file carry it.
@@ -29,7 +32,7 @@ def check_study(study: Study) -> None:
         With everything that was found.
     """
     faults = [
-        *_about_columns(study),
+        *find_schema_faults(study.schema),
         *_about_segments(study),
         *_about_rules(study),
         *_about_outlook(study),
@@ -52,44 +55,9 @@ def check_study(study: Study) -> None:
         raise TrainingError(f"the study {study.name} can't be trained: {'; '.join(faults)}")
 
 
-def _about_columns(study: Study) -> Iterator[str]:
-    schema = study.schema
-    yield from _twice("column", (column.name for column in schema.columns))
-    titles = [
-        title
-        for column in schema.columns
-        for title in {column.title, *(alias.title for alias in column.aliases)}
-    ]
-    yield from _twice("header", titles)
-    yield from find_clashes(schema)
-    if not schema.features:
-        yield "no column is a feature"
-    for column in schema.features:
-        if not column.numeric:
-            yield f"the feature {column.name} must be a number: text is context"
-    if schema.target is not None and schema.target.kind != "integer":
-        yield f"the target {schema.target.name} must be of the kind integer"
-    yield from _about_relations(schema)
-
-
-def _about_relations(schema: Schema) -> Iterator[str]:
-    for relation in schema.relations:
-        where = f"a relation of the kind {relation.kind}"
-        yield from _unknown(where, relation.columns, schema.by_name)
-        yield from _twice(f"column of {where}", relation.columns)
-        for column in (schema.by_name.get(name) for name in relation.columns):
-            if column and not (
-                column.numeric and column.minimum is not None and column.minimum >= 0
-            ):
-                yield f"{where}: {column.name} must be a number with a minimum of 0 or more"
-    for column in schema.columns:
-        if column.restarts_with:
-            yield from _unknown(f"{column.name} restarts", [column.restarts_with], schema.by_name)
-
-
 def _about_segments(study: Study) -> Iterator[str]:
-    yield from _twice("segment", (segment.id for segment in study.segments))
-    yield from _twice("label", (str(segment.label) for segment in study.segments))
+    yield from find_repeated("segment", (segment.id for segment in study.segments))
+    yield from find_repeated("label", (str(segment.label) for segment in study.segments))
     if len(study.segments) < 2:  # noqa: PLR2004  # nothing can be told apart in one
         yield "it needs two segments or more"
 
@@ -97,17 +65,17 @@ def _about_segments(study: Study) -> Iterator[str]:
 def _about_rules(study: Study) -> Iterator[str]:
     features = [column.name for column in study.schema.features]
     for reading in study.feature_sets:
-        yield from _unknown(f"the reading {reading.name!r}", reading.columns, features)
+        yield from find_unknown(f"the reading {reading.name!r}", reading.columns, features)
     for rule in study.implications:
-        yield from _unknown("Implication", (rule.column, rule.other), study.schema.by_name)
+        yield from find_unknown("Implication", (rule.column, rule.other), study.schema.by_name)
     if not study.naming:
         return
     ids = [segment.id for segment in study.segments]
     for pick in study.naming:
-        yield from _unknown(f"the rule of {pick.segment}", pick.columns, features)
+        yield from find_unknown(f"the rule of {pick.segment}", pick.columns, features)
     picked = [pick.segment for pick in study.naming]
-    yield from _twice("rule", picked)
-    yield from _unknown("naming", picked, ids, "segment")
+    yield from find_repeated("rule", picked)
+    yield from find_unknown("naming", picked, ids, "segment")
     if len(picked) != len(ids) - 1:
         yield f"{len(ids)} segments need {len(ids) - 1} rules of naming, not {len(picked)}"
     if not study.schema.defining:
@@ -129,7 +97,7 @@ def _about_transactions(study: Study) -> Iterator[str]:
     for name in study.transactions.schema.by_name:
         if not _COLUMN.fullmatch(name) or name in _RESERVED:
             yield f"a column of transactions can't be called {name}"
-    yield from (f"transactions: {clash}" for clash in find_clashes(study.transactions.schema))
+    yield from (f"transactions: {fault}" for fault in find_column_faults(study.transactions.schema))
     if study.transactions.cancellation_prefix and study.transactions.roles.order is None:
         yield "cancellations are told by their order, but no column has the role order"
     yield from _about_roles(study.transactions)
@@ -140,24 +108,10 @@ def _about_roles(transactions: Transactions) -> Iterator[str]:
     for role, name in asdict(transactions.roles).items():
         if name is None:
             continue
-        yield from _unknown(f"the role {role}", [name], columns)
+        yield from find_unknown(f"the role {role}", [name], columns)
         if name not in columns:
             continue
         if role == "time" and columns[name].kind != "time":
             yield f"the role time: {name} must be of the kind time"
         if role in ("quantity", "price") and not columns[name].numeric:
             yield f"the role {role}: {name} must be a number"
-
-
-def _twice(noun: str, names: Iterable[str]) -> Iterator[str]:
-    for name, count in Counter(names).items():
-        if count > 1:
-            yield f"the {noun} {name} stands there {count} times"
-
-
-def _unknown(
-    where: str, names: Iterable[str], existing: Iterable[str], noun: str = "column"
-) -> Iterator[str]:
-    for name in names:
-        if name not in existing:
-            yield f"{where}: there is no {noun} {name}"
