@@ -211,7 +211,7 @@ def between(start: float, end: float, described: NumberBaseline, column: Column)
 
     A column without steps is looked at in thousandths of its training range.
     """
-    step = column.resolution or (described.maximum - described.minimum) / 1000
+    step = column.resolution or (described.high - described.low) / 1000
     route = np.arange(1, abs(end - start) / step)
     route = np.unique(np.concatenate([route[:100], route[:: max(1, len(route) // 100)]]))
     answers = [round(end - float(np.sign(end - start) * step * count), 9) for count in route]
@@ -226,7 +226,7 @@ def check_change(model: Model, record: Record, answer: Answer, change: Counterfa
     assert start is not None
     assert not column.fixed
     assert not column.only_follows
-    assert described.minimum <= value <= described.maximum
+    assert described.low <= value <= described.high
     if column.resolution:
         assert value / column.resolution == pytest.approx(round(value / column.resolution))
     answers = {changed["field"]: changed["value"] for changed in [change, *change["along"]]}

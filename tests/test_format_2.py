@@ -185,5 +185,5 @@ def test_a_figure_is_taken_apart(
 def test_what_is_written_is_of_the_present_format(path: Path) -> None:
     """An upgraded manifest says so, and is read again as it is."""
     manifest = read_package(path).manifest
-    assert manifest.format_version == 5
+    assert manifest.format_version == 6
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest

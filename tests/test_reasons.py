@@ -22,9 +22,9 @@ USAGE = (
 DECILES = [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0]
 
 
-def described(deciles: list[float], minimum: float = 2, maximum: float = 20) -> NumberBaseline:
+def described(deciles: list[float], low: float = 2, high: float = 20) -> NumberBaseline:
     """Return what the training records say about a question."""
-    return NumberBaseline(minimum=minimum, maximum=maximum, mean=8, deciles=deciles, missing=0)
+    return NumberBaseline(low=low, high=high, mean=8, deciles=deciles, missing=0)
 
 
 def two_segments(model: Model, apart: list[float], **questions: NumberBaseline) -> Manifest:
@@ -34,7 +34,7 @@ def two_segments(model: Model, apart: list[float], **questions: NumberBaseline) 
         segment.model_copy(
             update={
                 "numbers": {
-                    name: NumberProfile(mean=value, minimum=0, maximum=20, index=None)
+                    name: NumberProfile(mean=value, low=0, high=20, index=None)
                     for name, value in by_name.items()
                 }
             }

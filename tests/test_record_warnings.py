@@ -13,7 +13,7 @@ from segmentation.runtime.record_warnings import WarningFinder
 from tests.support.metrics import make_metric
 
 APPS, AGE = "apps_installed", "age"
-TRAINED = NumberBaseline(minimum=-90, maximum=120, mean=0, deciles=[0.0] * 9, missing=0)
+TRAINED = NumberBaseline(low=-90, high=120, mean=0, deciles=[0.0] * 9, missing=0)
 
 
 def learned(manifest: Manifest, column: str, *ranges: tuple[float, float]) -> Manifest:
@@ -21,7 +21,7 @@ def learned(manifest: Manifest, column: str, *ranges: tuple[float, float]) -> Ma
     segments = [
         segment.model_copy(
             update={
-                "numbers": {column: NumberProfile(mean=0, minimum=low, maximum=high, index=None)},
+                "numbers": {column: NumberProfile(mean=0, low=low, high=high, index=None)},
             }
         )
         for segment, (low, high) in zip(manifest.segments, ranges, strict=False)
@@ -91,12 +91,24 @@ def test_an_answer_that_fits_the_segment_is_not_the_one_that_contradicts(model: 
 
 
 @pytest.mark.parametrize(
-    ("value", "outside"), [(-90, False), (-90.1, True), (120, False), (120.1, True)]
+    ("value", "outside"), [(-195, False), (-195.1, True), (225, False), (225.1, True)]
 )
-def test_the_training_range_holds_its_limits(model: Model, value: float, outside: bool) -> None:
-    """And context, as age is, contradicts nothing."""
+def test_an_answer_may_lie_half_the_range_beyond_it(
+    model: Model, value: float, outside: bool
+) -> None:
+    """From -90 to 120 are 210, half of which 105; and context, as age is, contradicts nothing."""
     manifest = learned(model.manifest, AGE, (20, 30), (60, 70))
     assert doubted(manifest, AGE, value, 0) == ([(AGE, "outside_training")] if outside else [])
+
+
+def test_the_warning_says_what_is_usual(model: Model) -> None:
+    """The ends of the column, which are no customer's own."""
+    manifest = learned(model.manifest, AGE, (20, 30), (60, 70))
+    numbers = [300.0 if number.name == AGE else None for number in manifest.record.numbers]
+    (warning,) = WarningFinder(manifest).find({}, numbers, 0, 0)
+    assert warning["message"] == (
+        "is far outside the usual answers that the model was trained on: -90 to 120 years"
+    )
 
 
 def test_what_was_never_answered_in_training_is_not_outside(model: Model) -> None:
@@ -113,7 +125,7 @@ def test_only_a_record_without_any_defining_answer_is_indirect(model: Model) -> 
     assert doubts.find({}, numbers, 0, 4) == []
 
 
-@pytest.mark.parametrize("limit", [-90, 120])
+@pytest.mark.parametrize("limit", [-195, 225])
 def test_a_limit_is_inside_whatever_else_is_outside(model: Model, limit: float) -> None:
     """Of two answers only the one beyond its range is named."""
     manifest = learned(model.manifest, AGE, (20, 30), (60, 70))

@@ -137,8 +137,9 @@ def codes(model: Model, **changes: object) -> set[tuple[str, str]]:
 
 
 def test_answers_outside_the_training_range_are_warned_about(model: Model) -> None:
-    """The sample's ages end at 59; a heavier user than any is still a heavy user."""
-    assert codes(model, age=75) == {("age", "outside_training")}
+    """Ages from 18 to 59, and 20.5 more; a heavier user than any is still a heavy user."""
+    assert codes(model, age=79) == set()
+    assert codes(model, age=80) == {("age", "outside_training")}
     heavy = {"app_usage_min_per_day": 900, "screen_on_hours_per_day": 15.0,
              "battery_drain_mah_per_day": 4000, "apps_installed": 150,
              "data_usage_mb_per_day": 4000}  # fmt: skip

@@ -98,8 +98,9 @@ class MapCell(Part):
 class SegmentMap(Part):
     """The clustered space seen along its first two principal axes.
 
-    Records are counted in hexagons that stand on a corner and are `width` wide; those of fewer
-    than `fewest` records are left out, so that no place is one customer's.
+    Records are counted in hexagons that stand on a corner and are `width` wide. Fewer than `fewest`
+    records of a segment in one of them are left out, so that no place is one customer's; in
+    packages of before format 6, fewer of all segments together.
     """
 
     x: MapAxis

@@ -10,11 +10,12 @@ from segmentation.artifact.parts import Part
 class DataRemark(Part):
     """One thing about a training table that somebody should look at.
 
-    `count` of `total` rows are concerned, the first of which are `rows`, counted from 1.
+    `count` of `total` rows are concerned, the first of which are `rows`, counted from 1. Packages
+    hold no `rows`, and no remark about the values or labels of fewer than three.
 
     - ``constant``: `column` has one value only.
     - ``duplicate``: rows without an identifier repeat others.
-    - ``outside``: values of `column` lie outside those that the model before learned from, `low` to
+    - ``outside``: values of `column` lie outside the usual ones of the model before, `low` to
       `high`; where typical values differ much, `ratio` says how many times as large they are.
     - ``label``: models that did not see the rows contradict their labels.
     - ``short_history``: transactions reach back to `count` dates, `days` apart, of the `total` that

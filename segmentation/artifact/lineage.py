@@ -12,7 +12,8 @@ class Fate(Part):
 
     `members` are the records that the old model puts there, `stayed` the share of them that the
     new one puts into the `successor`, `distance` from its centroid to the successor's, `into` the
-    new segments that hold at least a quarter of them, the largest part first.
+    new segments that hold at least a quarter of them, the largest part first. Packages say nothing
+    of fewer than three members: they are 0 then.
     """
 
     segment: str

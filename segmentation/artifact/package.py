@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from segmentation.artifact import format_2, format_3, format_4
+from segmentation.artifact import format_2, format_3, format_4, format_5
 from segmentation.artifact.manifest import FORMAT_VERSION, Digest, Manifest
 from segmentation.artifact.manifest_rules import check_manifest
 from segmentation.artifact.onnx_rules import check_onnx
@@ -185,7 +185,7 @@ def _read_manifest(content: bytes) -> Manifest:
 
 def _find_upgrades(version: Any) -> list[Callable[[Mapping[str, Any]], dict[str, Any]]]:
     """Return what turns a manifest of an earlier format into one of the present, step by step."""
-    steps = (format_2, format_3, format_4)
+    steps = (format_2, format_3, format_4, format_5)
     versions = [step.FORMAT_VERSION for step in steps]
     if version not in versions:
         raise PackageError(

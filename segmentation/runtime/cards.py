@@ -20,6 +20,8 @@ from segmentation.wording.identity import describe_conflict
 class Trait(TypedDict):
     """A segment's mean answer to one question; `index` is 100 for the `average` of all records.
 
+    About 98 % of its answers are from `low` to `high`, and at least three customers' lie at or
+    beyond each, so that neither is one customer's own.
     `difference` is the mean less that average, divided by the spread of all records: the distance
     between the lowest and the highest decile. So differences can be compared between questions,
     and between segments.
@@ -30,8 +32,8 @@ class Trait(TypedDict):
     unit: str
     mean: float
     average: float
-    minimum: float
-    maximum: float
+    low: float
+    high: float
     index: float | None
     difference: float
 
@@ -242,8 +244,8 @@ def _traits(segment: PackedSegment, manifest: Manifest) -> list[Trait]:
             unit=columns[name].unit,
             mean=profile.mean,
             average=averages[name].mean,
-            minimum=profile.minimum,
-            maximum=profile.maximum,
+            low=profile.low,
+            high=profile.high,
             index=profile.index,
             difference=_difference(profile.mean, averages[name]),
         )

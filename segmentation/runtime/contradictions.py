@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from segmentation.artifact import Manifest
-from segmentation.artifact.manifest import NumberBaseline, NumberProfile
+from segmentation.artifact.manifest import NumberProfile
 from segmentation.schema import Record
 from segmentation.schema.relations import Relation
 from segmentation.wording.relations import word_contradiction, word_disagreement
@@ -109,9 +109,9 @@ def within(numbers: Sequence[float | None], ranges: Sequence[Range]) -> bool:
     return True
 
 
-def find_range(described: NumberBaseline | NumberProfile | None) -> Range:
-    """Return the lowest and highest training answer; without any, an unlimited range."""
-    return (described.minimum, described.maximum) if described else EVERYTHING
+def _find_range(described: NumberProfile | None) -> Range:
+    """Return the ends of a segment's answers; without any, an unlimited range."""
+    return (described.low, described.high) if described else EVERYTHING
 
 
 def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
@@ -126,8 +126,8 @@ def _fitting_ranges(manifest: Manifest) -> list[list[Range]]:
     for numbers in profiles:
         ranges = []
         for column in manifest.record.numbers:
-            everyone = [find_range(profile.get(column.name)) for profile in profiles]
-            low, high = find_range(numbers.get(column.name))
+            everyone = [_find_range(profile.get(column.name)) for profile in profiles]
+            low, high = _find_range(numbers.get(column.name))
             lowest, highest = (
                 min(bounds[0] for bounds in everyone),
                 max(bounds[1] for bounds in everyone),

@@ -1,7 +1,7 @@
 """What can change about a record, and what changes along with it.
 
 A question can be asked about if somebody can change its answer by itself. The answer that is tried
-is a possible step between the lowest and the highest training answer. What else changes follows
+is a possible step between the ends of the training answers. What else changes follows
 from the study's relations; a change that would need an impossible one is none. Which change leads
 where is in ``counterfactuals``.
 """
@@ -35,7 +35,7 @@ class Question:
     step : float
         Distance between two answers that are tried.
     limits : tuple of two int
-        The lowest and the highest training answer, in steps.
+        The ends of the training answers, in steps.
     values : tuple of float
         Answers at even quantiles of the training records, ascending.
     """
@@ -83,7 +83,7 @@ class RealisticChanges:
     def __init__(self, manifest: Manifest) -> None:
         self._schema = manifest.record
         self._ranges = {
-            name: (described.minimum, described.maximum)
+            name: (described.low, described.high)
             for name, described in manifest.baseline.numbers.items()
         }
         self._restarting = [column for column in self._schema.columns if column.restarts_with]
@@ -146,14 +146,14 @@ class RealisticChanges:
 
 def _make_question(column: Column, described: NumberBaseline) -> Question:
     """Return the question of a column, with answers at even quantiles of the training records."""
-    quantiles = [described.minimum, *described.deciles, described.maximum]
+    quantiles = [described.low, *described.deciles, described.high]
     places = np.linspace(0, len(quantiles) - 1, _N_TRIED)
     even = np.interp(places, np.arange(len(quantiles)), quantiles).tolist()
     step = _find_step(column, described)
     # The tolerance keeps a limit that lies on a step, however the division is rounded.
     limits = (
-        math.ceil(described.minimum / step - _LAST_BIT),
-        math.floor(described.maximum / step + _LAST_BIT),
+        math.ceil(described.low / step - _LAST_BIT),
+        math.floor(described.high / step + _LAST_BIT),
     )
     question = Question(column, step, limits, ())
     return replace(question, values=tuple(question.in_steps(value) for value in even))
@@ -163,5 +163,5 @@ def _find_step(column: Column, described: NumberBaseline) -> float:
     """Return the step of a question; without one, about a thousandth of the training range."""
     if column.step:
         return column.step
-    span = described.maximum - described.minimum
+    span = described.high - described.low
     return float(10.0 ** (math.floor(math.log10(span)) - 3)) if span > 0 else 1.0

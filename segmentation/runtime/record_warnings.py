@@ -1,8 +1,8 @@
 """Warnings about answers that are possible but unlike anything the model was trained on.
 
-Five kinds: outside the range of the training records, an unknown category, answers that contradict
-each other, answers that together are far from every segment, and an answer that rests on none of
-those that define the segments. None of them changes the segment that is answered.
+Five kinds: far outside the range of the training records, an unknown category, answers that
+contradict each other, answers that together are far from every segment, and an answer that rests on
+none of those that define the segments. None of them changes the segment that is answered.
 
 Which answers contradict each other is in ``contradictions``. Nothing here uses numpy: for one
 record a dozen of its calls take ten times as long.
@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import PackedImplication
-from segmentation.runtime.contradictions import ContradictionFinder, Range, find_range, within
+from segmentation.runtime.contradictions import EVERYTHING, ContradictionFinder, Range, within
 from segmentation.runtime.typicality import TypicalityLimits
 from segmentation.schema import Record
 from segmentation.wording.relations import word_disagreement
@@ -60,7 +60,9 @@ class WarningFinder:
         schema, baseline = manifest.record, manifest.baseline
         self._numbers = schema.numbers
         self._number_names = [column.name for column in schema.numbers]
-        self._training = [find_range(baseline.numbers.get(name)) for name in self._number_names]
+        described = [baseline.numbers.get(name) for name in self._number_names]
+        self._ends = [(column.low, column.high) if column else EVERYTHING for column in described]
+        self._training = [column.limits if column else EVERYTHING for column in described]
         self._contradictions = ContradictionFinder(manifest)
         fitting = self._contradictions.fitting or [self._training for _ in manifest.segments]
         self._usual = [
@@ -114,10 +116,13 @@ class WarningFinder:
 
     def _outside(self, numbers: Sequence[float | None]) -> list[RecordWarning]:
         warnings: list[RecordWarning] = []
-        for column, value, (low, high) in zip(self._numbers, numbers, self._training, strict=True):
-            if value is not None and not low <= value <= high:
+        for column, value, limits, (low, high) in zip(
+            self._numbers, numbers, self._training, self._ends, strict=True
+        ):
+            if not within([value], [limits]):
                 message = (
-                    f"is outside what the model was trained on: {low:g} to {high:g} {column.unit}"
+                    "is far outside the usual answers that the model was trained on:"
+                    f" {low:g} to {high:g} {column.unit}"
                 )
                 warnings.append(_warning(column.name, OUTSIDE_TRAINING, message.rstrip()))
         return warnings
@@ -129,7 +134,7 @@ class WarningFinder:
             for column, text in zip(self._categories, texts, strict=True)
             if text is not None
         }
-        message = "is an answer that the training records do not have"
+        message = "is an answer that hardly any training record has"
         warnings = [
             _warning(name, UNKNOWN_CATEGORY, message)
             for name, text in texts_given.items()

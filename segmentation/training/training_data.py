@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from segmentation.artifact.manifest import PackedAggregation
@@ -94,7 +95,7 @@ def _read_transactions(
         time=transactions.roles.time,
         sql=transactions.sql,
         categories=list(keywords),
-        reference=latest.as_of.isoformat(),
+        reference=_end_day(latest.as_of).isoformat(),
         roles=transactions.roles,
         cancellation_prefix=transactions.cancellation_prefix,
         earliest=transactions.earliest.isoformat(),
@@ -103,6 +104,11 @@ def _read_transactions(
     # What was prepared from the sample is still made up.
     origin = history.validation.sha256 if history.validation else history.sha256
     return study, TrainingData(table, _is_sample(origin, sample), aggregation, history)
+
+
+def _end_day(time: datetime) -> datetime:
+    """Return the end of a day: the time itself is that of one customer's last transaction."""
+    return time.replace(hour=23, minute=59, second=59, microsecond=0)
 
 
 def _with_categories(

@@ -19,7 +19,7 @@ def describe_remark(remark: DataRemark, schema: Schema) -> str:
         verb = "repeats an earlier one" if remark.count == 1 else "repeat earlier ones"
         return (
             f"{count_noun(remark.count, 'row')} of {remark.total} without an identifier {verb}"
-            f" ({_list_rows(remark)}): customers that are there twice count twice."
+            f"{_list_rows(remark)}: customers that are there twice count twice."
         )
     if remark.kind == "short_history":
         return (
@@ -30,11 +30,12 @@ def describe_remark(remark: DataRemark, schema: Schema) -> str:
         verb = "has a label" if remark.count == 1 else "have labels"
         return (
             f"{count_noun(remark.count, 'row')} of {remark.total} {verb} that models which did not"
-            f" see them contradict ({_list_rows(remark)}): {_advise_on_labels(remark)}."
+            f" see them contradict{_list_rows(remark)}: {_advise_on_labels(remark)}."
         )
     return (
         f"Column {title!r}: {format_percent(remark.count / remark.total)} of the values are outside"
-        f" those of the model before ({remark.low:g} to {remark.high:g}){_describe_ratio(remark)}."
+        f" the usual ones of the model before ({remark.low:g} to {remark.high:g})"
+        f"{_describe_ratio(remark)}."
     )
 
 
@@ -45,10 +46,13 @@ def _advise_on_labels(remark: DataRemark) -> str:
 
 
 def _list_rows(remark: DataRemark) -> str:
+    """Return numbers of rows in brackets; nothing for a remark of a package, which has none."""
+    if not remark.rows:
+        return ""
     more = remark.count - len(remark.rows)
     numbers = [*map(str, remark.rows), *([f"{more} more"] if more else [])]
     noun = "row" if remark.count == 1 else "rows"
-    return f"{noun} {join_parts(numbers)}"
+    return f" ({noun} {join_parts(numbers)})"
 
 
 def _describe_ratio(remark: DataRemark) -> str:

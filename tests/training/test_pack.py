@@ -131,38 +131,58 @@ FOUR = [
 SEGMENTS = tuple(Segment(label, f"id_{label}", "Name", "Who.", "What.") for label in (3, 2, 1))
 
 
+VISITS = (0, 1, 1, 2, 3, 5, 8, 9, None, None, None)
+ELEVEN = [
+    {
+        "shop_id": row,
+        "visits": value,
+        "colour": "red" if row < 7 else "blue",
+        "group": 1 if row < 6 else 2,
+    }
+    for row, value in enumerate(VISITS)
+]
+
+
 def test_baseline_describes_the_answers_given() -> None:
-    """Of visits 1, 3, 8 and one gap: mean 4, deciles between them; two of three colours are red."""
-    result = baseline(SHOPS, FOUR)
-    assert result.model_dump() == {
+    """Eight visits with a sum of 29, three of them up to 1 and three from 5 on; eleven colours."""
+    result = baseline(SHOPS, ELEVEN).model_dump()
+    assert result == {
         "numbers": {
             "visits": {
-                "minimum": 1,
-                "maximum": 8,
-                "mean": 4,
-                "deciles": [1.4, 1.8, 2.2, 2.6, 3, 4, 5, 6, 7],
-                "missing": 0.25,
+                "low": 1,
+                "high": 5,
+                "mean": 3.625,
+                "deciles": pytest.approx([1, 1, 1.1, 1.8, 2.5, 3.4, 4.8, 5, 5]),
+                "missing": 0.272727,
             }
         },
-        "categories": {"colour": {"shares": {"red": 0.666667, "blue": 0.333333}, "missing": 0.25}},
+        "categories": {"colour": {"shares": {"red": 0.636364, "blue": 0.363636}, "missing": 0}},
     }
 
 
 def test_profiles_compare_each_segment_with_everyone() -> None:
-    """Segments come by label; 2 visits on average are half of everyone's 4, 8 are twice as many."""
-    first, second = profiles(SHOPS, SEGMENTS, FOUR, np.array([1, 1, 2, 2]))
-    assert (first.id, first.size, first.share) == ("id_1", 2, 0.5)
-    assert first.numbers["visits"].model_dump() == {
-        "mean": 2,
-        "minimum": 1,
-        "maximum": 3,
-        "index": 50,
-    }
-    assert [share.model_dump() for share in first.categories["colour"]] == [
-        {"value": "red", "share": 1, "index": 150}
+    """Six shops with 2 visits on average, everyone's being 3.625; of two numbers nothing is said.
+
+    Nor of colours: one red shop in the second group would follow from those of the first.
+    """
+    labels = np.array([record["group"] for record in ELEVEN])
+    first, second = profiles(SHOPS, SEGMENTS, ELEVEN, labels)
+    assert (first.id, first.size, first.share) == ("id_1", 6, 0.545455)
+    assert first.numbers["visits"].model_dump() == {"mean": 2, "low": 1, "high": 2, "index": 55.2}
+    assert (second.id, second.numbers) == ("id_2", {})
+    assert first.categories == {"colour": []}
+    assert second.categories == {"colour": []}
+
+
+def test_profiles_compare_answers_with_everyones() -> None:
+    """Of the first group all are red, of everyone 6 in 11: 183.3."""
+    records = [record | {"colour": "red" if record["group"] == 1 else "blue"} for record in ELEVEN]
+    labels = np.array([record["group"] for record in records])
+    shares = [item.categories["colour"] for item in profiles(SHOPS, SEGMENTS, records, labels)]
+    assert [[share.model_dump() for share in item] for item in shares] == [
+        [{"value": "red", "share": 1, "index": 183.3}],
+        [{"value": "blue", "share": 1, "index": 220}],
     ]
-    assert (second.id, second.numbers["visits"].index) == ("id_2", 200)
-    assert second.categories["colour"][0].index == 300
 
 
 SIX = RecordTable(

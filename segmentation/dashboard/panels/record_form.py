@@ -184,14 +184,14 @@ def _render_numeric(manifest: Manifest, column: Column) -> Component:
 
 def _render_slider(manifest: Manifest, column: Column) -> list[Component]:
     described = manifest.baseline.numbers.get(column.name)
-    if described is None or described.minimum == described.maximum:
+    if described is None or described.low == described.high:
         return []
-    step = _compute_step(column, described.maximum - described.minimum)
+    step = _compute_step(column, described.high - described.low)
     return [
         dmc.Slider(
             id=_make_id(SLIDER, manifest, column),
-            min=math.floor(described.minimum / step) * step,
-            max=math.ceil(described.maximum / step) * step,
+            min=math.floor(described.low / step) * step,
+            max=math.ceil(described.high / step) * step,
             step=step,
             precision=max(0, -math.floor(math.log10(step))),
             value=round(described.mean / step) * step,
@@ -208,7 +208,7 @@ def _describe_help(manifest: Manifest, column: Column) -> str:
     """Return what a question means, what is possible and what is usual."""
     parts = [column.description]
     described = manifest.baseline.numbers.get(column.name)
-    usual = described.maximum if described else math.inf
+    usual = described.high if described else math.inf
     if column.minimum is not None and column.maximum is not None:
         far = column.maximum > usual * _FAR
         limit = " or more" if far else f" to {plain_language.format_number(column.maximum)}"
@@ -236,6 +236,6 @@ def _compute_step(column: Column, span: float) -> float:
 def _make_id(kind: str, manifest: Manifest, column: Column) -> dict[str, str]:
     """Return the id of a question, which says whether it has a slider, or of that slider."""
     described = manifest.baseline.numbers.get(column.name)
-    slides = column.numeric and described is not None and described.minimum < described.maximum
+    slides = column.numeric and described is not None and described.low < described.high
     control = SLIDING if slides else PLAIN
     return {"type": kind, "way": control, "study": manifest.study, "field": column.name}

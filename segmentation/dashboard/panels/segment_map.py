@@ -173,8 +173,8 @@ def _render_legend(manifest: Manifest, segment_map: SegmentMap) -> list[Componen
         html.P(
             "The larger a hexagon, the more customers; rings of a second colour are customers of "
             "another segment among them. Half of each segment lies inside its outline. "
-            f"Places with fewer than {segment_map.fewest} customers ({left_out} of all) are left "
-            "out, so that nobody can be picked out.",
+            f"Fewer than {segment_map.fewest} customers of a segment in one place ({left_out} of "
+            "all) are left out, so that nobody can be picked out.",
             className="small",
         ),
     ]

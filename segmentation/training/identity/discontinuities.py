@@ -61,10 +61,11 @@ def match_profiles(manifest: Manifest, X: Floats, clusters: NDArray[Any]) -> tup
         By the cluster's number; None where there are more clusters than old segments.
     """
     baselines = manifest.baseline.numbers
+    described = set.intersection(set(baselines), *(set(item.numbers) for item in manifest.segments))
     positions = {
         column.name: position
         for position, column in enumerate(manifest.record.features)
-        if column.name in manifest.record.defining_names and column.name in baselines
+        if column.name in manifest.record.defining_names and column.name in described
     }
     levels = np.linspace(0.1, 0.9, 9)
     old = np.array(

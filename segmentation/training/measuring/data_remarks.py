@@ -18,8 +18,8 @@ from segmentation.schema import Record, Schema
 
 # Rows that a remark lists; all are counted.
 MOST_ROWS = 20
-# Values outside the earlier range that are worth a sentence, and how far typical values are apart
-# where another unit is likely.
+# Values far outside the earlier range that are worth a sentence, and how far typical values are
+# apart where another unit is likely.
 LARGEST_SHARE_OUTSIDE = 0.03
 LARGE_RATIO = 5.0
 # A label is contradicted by a model to which another segment is so much more probable. That finds
@@ -111,18 +111,22 @@ def _find_outside(
         )
         if baseline is None or not len(values):
             continue
-        count = int(((values < baseline.minimum) | (values > baseline.maximum)).sum())
         ratio = _compare_typical(values, baseline)
-        if count > LARGEST_SHARE_OUTSIDE * len(values) or ratio is not None:
+        n_far = _count_outside(values, baseline.limits)
+        if n_far > LARGEST_SHARE_OUTSIDE * len(values) or ratio is not None:
             yield DataRemark(
                 kind="outside",
                 column=column.name,
-                count=count,
+                count=_count_outside(values, (baseline.low, baseline.high)),
                 total=len(values),
-                low=baseline.minimum,
-                high=baseline.maximum,
+                low=baseline.low,
+                high=baseline.high,
                 ratio=ratio,
             )
+
+
+def _count_outside(values: NDArray[np.float64], ends: tuple[float, float]) -> int:
+    return int(((values < ends[0]) | (values > ends[1])).sum())
 
 
 def _compare_typical(values: NDArray[np.float64], baseline: NumberBaseline) -> float | None:

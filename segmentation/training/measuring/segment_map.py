@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from segmentation.artifact.clusters import MapAxis, MapCell, MapPlace, SegmentMap
+from segmentation.training.disclosure import FEWEST, leave_out_few
 
 Floats = NDArray[np.float64]
 
 N_AXES = 2
-# A cell of fewer records is left out: a lone customer far from all others is nobody's business.
-FEWEST = 3
 # The finest grid that leaves out no more than a twentieth, of at most so many cells across.
 MOST_ACROSS, FEWEST_ACROSS = 24, 6
 LARGEST_LOSS = 0.05
@@ -131,7 +130,8 @@ def _cells(
     while True:
         width = float(high - low) / across or 1.0
         centres, counts = _counted(hexagons(places, width), ids, segments)
-        enough = counts.sum(axis=1) >= FEWEST
+        counts = leave_out_few(counts)  # a lone customer far from all others is nobody's business
+        enough = counts.any(axis=1)
         share_shown = counts[enough].sum() / len(places)
         if share_shown >= 1 - LARGEST_LOSS or across == FEWEST_ACROSS:
             break

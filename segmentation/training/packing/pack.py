@@ -29,6 +29,7 @@ from segmentation.errors import TrainingError
 from segmentation.schema import Column, Record
 from segmentation.study import Study
 from segmentation.study.caveats import RunFacts, word_caveats
+from segmentation.training.disclosure import publish_lineage, publish_remarks
 from segmentation.training.fitting.fitted_model import FittedModel
 from segmentation.training.fitting.typicality import learn_typicality
 from segmentation.training.measuring.profiles import baseline, profiles
@@ -93,7 +94,7 @@ def _manifest(run: Run, **parts: Any) -> Manifest:
         conformal=run.learned.conformal,
         questions=run.learned.questions,
         clusters=run.learned.clusters,
-        lineage=run.learned.lineage,
+        lineage=publish_lineage(run.learned.lineage),
         aggregation=run.source.aggregation,
         outlook=_describe_outlook(run),
         typicality=_learn_typicality(run),
@@ -218,5 +219,5 @@ def _training(run: Run) -> Training:
         n_calibration=run.learned.conformal.n_calibration,
         libraries={"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
-        remarks=(*run.remarks, *run.learned.remarks),
+        remarks=publish_remarks((*run.remarks, *run.learned.remarks)),
     )
