@@ -140,8 +140,8 @@ def test_answers_outside_the_training_range_are_warned_about(model: Model) -> No
     """Ages from 18 to 59, and 20.5 more; a heavier user than any is still a heavy user."""
     assert codes(model, age=79) == set()
     assert codes(model, age=80) == {("age", "outside_training")}
-    heavy = {"app_usage_min_per_day": 900, "screen_on_hours_per_day": 15.0,
-             "battery_drain_mah_per_day": 4000, "apps_installed": 150,
+    heavy = {"app_usage_min_per_day": 900, "screen_on_hours_per_day": 18.0,
+             "battery_drain_mah_per_day": 5000, "apps_installed": 150,
              "data_usage_mb_per_day": 4000}  # fmt: skip
     assert codes(model, **heavy) == {(name, "outside_training") for name in heavy}
 
