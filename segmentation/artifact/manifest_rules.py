@@ -102,7 +102,7 @@ def _about_segments(manifest: Manifest) -> Iterator[str]:
             yield "a segment has no name"
         if segment.size < 0 or not _are_shares([segment.share]):
             yield f"the size of {segment.id} is no number of records"
-        yield from _about_profiles(segment.numbers, segment.categories, manifest)
+        yield from find_unknown("a profile", segment.numbers, manifest.baseline.numbers)
         for name, choices in segment.categories.items():
             described = manifest.baseline.categories.get(name)
             values = [choice.value for choice in choices]
@@ -117,11 +117,10 @@ def _about_segments(manifest: Manifest) -> Iterator[str]:
 def _about_profiles(
     numbers: Iterable[str], categories: Iterable[str], manifest: Manifest
 ) -> Iterator[str]:
-    """Check that every column is described, and no other."""
+    """Check that what is described are columns; those that few answered are not."""
     schema = manifest.record
     yield from find_unknown("a profile", numbers, [column.name for column in schema.numbers])
     yield from find_unknown("a profile", categories, [column.name for column in schema.categories])
-    yield from find_unknown("a feature", [column.name for column in schema.features], numbers)
 
 
 def _about_columns(baseline: Baseline, manifest: Manifest) -> Iterator[str]:
@@ -129,7 +128,7 @@ def _about_columns(baseline: Baseline, manifest: Manifest) -> Iterator[str]:
     names = [column.name for column in manifest.record.categories]
     yield from find_unknown("a category", names, baseline.categories)
     for name, column in baseline.numbers.items():
-        places = [column.minimum, *column.deciles, column.maximum]
+        places = [column.low, *column.deciles, column.high]
         if len(column.deciles) != _N_DECILES or places != sorted(places):
             yield f"the deciles of {name} are not nine numbers in order"
         if not _are_shares([column.missing]):
