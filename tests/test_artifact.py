@@ -16,7 +16,7 @@ from pathlib import Path
 import joblib
 import pytest
 
-from segmentation.artifact import Package, package, read_package, write_package
+from segmentation.artifact import Package, read_package, write_package
 from segmentation.artifact.package_archive import pack
 from segmentation.errors import PackageError, TrainingError
 from tests.support.keys import key_pair
