@@ -54,8 +54,8 @@ def _measure_outside(
         described = baseline(STUDIES[study].schema, [records[i] for i in inside]).numbers
         limits = np.array([described[name].limits for name in names]).T
         extremes = np.nanmin(answers[inside], axis=0), np.nanmax(answers[inside], axis=0)
-        asked = answers[outside]
-        beyond = [(asked < low) | (asked > high) for low, high in (extremes, limits)]
+        answered = answers[outside]
+        beyond = [(answered < low) | (answered > high) for low, high in (extremes, limits)]
         shares.append([each.any(axis=1).mean() for each in beyond])
     return np.mean(shares, axis=0)
 

@@ -137,13 +137,14 @@ def _read_file(path: Path) -> bytes:
     """Return the bytes of a regular file of at most `MOST_BYTES`; of a pipe none would come."""
     # Opening a pipe waits for someone who writes.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.fstat(file.fileno())
+        if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise PackageError("is not a file")
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
+        # It may grow meanwhile.
+        content = file.read(MOST_BYTES + 1) if status.st_size <= MOST_BYTES else b""
+    if max(status.st_size, len(content)) > MOST_BYTES:
         raise PackageError(f"is longer than {MOST_BYTES // _MEBIBYTE} MiB")
     return content
 
