@@ -316,6 +316,48 @@ def test_a_damaged_package_takes_only_its_own_study_down(models_dir: Path) -> No
     assert "/studies/retail/predict" not in paths
 
 
+def test_a_package_that_was_half_copied_serves_once_it_is_whole(models_dir: Path) -> None:
+    """Without a restart; a file that stays as it was is read once."""
+    path = models_dir / "retail.bin"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    client = served(models_dir=models_dir)
+    problem(client.post("/studies/retail/predict", json=GOLDEN["retail"][0]), 503)
+    path.write_bytes(content)
+    assert client.post("/studies/retail/predict", json=GOLDEN["retail"][0]).status_code == 200
+
+
+def test_a_package_that_comes_later_is_served(models_dir: Path) -> None:
+    """Its study had a file when the service started, which was gone for a while."""
+    path = models_dir / "retail.bin"
+    client = served(models_dir=models_dir)
+    path.rename(models_dir / "retail.bak")
+    problem(client.post("/studies/retail/predict", json=GOLDEN["retail"][0]), 503)
+    (models_dir / "retail.bak").rename(path)
+    assert client.post("/studies/retail/predict", json=GOLDEN["retail"][0]).status_code == 200
+
+
+def test_whatever_loading_meets_takes_only_its_study_down(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What ONNX Runtime raises has no common base; the log has where, the client what kind."""
+    load = Model.load
+
+    def fail(path: Path, public_key: str | None = None) -> Model:
+        if path.name == "retail.bin":
+            raise RuntimeError(path.name)
+        return load(path, public_key)
+
+    monkeypatch.setattr(Model, "load", fail)
+    client = served(models_dir=models_dir)
+    content = problem(client.post("/studies/retail/predict", json=GOLDEN["retail"][0]), 503)
+    assert content["detail"].endswith("retail.bin: cannot be loaded: RuntimeError")
+    assert "RuntimeError: retail.bin" in caplog.text
+    listed = {item["name"]: item["ready"] for item in client.get("/studies").json["studies"]}
+    assert listed.pop("retail") is False
+    assert all(listed.values())
+
+
 def test_a_package_under_another_studys_name_is_refused(models_dir: Path) -> None:
     """Its answers would be taken for another study's."""
     shutil.copy(models_dir / "household.bin", models_dir / "retail.bin")

@@ -1,6 +1,7 @@
 """The models that a process serves: which studies, from which files, and each model in its place.
 
-A model is loaded once, after the fork, when its study is first asked for; good or bad.
+A model is loaded once, after the fork, when its study is first asked for. One that can't be loaded
+is tried again when its file has changed: it may have been read while it was being copied.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from segmentation.service.settings import Settings
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".bin"
+
+FileState = tuple[int, int, int] | None
+"""What tells one state of a file from another; None where there is no file."""
 
 
 class ServedModel:
@@ -41,7 +45,7 @@ class ServedModel:
     ----------
     study : str
     model : Model or None
-        None until it is loaded, and for ever if it can't be.
+        None until it is loaded.
     """
 
     def __init__(
@@ -58,20 +62,28 @@ class ServedModel:
         self._lock = Lock()
         self.model: Model | None = None
         self._reason: str | None = None
+        self._refused: FileState = None
 
     def load(self) -> None:
         """Load the model unless that was tried already; never raises for a bad package."""
         with self._lock:
-            if self.model or self._reason:
+            if self.model or (self._reason and _look_at(self._path) == self._refused):
                 return
+            self._refused = _look_at(self._path)
             try:
                 self.model = self._read()
             except PackageError as error:
-                self._reason = str(error)
-                logger.error("model of %s refused: %s", self.study, error)  # noqa: TRY400  # the reason says it all
+                self._refuse(str(error))
+            except Exception as error:  # whatever a package brings about, it is the package's fault
+                logger.exception("model of %s", self.study)
+                self._refuse(f"{self._path}: cannot be loaded: {type(error).__name__}")
             else:
                 logger.info("model loaded: %(study)s %(version)s", self.model.name)
                 self._on_load(self.model.name)
+
+    def _refuse(self, reason: str) -> None:
+        self._reason = reason
+        logger.error("model of %s refused: %s", self.study, reason)
 
     def _read(self) -> Model:
         model = Model.load(self._path, self._public_key)
@@ -182,6 +194,14 @@ class ServedModels:
         if served is None:
             raise UnknownStudyError(f"There is no such study; there are {', '.join(self._models)}.")
         return served
+
+
+def _look_at(path: Path) -> FileState:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def find_packages(settings: Settings) -> dict[str, Path]:

@@ -187,10 +187,15 @@ class Front:
         return True
 
     def _load(self, served: ServedModel) -> None:
-        """Load a model beside what is being answered, once; its first requests go to Flask."""
+        """Load a model beside what is being answered; its first requests go to Flask."""
+
+        def load() -> None:
+            served.load()
+            self._loading.discard(served)
+
         if served not in self._loading:
             self._loading.add(served)
-            Thread(target=served.load, daemon=True).start()
+            Thread(target=load, daemon=True).start()
 
     def _reply(self, exchange: Exchange, content: bytes) -> None:
         """Send the JSON that answers a request, which is noted."""
