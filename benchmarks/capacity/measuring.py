@@ -17,13 +17,19 @@ from pathlib import Path
 
 from benchmarks.capacity.load import Connection, Outcome, Workload, connected, send
 from benchmarks.files import file_of
-from benchmarks.serving import GUNICORN, Service, children, record, running
+from benchmarks.serving import GUNICORN, Service, children, descendants, record, running
 
 LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
 N_CONNECTIONS = 32
 N_WARM = 200
 N_TRIES = 4
 TRY_SECONDS = 0.5
+# As many requests wait as there are connections: how long is what is measured.
+SETTINGS = {
+    "WEB_CONCURRENCY": "1",
+    "MAX_WAITING": str(N_CONNECTIONS),
+    "MAX_FILES": str(N_CONNECTIONS),
+}
 
 
 class LoadError(ConnectionError):
@@ -134,7 +140,7 @@ def worker(workload: Workload, *, pinned: bool) -> Iterator[Worker]:
         log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log"
         stack.callback(os.sched_setaffinity, 0, cores)
         os.sched_setaffinity(0, cores[:1] if pinned else cores)
-        master = stack.enter_context(running(service, log, WEB_CONCURRENCY="1"))
+        master = stack.enter_context(running(service, log, **SETTINGS))
         os.sched_setaffinity(0, cores[-1:] if pinned else cores)
         connections = stack.enter_context(connected(service.port, N_CONNECTIONS))
         started = Worker(children(master.pid)[0], workload, connections, log)
@@ -143,8 +149,12 @@ def worker(workload: Workload, *, pinned: bool) -> Iterator[Worker]:
 
 
 def _cpu_seconds(process: int) -> float:
-    """Return the CPU time of all threads of a process, by the scheduler's own clock."""
-    files = Path(f"/proc/{process}/task").glob("*/schedstat")
+    """Return the CPU time of a process and what it has forked, by the scheduler's own clock."""
+    files = [
+        file
+        for each in (process, *descendants(process))
+        for file in Path(f"/proc/{each}/task").glob("*/schedstat")
+    ]
     return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
 
