@@ -28,6 +28,8 @@ _N_DECILES = 9
 _MOST_COLUMNS, _MOST_SEGMENTS, _MOST_GOLDEN = 1_000, 1_000, 1_000
 _FEWEST_SEGMENTS = 2
 _SLACK = 1e-6
+# On the scale of `scale_answer` the largest float is 710; squares of quotients must stay finite.
+_FURTHEST, _LEAST_DEVIATION = 1_000, 1e-9
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -199,7 +201,9 @@ def _about_typicality(typicality: Typicality, manifest: Manifest) -> Iterator[st
     for part in typicality.segments:
         if len(part.means) != n_columns or len(part.deviations) != n_columns:
             yield "typicality has no mean and deviation for each column"
-        if min(part.deviations, default=1.0) <= 0:
+        if max(map(abs, part.means), default=0.0) > _FURTHEST:
+            yield "typicality has a mean that no answer has"
+        if min(part.deviations, default=1.0) < _LEAST_DEVIATION:
             yield "typicality has a deviation that is not above 0"
 
 
