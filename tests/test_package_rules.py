@@ -109,6 +109,16 @@ def test_a_long_directory_is_not_read(tmp_path: Path) -> None:
     assert reason(path).endswith("its directory is too long")
 
 
+def test_a_directory_is_not_elsewhere(tmp_path: Path) -> None:
+    """A locator of large archives, by which ``zipfile`` goes, stands before the end."""
+    path = tmp_path / "model.bin"
+    covered = pack(b"", {"manifest.json": b"{}", "scorer.onnx": b"x"})[:-64]
+    place = len(covered) - len(b"sha256:") - 22
+    covered = covered[:place] + b"PK\6\7" + bytes(16) + covered[place:]
+    path.write_bytes(covered + hashlib.sha256(covered).hexdigest().encode())
+    assert reason(path).endswith("its directory is too long")
+
+
 def test_a_member_is_not_there_twice(tmp_path: Path) -> None:
     """One reader would take the first, another one the last."""
     path = tmp_path / "model.bin"

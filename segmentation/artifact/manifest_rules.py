@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -116,19 +116,13 @@ def _about_segments(manifest: Manifest) -> Iterator[str]:
     yield from find_unknown("a metric", named, ids, "segment")
 
 
-def _about_profiles(
-    numbers: Iterable[str], categories: Iterable[str], manifest: Manifest
-) -> Iterator[str]:
-    """Check that what is described are columns; those that few answered are not."""
-    schema = manifest.record
-    yield from find_unknown("a profile", numbers, [column.name for column in schema.numbers])
-    yield from find_unknown("a profile", categories, [column.name for column in schema.categories])
-
-
 def _about_columns(baseline: Baseline, manifest: Manifest) -> Iterator[str]:
-    yield from _about_profiles(baseline.numbers, baseline.categories, manifest)
-    names = [column.name for column in manifest.record.categories]
-    yield from find_unknown("a category", names, baseline.categories)
+    numbers = [column.name for column in manifest.record.numbers]
+    categories = [column.name for column in manifest.record.categories]
+    # Numbers that few answered are not described.
+    yield from find_unknown("a profile", baseline.numbers, numbers)
+    yield from find_unknown("a profile", baseline.categories, categories)
+    yield from find_unknown("a category", categories, baseline.categories)
     for name, column in baseline.numbers.items():
         places = [column.low, *column.deciles, column.high]
         if len(column.deciles) != _N_DECILES or places != sorted(places):

@@ -162,11 +162,23 @@ def _verify(content: bytes, public_key: str | None) -> Package:
     package = Package(manifest, archive.read(SCORER, _MOST_OF_SCORER), archive.pipeline)
     _check_digest("pipeline", package.pipeline, manifest.pipeline)
     _check_digest("scorer", package.scorer, manifest.onnx)
+    check_contents(package)
+    return package
+
+
+def check_contents(package: Package) -> None:
+    """Check that the parts of a package fit together, and do no more than answer.
+
+    Raises
+    ------
+    PackageError
+        With the first reason.
+    """
+    manifest = package.manifest
     check_manifest(manifest)
     scorer, columns = manifest.scorer, len(manifest.segments)
     outputs = {name: columns for name in (scorer.output, scorer.outlook) if name}
     check_onnx(package.scorer, {scorer.input: len(scorer.features)}, outputs)
-    return package
 
 
 def _read_manifest(content: bytes) -> Manifest:

@@ -29,6 +29,8 @@ _NOT_AN_ARCHIVE = (
 # disks, members on this disk, members, length and place of the directory, length of the comment.
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\5\6"
+# Section 4.3.15.
+_LOCATOR_SIGNATURE, _LOCATOR_LENGTH = b"PK\6\7", 20
 _LONGEST_DIRECTORY = 1_024
 # Text of numbers shrinks to a tenth; a thousandth is what nothing but repetition does.
 _LARGEST_RATIO = 200
@@ -132,8 +134,10 @@ def _check_directory(content: bytes) -> None:
     end = content[-_END.size - len(_COMMENT) - _DIGEST_LENGTH :][: _END.size]
     if len(end) < _END.size:
         raise PackageError("is not a model package")
-    signature, _, _, _, n_members, length, _, n_comment = _END.unpack(end)
+    signature, _, _, _, _, length, _, n_comment = _END.unpack(end)
     if signature != _END_SIGNATURE or n_comment != len(_COMMENT) + _DIGEST_LENGTH:
         raise PackageError("is not a model package: its end is not that of an archive")
-    if length > _LONGEST_DIRECTORY or n_members > _LONGEST_DIRECTORY:
+    before = content[: -_END.size - len(_COMMENT) - _DIGEST_LENGTH][-_LOCATOR_LENGTH:]
+    # A locator of the kind for large archives would say that the directory is elsewhere.
+    if length > _LONGEST_DIRECTORY or before.startswith(_LOCATOR_SIGNATURE):
         raise PackageError("is not a model package: its directory is too long")

@@ -32,12 +32,12 @@ class MixedRequest:
     Attributes
     ----------
     content : bytes
-    is_http : bool
+    keeps_open : bool
         Whether the answer leaves the connection open.
     """
 
     content: bytes
-    is_http: bool = True
+    keeps_open: bool = True
 
 
 def build(method: str, target: str, body: bytes = b"", *lines: str) -> MixedRequest:
@@ -73,12 +73,12 @@ RUBBISH = [
     (5, build("DELETE", "/predict")),
     (5, build("POST", "/predict/file", b"\x00\x01" * 500, "Content-Type: text/csv")),
     (2, build("POST", "/pages/_dash-update-component", b"7", JSON)),
-    (8, MixedRequest(b"GET / HTTP/1.1\r\n\r\n", is_http=False)),
-    (8, MixedRequest(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 9, is_http=False)),
-    (8, MixedRequest(_POST + b"Content-Length: 90\r\n\r\n{", is_http=False)),
-    (8, MixedRequest(_POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", is_http=False)),
-    (5, MixedRequest(b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"x" * 90_000, is_http=False)),
-    (6, MixedRequest(b"", is_http=False)),
+    (8, MixedRequest(b"GET / HTTP/1.1\r\n\r\n", keeps_open=False)),
+    (8, MixedRequest(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 9, keeps_open=False)),
+    (8, MixedRequest(_POST + b"Content-Length: 90\r\n\r\n{", keeps_open=False)),
+    (8, MixedRequest(_POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", keeps_open=False)),
+    (5, MixedRequest(b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"x" * 90_000, keeps_open=False)),
+    (6, MixedRequest(b"", keeps_open=False)),
 ]  # fmt: skip
 
 
@@ -105,18 +105,18 @@ class Client:
 
     def exchange(self, request: MixedRequest) -> None:
         """Send a request and read its answer; rubbish gets a connection of its own."""
-        if not request.is_http:
+        if not request.keeps_open:
             self.close()
         sock = self._socket = self._socket or self._connect()
         try:
             sock.sendall(request.content)
-            if not request.is_http:
+            if not request.keeps_open:
                 sock.shutdown(socket.SHUT_WR)
             status, stays = read_answer(sock, is_head=request.content.startswith(b"HEAD"))
         except OSError:
             status, stays = 0, False
         self.statuses[status] += 1
-        if not (stays and request.is_http):
+        if not (stays and request.keeps_open):
             self.close()
 
     def close(self) -> None:

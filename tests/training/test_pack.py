@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,8 @@ def test_random_records_have_an_answer_each_and_gaps_among_them() -> None:
     np.testing.assert_array_equal(matrix, random_matrix(X, SEED, 2_000))
 
 
-def test_golden_records_are_no_toss_up(
-    sample: RecordTable, data: LabelledRecords, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Records whose segment leads by too little to be the same everywhere are not packed."""
-    monkeypatch.setattr(pack, "SMALLEST_LEAD", 0.9)
+def make_run(sample: RecordTable, data: LabelledRecords, fitted: Fitted) -> pack.Run:
+    """Return what is packed after the sample of mobile was learned."""
     learned = FittedModel(
         pipeline=fitted.pipeline,
         conformal=fitted.conformal,
@@ -103,7 +101,39 @@ def test_golden_records_are_no_toss_up(
         n_train=fitted.n_train,
         metrics=(),
     )
-    run = pack.Run(MOBILE, TrainingData(sample, synthetic=True), learned, "quick", SEED)
+    return pack.Run(MOBILE, TrainingData(sample, synthetic=True), learned, "quick", SEED)
+
+
+def test_what_the_service_would_refuse_is_not_packed(
+    sample: RecordTable, data: LabelledRecords, fitted: Fitted
+) -> None:
+    """Its author hears of it, and not who serves it."""
+    first, *further = MOBILE.segments
+    study = replace(MOBILE, segments=(replace(first, id="not a name"), *further))
+    run = replace(make_run(sample, data, fitted), study=study)
+    with pytest.raises(TrainingError, match=r"would refuse the package, .*: a segment has no name"):
+        pack.pack(run)
+
+
+def test_a_segment_of_a_few_has_no_golden_records(
+    sample: RecordTable, data: LabelledRecords, fitted: Fitted
+) -> None:
+    """Of four customers no averages are published, so none are made up of them either."""
+    members = np.flatnonzero(data.y == 1)
+    labels = data.y.copy()
+    labels[members[4:]] = 2
+    run = make_run(sample, data, fitted)
+    packed = pack.pack(replace(run, learned=replace(run.learned, y=labels))).manifest
+    assert packed.segments[0].numbers == {}
+    assert packed.golden
+
+
+def test_golden_records_are_no_toss_up(
+    sample: RecordTable, data: LabelledRecords, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records whose segment leads by too little to be the same everywhere are not packed."""
+    monkeypatch.setattr(pack, "SMALLEST_LEAD", 0.9)
+    run = make_run(sample, data, fitted)
     golden = pack.pack(run).manifest.golden
     assert 0 < len(golden) < 10
     for answer in golden:

@@ -23,9 +23,9 @@ from segmentation.artifact.manifest import (
     Training,
 )
 from segmentation.artifact.metrics import Predictor, find_metric
-from segmentation.artifact.package import Package, digest
+from segmentation.artifact.package import Package, check_contents, digest
 from segmentation.artifact.typicality import Typicality
-from segmentation.errors import TrainingError
+from segmentation.errors import PackageError, TrainingError
 from segmentation.schema import Column, Record
 from segmentation.study import Study
 from segmentation.study.caveats import RunFacts, word_caveats
@@ -60,7 +60,8 @@ def pack(run: Run) -> Package:
     ------
     TrainingError
         If the ONNX model and the pipeline don't answer alike, on training records, golden
-        records and 10,000 random ones; or the pipeline can't be pickled for others to load.
+        records and 10,000 random ones; the pipeline can't be pickled for others to load; or the
+        service would refuse the package, for a step of its ONNX model, say.
     """
     pipeline, X, y = run.learned.pipeline, run.learned.X, run.learned.y
     onnx, scorer = to_onnx(pipeline, [column.name for column in run.study.schema.features])
@@ -77,7 +78,12 @@ def pack(run: Run) -> Package:
         segments=segments,
         golden=golden,
     )
-    return Package(manifest, onnx, content)
+    package = Package(manifest, onnx, content)
+    try:
+        check_contents(package)
+    except PackageError as error:
+        raise TrainingError(f"the service would refuse the package, which {error}") from None
+    return package
 
 
 def _manifest(run: Run, **parts: Any) -> Manifest:
@@ -154,8 +160,8 @@ def _golden(run: Run, segments: list[PackedSegment]) -> list[Golden]:
             for column in run.study.schema.features
             if column.name in segment.numbers
         }
-        first = next(iter(average))
-        records += [average, {first: average[first]}]
+        for first in list(average)[:1]:  # none in a segment of which nothing may be said
+            records += [average, {first: average[first]}]
     pipeline = run.learned.pipeline
     probabilities = pipeline.predict_proba(records)
     leads = np.diff(np.sort(probabilities, axis=1)[:, -2:]).ravel()
