@@ -98,11 +98,11 @@ def post_worker_init(worker):
         # Once, by the last of the workers that start together: it is the last line of the start.
         if served.model and worker.age == worker.cfg.workers:
             worker.log.info("ready: open http://localhost:%d/ in a browser", _settings.port)
-    # What is there now stays: the collector need not walk through it again. Requests leave no
-    # cycles behind, so it need not look after every 700 new objects, either.
+    # What is there now stays: the collector need not walk through it again. Requests leave next to
+    # nothing to it, so it need not look after every 700 new objects, either.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(20_000, 10, 10)
 
 
 def child_exit(server, worker):  # noqa: ARG001  # gunicorn's signature

@@ -138,6 +138,9 @@ def _http(error: HTTPException) -> Response:
     }
     # werkzeug knows the methods that are allowed; its body is HTML and goes.
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+    # The request keeps the error, which would keep the frames it came through, and these the body:
+    # a circle that only the collector ends.
+    error.__traceback__ = error.__context__ = None
     return problem(status, details.get(status, status.description or status.phrase), headers)
 
 

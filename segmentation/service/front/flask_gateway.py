@@ -46,6 +46,7 @@ class FlaskGateway:
     def __init__(self, control: socket.socket, settings: Settings) -> None:
         self._control = control
         self._n_requests = dict.fromkeys(Lane, 0)
+        self._openings: set[asyncio.Task[Any]] = set()  # the loop alone would lose them
         self._most = {
             Lane.FILES: 2 * settings.max_files,
             Lane.OTHERS: settings.threads + settings.max_waiting,
@@ -72,7 +73,9 @@ class FlaskGateway:
 
         answer = exchange.source = FlaskAnswer(exchange, forget)
         loop = asyncio.get_running_loop()
-        answer.opening = loop.create_task(loop.create_unix_connection(lambda: answer, sock=ours))
+        opening = loop.create_task(loop.create_unix_connection(lambda: answer, sock=ours))
+        self._openings.add(opening)
+        opening.add_done_callback(self._openings.discard)
         return True
 
 
@@ -84,14 +87,8 @@ class FlaskAnswer(asyncio.Protocol):
     exchange : Exchange
     on_end : callable
         Called when the process has no more to do with it.
-
-    Attributes
-    ----------
-    opening : Task
-        What connects it, which would be forgotten if nobody knew it.
     """
 
-    opening: asyncio.Task[Any]
     _transport: asyncio.Transport | None = None
 
     def __init__(self, exchange: Exchange, on_end: Callable[[], None]) -> None:

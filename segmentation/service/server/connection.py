@@ -150,6 +150,8 @@ class Connection(asyncio.Protocol):
         self.is_closed = True
         self._connections.discard(self)
         self._forget("client")
+        # It holds the connection in turn: only the collector would free them, much later.
+        del self._parser
 
     def pause_writing(self) -> None:
         """Note that the client doesn't read as fast as it is answered."""

@@ -61,6 +61,7 @@ class Exchange:
     is_ended : bool
         Whether its answer is out, or never will be.
     source : Source or None
+        Until the end: each holds the other, and only the collector would free them.
     """
 
     __slots__ = (
@@ -162,8 +163,9 @@ class Exchange:
             self.connection.count_cut(self, cause)
             n_left = self.connection.transport.get_write_buffer_size()
             self._write_line(max(0, self._n_bytes - n_left), cause)
-        if self.source:
-            self.source.abort()
+        source, self.source = self.source, None
+        if source:
+            source.abort()
 
     @property
     def _is_http_1_1(self) -> bool:
@@ -197,6 +199,7 @@ class Exchange:
 
     def _finish(self) -> None:
         self.is_ended = True
+        self.source = None
         self.request.body.close()
         if self.refusal is None:
             self._write_line(self._n_bytes, None)
