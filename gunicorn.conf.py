@@ -93,6 +93,10 @@ def post_worker_init(worker):
     count_where_there_is_room()
     models = worker.app.wsgi().extensions.get("models")  # the benchmark's empty app has none
     if models:
+        from segmentation.service.loading.prover import fork_prover
+
+        memory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        models.prove_with(fork_prover(), memory, _settings.last_good_dir)
         served = models.find()
         served.load()
         # Once, by the last of the workers that start together: it is the last line of the start.

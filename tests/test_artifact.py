@@ -9,16 +9,22 @@ import pickle
 import random
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import joblib
 import pytest
 
-from segmentation.artifact import Package, read_package, write_package
+from segmentation.artifact import Package, Trust, read_package, write_package
 from segmentation.artifact.package_archive import pack
+from segmentation.artifact.seal import close, read_seal, reopen
+from segmentation.artifact.signature import load_private_key, sign
 from segmentation.errors import PackageError, TrainingError
+from segmentation.training.sign_package import main as sign_package_main
+from segmentation.training.sign_package import sign_package
 from tests.support.keys import key_pair
 from tests.support.shipped import MODEL, ROOT
 
@@ -32,7 +38,7 @@ def shipped() -> Package:
 def reason(path: Path, public_key: str | None = None) -> str:
     """Return why a package is refused."""
     with pytest.raises(PackageError) as caught:
-        read_package(path, public_key)
+        read_package(path, Trust(public_key))
     return str(caught.value)
 
 
@@ -119,7 +125,7 @@ def test_a_missing_file_and_a_directory_are_named(tmp_path: Path) -> None:
 
 def repacked(path: Path, pipeline: bytes, members: dict[str, bytes]) -> Path:
     """Write a file with a right digest but any content, as an attacker would."""
-    path.write_bytes(pack(pipeline, members))
+    path.write_bytes(close(pack(pipeline, members)))
     return path
 
 
@@ -178,9 +184,9 @@ def test_a_signed_package_is_accepted_with_its_key_only(tmp_path: Path, shipped:
     _, second = key_pair(tmp_path, "other")
     path = tmp_path / "model.bin"
     write_package(path, shipped, private)
-    assert read_package(path, public) == shipped
+    assert read_package(path, Trust(public)) == shipped
     (tmp_path / "public.pem").write_text(public)
-    assert read_package(path, str(tmp_path / "public.pem")) == shipped
+    assert read_package(path, Trust(str(tmp_path / "public.pem"))) == shipped
     assert read_package(path) == shipped
     assert reason(path, second).endswith("is not signed by the key in MODEL_PUBLIC_KEY")
 
@@ -191,21 +197,110 @@ def test_an_unsigned_package_is_refused_where_a_key_is_given(tmp_path: Path) -> 
     assert "is not signed, and MODEL_PUBLIC_KEY asks for" in reason(MODEL, public)
 
 
-def test_a_signature_over_another_manifest_is_refused(tmp_path: Path, shipped: Package) -> None:
-    """A signature can't be moved to another model."""
+def test_a_signature_over_another_package_is_refused(tmp_path: Path, shipped: Package) -> None:
+    """A signature can't be moved to another model, nor another sequence be put into it."""
     private, public = key_pair(tmp_path, "ours")
     path = tmp_path / "model.bin"
     write_package(path, shipped, private)
-    with zipfile.ZipFile(path) as archive:
-        signature = archive.read("manifest.sig")
+    content = path.read_bytes()
+    seal = read_seal(content)
+    assert seal.signature is not None
+    assert seal.sequence is not None
     changed = shipped.manifest.model_copy(update={"title": "Another"})
-    members = {
-        "manifest.json": changed.model_dump_json().encode(),
-        "scorer.onnx": shipped.scorer,
-        "manifest.sig": signature,
-    }
-    path = repacked(tmp_path / "moved.bin", shipped.pipeline, members)
-    assert "is not signed by the key" in reason(path, public)
+    changed_archive = pack(
+        shipped.pipeline,
+        {"manifest.json": changed.model_dump_json().encode(), "scorer.onnx": shipped.scorer},
+    )
+    later = seal.sequence + 1
+    for moved in (
+        close(changed_archive, lambda _: seal.signature or b"", seal.sequence),
+        close(reopen(content, seal), lambda _: seal.signature or b"", later),
+    ):
+        path.write_bytes(moved)
+        assert "is not signed by the key" in reason(path, public)
+
+
+def test_a_signature_is_looked_at_before_anything_is_unpacked(tmp_path: Path) -> None:
+    """What is no archive at all is refused for its signature."""
+    _, public = key_pair(tmp_path, "ours")
+    path = tmp_path / "model.bin"
+    path.write_bytes(close(b"no archive" + bytes(2)))
+    assert "is not signed, and MODEL_PUBLIC_KEY asks for" in reason(path, public)
+    path.write_bytes(close(b"no archive" + bytes(2), lambda _: bytes(64), 1))
+    assert reason(path, public).endswith("is not signed by the key in MODEL_PUBLIC_KEY")
+    assert reason(path).endswith("is not a model package")
+
+
+def test_an_older_package_is_refused_where_a_later_one_was_served(
+    tmp_path: Path, shipped: Package
+) -> None:
+    """By its signed sequence: each that replaces another one has a larger one."""
+    private, public = key_pair(tmp_path, "ours")
+    path, older = tmp_path / "model.bin", tmp_path / "older.bin"
+    write_package(path, shipped, private)
+    older.write_bytes(path.read_bytes())
+    write_package(path, shipped, private)
+    present = read_package(path, Trust(public))
+    assert present.seal
+    trust = Trust(public).not_before(present.seal.sequence)
+    assert read_package(path, trust) == shipped
+    with pytest.raises(PackageError, match="is older than the package before"):
+        read_package(older, trust)
+    sign_package(older, older, private)
+    with pytest.raises(PackageError, match="is older than the package before"):
+        read_package(older, trust.not_before(trust.least_sequence + 10**6))
+
+
+def test_going_back_to_an_older_package_is_signing_it_again(
+    tmp_path: Path, shipped: Package
+) -> None:
+    """For the place where it is served, which knows how far the sequence has come."""
+    private, public = key_pair(tmp_path, "ours")
+    path, older = tmp_path / "model.bin", tmp_path / "older.bin"
+    write_package(older, shipped, private)
+    # By a clock that was a day ahead.
+    write_package(path, shipped, private)
+    key = load_private_key(private)
+    archive = reopen(path.read_bytes(), read_seal(path.read_bytes()))
+    late = close(archive, partial(sign, key), int(time.time()) + 86_400)
+    path.write_bytes(late)
+    trust = Trust(public).not_before(read_seal(late).sequence)
+    sign_package(older, path, private)
+    assert read_package(path, trust) == shipped
+    assert read_seal(path.read_bytes()).sequence == trust.least_sequence + 1
+
+
+def test_signing_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For the shipped model, which is not signed; what can't be signed is one line."""
+    private, public = key_pair(tmp_path, "ours")
+    path = tmp_path / "model.bin"
+    assert sign_package_main([str(MODEL), str(private), "--output", str(path)]) == 0
+    assert read_package(path, Trust(public)) == read_package(MODEL)
+    path.write_bytes(b"half")
+    for command in ([str(path), str(private)], [str(MODEL), str(tmp_path / "none.pem")]):
+        assert sign_package_main([*command, "--output", str(tmp_path / "out.bin")]) == 1
+        message = capsys.readouterr().err
+        assert message.startswith("sign_package: ")
+        assert message.count("\n") == 1
+    assert not (tmp_path / "out.bin").exists()
+
+
+@pytest.mark.parametrize(
+    ("public_key", "vouched", "unpickles"),
+    [(False, False, False), (False, True, True), (True, False, True)],
+    ids=["nobody vouches", "built in", "signed"],
+)
+def test_a_pipeline_is_unpickled_where_somebody_vouches_for_it(
+    tmp_path: Path, shipped: Package, public_key: bool, vouched: bool, unpickles: bool
+) -> None:
+    """By a signature, or by the digest of the file; or where nobody has to."""
+    private, public = key_pair(tmp_path, "ours")
+    path = tmp_path / "model.bin"
+    write_package(path, shipped, private)
+    digests = frozenset({hashlib.sha256(path.read_bytes()).hexdigest()} if vouched else ())
+    trust = Trust(public if public_key else None, unpickles_unsigned=False, built_in=digests)
+    assert read_package(path, trust).may_unpickle == unpickles
+    assert read_package(path, Trust()).may_unpickle
 
 
 @pytest.mark.parametrize("key", ["/nonexistent.pem", "-----BEGIN nothing", str(ROOT)])

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.records import COMPLETE
-from tests.support.servers import Server, serving
+from tests.support.servers import Server, flask_process, serving
 from tests.support.waiting import wait_until
 
 ONE = {"WEB_CONCURRENCY": "1"}
@@ -29,7 +29,7 @@ def counted(server: Server) -> float:
 def kill_the_worker(server: Server) -> None:
     """Kill the one worker, and wait until another answers."""
     (worker,) = psutil.Process(server.process.pid).children()
-    (flask,) = worker.children()
+    flask = flask_process(worker)
     worker.kill()
     wait_until(lambda: not worker.is_running() and not flask.is_running())
 
@@ -82,7 +82,7 @@ def test_a_flask_process_that_dies_is_replaced_with_its_worker(tmp_path: Path) -
     """Plain predictions go on meanwhile; what it was answering is a 503 that says so."""
     with serving(tmp_path, **ONE) as server:
         (worker,) = psutil.Process(server.process.pid).children()
-        (flask,) = worker.children()
+        flask = flask_process(worker)
         flask.send_signal(signal.SIGKILL)
         wait_until(lambda: not worker.is_running())
         wait_until(lambda: len(psutil.Process(server.process.pid).children(recursive=True)) == 2)

@@ -32,7 +32,7 @@ from segmentation.tables.csv_rows import LONGEST_ROW
 from segmentation.tables.open_table import TableOptions
 from segmentation.tables.rows import MOST_COLUMNS
 from tests.support.records import COMPLETE
-from tests.support.servers import Server, serving
+from tests.support.servers import Server, flask_process, serving
 from tests.support.shipped import MODEL, STUDIES
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -832,8 +832,7 @@ def test_the_first_answers_arrive_while_later_rows_wait(one_worker: Server) -> N
 def file_process_of(server: Server) -> psutil.Process:
     """Return the process of the one worker of a service that scores files."""
     (worker,) = psutil.Process(server.process.pid).children()
-    (flask,) = worker.children()
-    return flask
+    return flask_process(worker)
 
 
 def forget_peak(process: psutil.Process) -> None:

@@ -5,7 +5,6 @@ Each is refused with a reason, before what it holds is used, and at little cost.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -28,6 +27,7 @@ from segmentation.artifact.onnx_rules import check_onnx
 from segmentation.artifact.package import MOST_BYTES
 from segmentation.artifact.package_archive import PackageArchive, pack
 from segmentation.artifact.protobuf_fields import MessageError, read_fields, read_numbers
+from segmentation.artifact.seal import close, read_seal
 from segmentation.errors import PackageError, SegmentationError
 from segmentation.runtime import Model
 from segmentation.runtime.cards import schema_card, segment_cards
@@ -54,14 +54,10 @@ def reason(path: Path) -> str:
 
 def with_archive(build: Callable[[zipfile.ZipFile], None]) -> bytes:
     """Return a file with a right digest and any archive."""
-    empty = pack(b"", {})
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         build(archive)
-        archive.comment = b"sha256:" + b"0" * 64
-    covered = buffer.getvalue()[:-64]
-    assert empty[-71:-64] == b"sha256:"
-    return covered + hashlib.sha256(covered).hexdigest().encode()
+    return close(buffer.getvalue())
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
@@ -80,7 +76,8 @@ def test_members_are_stored_or_deflated(tmp_path: Path, method: int) -> None:
 def test_a_member_does_not_unpack_to_a_multiple_of_its_length(tmp_path: Path) -> None:
     """50 MB of zeros in 50 kB."""
     path = tmp_path / "model.bin"
-    path.write_bytes(pack(b"", {"manifest.json": bytes(50_000_000), "scorer.onnx": b"x"}))
+    members = {"manifest.json": bytes(50_000_000), "scorer.onnx": b"x"}
+    path.write_bytes(close(pack(b"", members)))
     assert path.stat().st_size < 100_000
     assert reason(path).endswith("has a manifest.json that unpacks to more than is allowed")
 
@@ -92,7 +89,7 @@ def test_a_member_that_lies_about_its_length_is_not_unpacked_further(tmp_path: P
     for _ in range(2):
         place = content.index(length)
         content[place : place + 4] = (1_000).to_bytes(4, "little")
-    archive = PackageArchive(bytes(content))
+    archive = PackageArchive(bytes(content), 0)
     with pytest.raises(PackageError):
         archive.read("manifest.json", 10_000_000)
 
@@ -112,10 +109,9 @@ def test_a_long_directory_is_not_read(tmp_path: Path) -> None:
 def test_a_directory_is_not_elsewhere(tmp_path: Path) -> None:
     """A locator of large archives, by which ``zipfile`` goes, stands before the end."""
     path = tmp_path / "model.bin"
-    covered = pack(b"", {"manifest.json": b"{}", "scorer.onnx": b"x"})[:-64]
-    place = len(covered) - len(b"sha256:") - 22
-    covered = covered[:place] + b"PK\6\7" + bytes(16) + covered[place:]
-    path.write_bytes(covered + hashlib.sha256(covered).hexdigest().encode())
+    archive = pack(b"", {"manifest.json": b"{}", "scorer.onnx": b"x"})
+    place = len(archive) - 22
+    path.write_bytes(close(archive[:place] + b"PK\6\7" + bytes(16) + archive[place:]))
     assert reason(path).endswith("its directory is too long")
 
 
@@ -148,12 +144,18 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     assert reason(path) == f"{path}: is longer than 256 MiB"
 
 
+def open_archive(content: bytes) -> None:
+    """Read a file as far as the names of its members."""
+    archive = PackageArchive(content, len(content) - read_seal(content).start)
+    archive.check_names(("manifest.json", "scorer.onnx"))
+
+
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_refused(content: bytes) -> None:
     """With a package's end or without one."""
-    for file in (content, content + pack(b"", {})[-93:]):
+    for file in (content, content + pack(b"", {}), close(content + pack(b"", {}))):
         with pytest.raises(PackageError):
-            PackageArchive(file).check_names(("manifest.json", "scorer.onnx"))
+            open_archive(file)
 
 
 # The manifest
@@ -220,7 +222,7 @@ def test_a_changed_manifest_is_refused_or_serves(
     n_refused = 0
     for place, manifest in mutants(shipped, number):
         members = {"manifest.json": manifest, "scorer.onnx": shipped.scorer}
-        path.write_bytes(pack(shipped.pipeline, members))
+        path.write_bytes(close(pack(shipped.pipeline, members)))
         try:
             use(Model.load(path))
         except PackageError:

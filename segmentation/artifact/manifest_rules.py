@@ -27,6 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _N_DECILES = 9
 _MOST_COLUMNS, _MOST_SEGMENTS, _MOST_GOLDEN = 1_000, 1_000, 1_000
 _FEWEST_SEGMENTS = 2
+# RFC 8259, section 6: beyond it readers of JSON don't agree on the number.
+_LARGEST = 2**53 - 1
 _SLACK = 1e-6
 # On the scale of `scale_answer` the largest float is 710; squares of quotients must stay finite.
 _FURTHEST, _LEAST_DEVIATION = 1_000, 1e-9
@@ -64,10 +66,12 @@ def _find_faults(manifest: Manifest) -> Iterator[str]:
 
 
 def _about_numbers(value: Any) -> Iterator[str]:
-    """Look for what JSON doesn't have but its readers take: NaN and infinity."""
-    if isinstance(value, float):
+    """Look for what JSON doesn't have but its readers take: NaN, infinity, endless digits."""
+    if isinstance(value, int | float):
         if not math.isfinite(value):
             yield "a number is not finite"
+        elif isinstance(value, int) and abs(value) > _LARGEST:
+            yield "a whole number is larger than its readers take"
     elif isinstance(value, dict):
         for part in value.values():
             yield from _about_numbers(part)

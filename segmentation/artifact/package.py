@@ -1,10 +1,9 @@
 """``model.bin`` as a file: a pickle and a zip archive in one, verified before anything is used.
 
-Layout: the fitted pipeline as a plain pickle, then a zip archive of ``manifest.json``,
-``scorer.onnx`` and, where signed, ``manifest.sig``. The archive's comment, the last bytes of the
-file, is the SHA-256 of every byte before the digest. So ``joblib.load`` and ``unzip -l`` both
-read it, and no byte can change unnoticed. The digest finds damage; only a signature finds an
-attacker, who can write a new digest.
+Layout: the fitted pipeline as a plain pickle, then a zip archive of ``manifest.json`` and
+``scorer.onnx``, whose comment, the last bytes of the file, is the ``seal``. So ``joblib.load`` and
+``unzip -l`` both read it, and no byte can change unnoticed. `_verify` shows the order in which a
+file is looked at: each step costs little, and has no need to trust what the next one reads.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ import hmac
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,19 @@ from segmentation.artifact import format_2, format_3, format_4, format_5
 from segmentation.artifact.manifest import FORMAT_VERSION, Digest, Manifest
 from segmentation.artifact.manifest_rules import check_manifest
 from segmentation.artifact.onnx_rules import check_onnx
-from segmentation.artifact.package_archive import PackageArchive, check_whole, pack
-from segmentation.artifact.signature import sign, verify
+from segmentation.artifact.package_archive import PackageArchive, pack
+from segmentation.artifact.seal import Seal, close, read_seal
+from segmentation.artifact.signature import load_private_key, public_pem, sign
+from segmentation.artifact.trust import ANYTHING, Trust
 from segmentation.errors import PackageError
 
-MANIFEST, SCORER, SIGNATURE = "manifest.json", "scorer.onnx", "manifest.sig"
+MANIFEST, SCORER = "manifest.json", "scorer.onnx"
+# Of packages that were signed in an earlier way: nobody reads it.
+_EARLIER_SIGNATURE = "manifest.sig"
 _MEBIBYTE = 2**20
 # A hundred times what our largest package takes.
 MOST_BYTES = 256 * _MEBIBYTE
-_MOST_OF_MANIFEST, _MOST_OF_SCORER, _MOST_OF_SIGNATURE = 16 * _MEBIBYTE, 256 * _MEBIBYTE, 1_024
+_MOST_OF_MANIFEST, _MOST_OF_SCORER = 16 * _MEBIBYTE, 256 * _MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,19 @@ class Package:
     scorer : bytes
         The ONNX model.
     pipeline : bytes
-        The pickled pipeline. Unpickle it only from here: these bytes have been verified.
+        The pickled pipeline. Unpickle it only from here, where `may_unpickle`: these bytes have
+        been verified.
+    seal : Seal or None
+        Of the file that it was read from.
+    may_unpickle : bool
+        Whether somebody vouches for the pipeline, or nobody has to.
     """
 
     manifest: Manifest
     scorer: bytes
     pipeline: bytes
+    seal: Seal | None = field(default=None, compare=False)
+    may_unpickle: bool = field(default=True, compare=False)
 
 
 def digest(content: bytes) -> Digest:
@@ -70,7 +82,8 @@ def write_package(path: Path, package: Package, key_path: Path | None = None) ->
     package : Package
         Its manifest must hold the digests of its payloads.
     key_path : Path, optional
-        Private key to sign the manifest with.
+        Private key to sign the file with. Its sequence is the present time in seconds, or one more
+        than that of the package that it replaces.
 
     Raises
     ------
@@ -80,13 +93,31 @@ def write_package(path: Path, package: Package, key_path: Path | None = None) ->
         If the file cannot be written; `path` is then as it was.
     """
     manifest = package.manifest.model_dump_json(indent=1).encode()
-    members = {MANIFEST: manifest, SCORER: package.scorer}
-    if key_path is not None:
-        members[SIGNATURE] = sign(manifest, key_path)
-    _publish(path, pack(package.pipeline, members))
+    archive = pack(package.pipeline, {MANIFEST: manifest, SCORER: package.scorer})
+    publish(path, seal_archive(archive, path, key_path))
 
 
-def _publish(path: Path, content: bytes) -> None:
+def seal_archive(archive: bytes, path: Path, key_path: Path | None) -> bytes:
+    """Return a file that is to be at `path`, signed where there is a key."""
+    if key_path is None:
+        return close(archive)
+    key = load_private_key(key_path)
+    sequence = max(int(time.time()), _read_sequence(path, Trust(public_pem(key))) + 1)
+    return close(archive, partial(sign, key), sequence)
+
+
+def _read_sequence(path: Path, trust: Trust) -> int:
+    """Return the sequence of a package that was signed with the same key, or 0."""
+    try:
+        content = read_file(path)
+        seal = read_seal(content)
+        trust.check(content, seal)
+    except (OSError, PackageError):
+        return 0
+    return seal.sequence or 0
+
+
+def publish(path: Path, content: bytes) -> None:
     """Write beside `path`, then rename: the steps that POSIX makes atomic and lasting."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -106,15 +137,14 @@ def _publish(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def read_package(path: Path, public_key: str | None = None) -> Package:
+def read_package(path: Path, trust: Trust = ANYTHING) -> Package:
     """Read a package and verify every byte of it. Nothing is unpickled.
 
     Parameters
     ----------
     path : Path
-    public_key : str, optional
-        Ed25519 public key, as PEM text or a path to it. If given, only packages signed with its
-        private key are accepted.
+    trust : Trust
+        What is asked of it.
 
     Returns
     -------
@@ -126,14 +156,14 @@ def read_package(path: Path, public_key: str | None = None) -> Package:
         With the reason, if the file can't be read or isn't such a package, whole and trusted.
     """
     try:
-        return _verify(_read_file(path), public_key)
+        return _verify(read_file(path), trust)
     except OSError as error:
         raise PackageError(f"{path}: {error.strerror}") from None
     except PackageError as error:
         raise PackageError(f"{path}: {error}") from None
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """Return the bytes of a regular file of at most `MOST_BYTES`; of a pipe none would come."""
     # Opening a pipe waits for someone who writes.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -149,17 +179,15 @@ def _read_file(path: Path) -> bytes:
     return content
 
 
-def _verify(content: bytes, public_key: str | None) -> Package:
+def _verify(content: bytes, trust: Trust) -> Package:
     """Return what a file holds, once each step has found nothing against the next."""
-    check_whole(content)
-    archive = PackageArchive(content)
-    archive.check_names((MANIFEST, SCORER), (SIGNATURE,))
-    encoded = archive.read(MANIFEST, _MOST_OF_MANIFEST)
-    if public_key is not None:
-        signed = SIGNATURE in archive.names
-        verify(encoded, archive.read(SIGNATURE, _MOST_OF_SIGNATURE) if signed else None, public_key)
-    manifest = _read_manifest(encoded)
-    package = Package(manifest, archive.read(SCORER, _MOST_OF_SCORER), archive.pipeline)
+    seal = read_seal(content)
+    trust.check(content, seal)
+    archive = PackageArchive(content, len(content) - seal.start)
+    archive.check_names((MANIFEST, SCORER), (_EARLIER_SIGNATURE,))
+    manifest = _read_manifest(archive.read(MANIFEST, _MOST_OF_MANIFEST))
+    scorer = archive.read(SCORER, _MOST_OF_SCORER)
+    package = Package(manifest, scorer, archive.pipeline, seal, trust.may_unpickle(content))
     _check_digest("pipeline", package.pipeline, manifest.pipeline)
     _check_digest("scorer", package.scorer, manifest.onnx)
     check_contents(package)

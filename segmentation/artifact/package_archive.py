@@ -1,4 +1,4 @@
-"""The archive behind a package's pipeline: a few members, read within limits, and the digest.
+"""The archive behind a package's pipeline: a few members, read within limits.
 
 Its directory is looked at before ``zipfile`` sees it, and no member may unpack to more than is
 stated: an archive can be made that costs a hundred times its length. What members hold is for
@@ -7,8 +7,6 @@ stated: an archive can be made that costs a hundred times its length. What membe
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import io
 import struct
 import zipfile
@@ -17,8 +15,6 @@ from collections.abc import Collection, Mapping
 
 from segmentation.errors import PackageError
 
-_COMMENT = b"sha256:"
-_DIGEST_LENGTH = 64
 # Zip stores times; a fixed one keeps equal contents equal files. 1980 is the earliest it can say.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 # What zipfile raises on archives that someone built to break it: RuntimeError is for encryption.
@@ -38,7 +34,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def pack(pipeline: bytes, members: Mapping[str, bytes]) -> bytes:
-    """Return a pickle with an archive of the members behind it, and the digest at the end."""
+    """Return a pickle with an archive of the members behind it, which has no comment."""
     file = io.BytesIO(pipeline)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
@@ -46,24 +42,7 @@ def pack(pipeline: bytes, members: Mapping[str, bytes]) -> bytes:
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o644 << 16
             archive.writestr(member, content)
-        archive.comment = _COMMENT + b"0" * _DIGEST_LENGTH
-    covered = file.getvalue()[:-_DIGEST_LENGTH]
-    return covered + hashlib.sha256(covered).hexdigest().encode()
-
-
-def check_whole(content: bytes) -> None:
-    """Check the digest at the end of a file.
-
-    Raises
-    ------
-    PackageError
-        If the file is not whole, or no package.
-    """
-    covered, expected = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
-    if not covered.endswith(_COMMENT):
-        raise PackageError("is not a model package, or its end is damaged")
-    if not hmac.compare_digest(hashlib.sha256(covered).hexdigest().encode(), expected):
-        raise PackageError("is damaged: its SHA-256 is not the one written at its end")
+    return file.getvalue()
 
 
 class PackageArchive:
@@ -73,6 +52,8 @@ class PackageArchive:
     ----------
     content : bytes
         Of the file.
+    n_comment : int
+        Number of bytes of its seal.
 
     Attributes
     ----------
@@ -87,8 +68,8 @@ class PackageArchive:
         If that is no archive of a few members.
     """
 
-    def __init__(self, content: bytes) -> None:
-        _check_directory(content)
+    def __init__(self, content: bytes, n_comment: int) -> None:
+        _check_directory(content, n_comment)
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(content))
         except _NOT_AN_ARCHIVE as error:
@@ -129,15 +110,15 @@ class PackageArchive:
         return content
 
 
-def _check_directory(content: bytes) -> None:
+def _check_directory(content: bytes, n_comment: int) -> None:
     """Refuse a directory that is long: reading it would cost more than the file."""
-    end = content[-_END.size - len(_COMMENT) - _DIGEST_LENGTH :][: _END.size]
-    if len(end) < _END.size:
+    start = len(content) - n_comment - _END.size
+    if start < 0:
         raise PackageError("is not a model package")
-    signature, _, _, _, _, length, _, n_comment = _END.unpack(end)
-    if signature != _END_SIGNATURE or n_comment != len(_COMMENT) + _DIGEST_LENGTH:
+    signature, _, _, _, _, length, _, n_said = _END.unpack_from(content, start)
+    if signature != _END_SIGNATURE or n_said != n_comment:
         raise PackageError("is not a model package: its end is not that of an archive")
-    before = content[: -_END.size - len(_COMMENT) - _DIGEST_LENGTH][-_LOCATOR_LENGTH:]
     # A locator of the kind for large archives would say that the directory is elsewhere.
-    if length > _LONGEST_DIRECTORY or before.startswith(_LOCATOR_SIGNATURE):
+    has_locator = content.startswith(_LOCATOR_SIGNATURE, max(0, start - _LOCATOR_LENGTH))
+    if length > _LONGEST_DIRECTORY or has_locator:
         raise PackageError("is not a model package: its directory is too long")

@@ -1,4 +1,4 @@
-"""Ed25519 signatures over manifests. Keys are PEM text or paths to it; none is ever packed."""
+"""Ed25519 signatures over files. Keys are PEM text or paths to it; none is ever packed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from segmentation.errors import PackageError, TrainingError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
 # cryptography is imported where a key is used: a service without one does not pay for it.
 
 
-def sign(message: bytes, key_path: Path) -> bytes:
-    """Return the 64-byte signature of `message` by the private key in `key_path` (PKCS #8 PEM).
+def load_private_key(path: Path) -> Ed25519PrivateKey:
+    """Return the private key in a file (PKCS #8 PEM).
 
     Raises
     ------
@@ -25,15 +28,28 @@ def sign(message: bytes, key_path: Path) -> bytes:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key = load_pem_private_key(key_path.read_bytes(), password=None)
+        key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(f"cannot use the signing key {key_path}: {_first(error)}") from None
+        raise TrainingError(f"cannot use the signing key {path}: {_first(error)}") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise TrainingError(f"the signing key {key_path} is not an Ed25519 private key")
+        raise TrainingError(f"the signing key {path} is not an Ed25519 private key")
+    return key
+
+
+def public_pem(key: Ed25519PrivateKey) -> str:
+    """Return the public key of a private one, as PEM text."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    encoded = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return encoded.decode()
+
+
+def sign(key: Ed25519PrivateKey, message: bytes) -> bytes:
+    """Return the 64-byte signature of `message`."""
     return key.sign(message)
 
 
-def verify(message: bytes, signature: bytes | None, public_key: str) -> None:
+def verify(message: bytes | memoryview, signature: bytes | None, public_key: str) -> None:
     """Check that `signature` is one of `message` by `public_key`, PEM text or a path to it.
 
     Raises

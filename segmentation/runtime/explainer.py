@@ -36,6 +36,10 @@ Matrix = NDArray[np.float32]
 Score = Callable[[Matrix], Matrix]
 _DECIMALS = 6
 _EXTRA = "Explanations", "explain"
+_UNSIGNED = (
+    "Explanations need a model package that is signed, or that the image was built with:"
+    " UNPICKLE_UNSIGNED is false here."
+)
 # A lead is small if the segment is less than this many times as probable as the next best.
 _CLOSE = 2.0
 _MOST_REASONS = 3
@@ -101,8 +105,10 @@ class Explainer:
         """Return the last step of the pipeline, which has the method ``contributions``."""
         with self._lock:
             if self._estimator is None:
+                if not self._package.may_unpickle:
+                    raise UnavailableError(_UNSIGNED)
                 try:
-                    # Verified with the package, and signed where a key is configured.
+                    # Verified with the package, and vouched for where that is asked.
                     self._estimator = pickle.loads(self._package.pipeline)[-1]  # noqa: S301
                 except ImportError as error:
                     raise UnavailableError.without(*_EXTRA) from error

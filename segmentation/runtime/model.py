@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.artifact import Manifest, Package, read_package
+from segmentation.artifact import ANYTHING, Manifest, Package, Trust, read_package
 from segmentation.errors import InvalidRecordsError, NotReadyError, PackageError
 from segmentation.runtime.answers import Answer, AnswerWriter, ModelName
 from segmentation.runtime.explainer import Explainer
@@ -46,10 +46,16 @@ class Model:
     ----------
     manifest : Manifest
         The model card.
+    sha256 : str
+        Of the file that it was read from.
+    sequence : int or None
+        Of a signed package.
     """
 
     def __init__(self, package: Package) -> None:
         self.manifest: Manifest = package.manifest
+        self.sha256 = package.seal.sha256 if package.seal else ""
+        self.sequence = package.seal.sequence if package.seal else None
         schema = self.manifest.record
         self._transactions = TransactionFeatures(self.manifest)
         self._validator = RecordValidator(
@@ -81,7 +87,7 @@ class Model:
         return Reasons(self.manifest)
 
     @classmethod
-    def load(cls, path: Path, public_key: str | None = None) -> Model:
+    def load(cls, path: Path, trust: Trust = ANYTHING) -> Model:
         """Read, verify and load a package, and check that it answers as it did when packed.
 
         Raises
@@ -89,7 +95,7 @@ class Model:
         PackageError
             If the file is missing, damaged, not trusted, or no longer answers the same.
         """
-        model = cls(read_package(path, public_key))
+        model = cls(read_package(path, trust))
         try:
             model.check_golden()
         except (NotReadyError, InvalidRecordsError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +11,9 @@ import orjson
 from flask import Blueprint, Response, send_from_directory
 from werkzeug.exceptions import NotFound
 
+from segmentation.artifact import Manifest
+from segmentation.service.loading.served_models import ServedModels
 from segmentation.service.request_body import JSON
-from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import Settings
 
 _PAGE = """<!doctype html>
@@ -40,19 +42,24 @@ def docs_routes(models: ServedModels, settings: Settings) -> Blueprint:
     """Return the documentation's routes."""
     docs = Blueprint("docs", __name__)
 
-    @cache
-    def document() -> bytes:
-        """Return the document; a process never changes its models, so it is made once."""
+    documents: dict[tuple[str, ...], bytes] = {}
+
+    def describe(manifests: Sequence[Manifest]) -> bytes:
+        """Return the document, which is made once for the models that are served."""
         from segmentation.service import openapi
 
-        first = models.find().get().manifest
-        other_manifests = [served.manifest() for served in models if served.study != models.default]
-        served = [first, *(manifest for manifest in other_manifests if manifest)]
-        return orjson.dumps(openapi.document(served, settings))
+        versions = tuple(manifest.version for manifest in manifests)
+        if versions not in documents:
+            documents.clear()
+            documents[versions] = orjson.dumps(openapi.document(manifests, settings))
+        return documents[versions]
 
     @docs.get("/openapi.json")
     def openapi_document() -> Response:
-        return Response(document(), content_type=JSON)
+        first = models.find().get().manifest
+        further = [served.manifest() for served in models if served.study != models.default]
+        manifests = [first, *(manifest for manifest in further if manifest)]
+        return Response(describe(manifests), content_type=JSON)
 
     @docs.get("/docs")
     def page() -> Response:

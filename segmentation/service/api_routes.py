@@ -12,6 +12,7 @@ from segmentation.runtime import Model
 from segmentation.runtime.answers import Answer, ModelName
 from segmentation.runtime.cards import schema_card, segment_cards
 from segmentation.schema import Record
+from segmentation.service.loading.served_models import ServedModels
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.request_observer import note_answers
 from segmentation.service.request_body import (
@@ -23,7 +24,6 @@ from segmentation.service.request_body import (
     split_explain,
 )
 from segmentation.service.route_table import add_routes
-from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import N_RECORDS, NOT_PLAIN, SINGLE
 

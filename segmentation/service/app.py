@@ -11,11 +11,11 @@ from segmentation.service.api_docs import docs_routes
 from segmentation.service.api_routes import make_api
 from segmentation.service.compression import Compression
 from segmentation.service.file_routes import make_file_api
+from segmentation.service.loading.served_models import ServedModels, find_packages, make_trust
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.request_observer import RequestObserver
 from segmentation.service.pages import Pages, pages_routes
 from segmentation.service.request_target import CanonicalTargets
-from segmentation.service.served_models import ServedModels, find_packages
 from segmentation.service.settings import Settings
 
 
@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False  # a redirect would be HTML
     counters = ServiceCounters()
     models = ServedModels(
-        find_packages(settings), settings.default_study, settings.model_public_key, counters.served
+        find_packages(settings), settings.default_study, make_trust(settings), counters.served
     )
     app.extensions |= {"models": models, "counters": counters}
     problem_details.register(app)

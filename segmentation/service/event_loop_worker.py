@@ -86,6 +86,7 @@ class EventLoopWorker(Worker):  # type: ignore[misc]  # gunicorn is untyped
         connections = self._connections = Connections(front, settings, self.log, max(most, 1))
         self._ends = asyncio.Event()
         self._listen_to_signals()
+        front.watch()
         loop = asyncio.get_running_loop()
         loop.add_reader(flask, self._give_up_without_flask, flask)
         servers = [

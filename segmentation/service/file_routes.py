@@ -17,12 +17,12 @@ from flask import Blueprint, Response, request
 
 from segmentation.runtime.answers import ModelName
 from segmentation.service.file_limits import CountedRows, check_rows, limit_answer
+from segmentation.service.loading.served_models import ServedModels
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.request_observer import note_answers
 from segmentation.service.problem_details import RequestError
 from segmentation.service.request_body import JSON, open_file
 from segmentation.service.route_table import add_routes
-from segmentation.service.served_models import ServedModels
 from segmentation.service.settings import MEBIBYTE, Settings
 from segmentation.service.wsgi_environment import N_RECORDS, Environment
 

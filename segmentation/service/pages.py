@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from segmentation.dashboard.addresses import ROOT as PAGES
 from segmentation.errors import UnavailableError
 from segmentation.service import problem_details
-from segmentation.service.served_models import ServedModels
+from segmentation.service.loading.served_models import ServedModels
 from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import Environment
 

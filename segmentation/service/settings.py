@@ -36,6 +36,27 @@ class Settings(BaseModel):
         description="Ed25519 public key, PEM text or a path to it; packages not signed with its "
         "private key are refused",
     )
+    model_least_sequence: int = Field(
+        0,
+        ge=0,
+        description="with `MODEL_PUBLIC_KEY`, packages signed before this time, in seconds since "
+        "1970, are refused",
+    )
+    unpickle_unsigned: bool = Field(
+        True,
+        description="whether explanations may unpickle the pipeline of a package that nobody signed"
+        " and that is not in `BUILT_IN_PACKAGES`; false in the image",
+    )
+    built_in_packages: Path | None = Field(
+        None,
+        description="file of SHA-256 digests, as `sha256sum` writes them, of packages that need no "
+        "signature for it; in the image, those that it was built with",
+    )
+    last_good_dir: Path | None = Field(
+        None,
+        description="folder for the last good package of each study, for when its file is bad; "
+        "by default in memory, as long as the service runs",
+    )
     web_concurrency: int = Field(2, ge=1, le=64, description="worker processes; one for each core")
     threads: int = Field(
         4,

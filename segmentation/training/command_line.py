@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentation.artifact import Package, write_package
-from segmentation.artifact.signature import sign
+from segmentation.artifact.signature import load_private_key
 from segmentation.errors import DataError, SegmentationError, TrainingError
 from segmentation.studies import DEFAULT_STUDY, STUDIES
 from segmentation.study import Study
@@ -129,7 +129,7 @@ def _train(options: argparse.Namespace, study: Study) -> None:
     output = options.output or str(default_output(study))
     check_output(output)
     if options.sign:
-        sign(b"Is this a key?", options.sign)
+        load_private_key(options.sign)
     if study.grids and options.grid not in study.grids:
         raise TrainingError(f"the study {study.name} has no grid {options.grid}")
     check_study(study)

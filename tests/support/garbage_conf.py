@@ -33,6 +33,6 @@ def _write_garbage(*_: object) -> None:
 
 def post_worker_init(worker):
     """Get ready, and collect no garbage from now on."""
+    signal.signal(signal.SIGRTMIN, _write_garbage)  # for those that are forked here, too
     _get_ready(worker)
     gc.disable()
-    signal.signal(signal.SIGRTMIN, _write_garbage)

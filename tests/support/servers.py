@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tests.support.shipped import ROOT
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -68,6 +70,12 @@ class Server:
         """Return what it has logged so far, whole lines only."""
         complete, _, _ = self.log.read_text().rpartition("\n")
         return [json.loads(line) for line in complete.splitlines()]
+
+
+def flask_process(worker: psutil.Process) -> psutil.Process:
+    """Return the process in which Flask answers for a worker: the one that lets others go first."""
+    (process,) = [child for child in worker.children() if child.nice() > worker.nice()]
+    return process
 
 
 def free_port() -> int:

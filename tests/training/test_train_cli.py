@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from segmentation.artifact import read_package
+from segmentation.artifact import Trust, read_package
 from segmentation.artifact.package import Package
 from segmentation.errors import PackageError, TrainingError
 from segmentation.studies.household import HOUSEHOLD
@@ -658,10 +658,10 @@ def test_a_signed_package_is_accepted_with_its_key_only(small: Path) -> None:
     _, second = key_pair(small.parent, "theirs")
     output = small.with_name("model.bin")
     assert train("--data", small, "--output", output, "--sign", key) == 0
-    assert read_package(output, public).manifest.study == "mobile"
+    assert read_package(output, Trust(public)).manifest.study == "mobile"
     assert read_package(output).manifest.study == "mobile"
     with pytest.raises(PackageError, match="not signed by the key"):
-        read_package(output, second)
+        read_package(output, Trust(second))
     content = output.read_bytes()
     assert key.read_bytes() not in content
 
@@ -673,7 +673,7 @@ def test_an_unsigned_package_is_refused_where_a_key_is_asked_for(small: Path) ->
     output = small.with_name("model.bin")
     assert train("--data", small, "--output", output) == 0
     with pytest.raises(PackageError, match="is not signed"):
-        read_package(output, public)
+        read_package(output, Trust(public))
 
 
 def test_a_signing_key_that_cannot_be_used_is_refused_before_training(

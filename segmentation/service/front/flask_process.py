@@ -98,6 +98,9 @@ def fork_flask_process(app: App, settings: Settings, listeners: Iterable[Any]) -
 
 def _serve(app: App, control: socket.socket, settings: Settings) -> None:
     """Answer what comes, until the worker ends."""
+    models = getattr(app, "extensions", {}).get("models")
+    if models:
+        models.watch()
     n_threads = {Lane.FILES: settings.max_files, Lane.OTHERS: settings.threads}
     executors = {
         lane: ThreadPoolExecutor(number, thread_name_prefix=lane.name.lower())

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from threading import Thread
 from time import perf_counter
 from typing import Any
 
@@ -28,12 +27,12 @@ from segmentation.service.front.problem_answers import (
     render_headers,
     render_problem,
 )
+from segmentation.service.loading.served_models import ServedModel
 from segmentation.service.observability.counters import ServiceCounters
 from segmentation.service.observability.logs import Cause
 from segmentation.service.observability.request_observer import name_request, note_answers
 from segmentation.service.request_body import JSON, is_object
 from segmentation.service.route_table import LIVEZ, OF_STUDY, PREDICT, READYZ, takes_file
-from segmentation.service.served_models import ServedModel
 from segmentation.service.server.exchange import Exchange
 from segmentation.service.server.request import SLOW, Request, RequestRefusal
 from segmentation.service.settings import Settings
@@ -83,7 +82,6 @@ class Front:
         self._models = extensions.get("models")
         self._settings = settings
         self._plain = self._find_plain()
-        self._loading: set[ServedModel] = set()
         self._health: dict[bytes, tuple[str, Callable[[], bytes]]] = {}
         if self._models:
             self._health = {
@@ -99,6 +97,11 @@ class Front:
             f"/studies/{served.study}{PREDICT}".encode(): (OF_STUDY + PREDICT, served)
             for served in self._models
         }
+
+    def watch(self) -> None:
+        """Serve other models when their files have changed."""
+        if self._models:
+            self._models.watch()
 
     def most_bytes(self, request: Request) -> int:
         """Return how long the body of a request may be."""
@@ -162,7 +165,7 @@ class Front:
     ) -> bool:
         model, fields, environment = served.model, request.fields, exchange.environment
         if model is None:
-            self._load(served)
+            served.load_beside()  # its first requests go to Flask
             return False
         if (
             fields.get(b"content-type") != _JSON
@@ -185,17 +188,6 @@ class Front:
         environment[LOG] |= {"route": rule, "records": len(records)}
         self._reply(exchange, parts[0] if len(parts) == 1 else b"".join(parts))
         return True
-
-    def _load(self, served: ServedModel) -> None:
-        """Load a model beside what is being answered; its first requests go to Flask."""
-
-        def load() -> None:
-            served.load()
-            self._loading.discard(served)
-
-        if served not in self._loading:
-            self._loading.add(served)
-            Thread(target=load, daemon=True).start()
 
     def _reply(self, exchange: Exchange, content: bytes) -> None:
         """Send the JSON that answers a request, which is noted."""

@@ -67,8 +67,15 @@ class ServiceCounters:
         )
         self._info = Gauge(
             "segmentation_model_info",
-            "1 for the model that is served.",
+            "1 for the model that is served, 0 for one that was.",
             ["study", "version"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._file_refused = Gauge(
+            "segmentation_model_refused",
+            "1 while the file of a study's model is refused; the last good model serves, if any.",
+            ["study"],
             multiprocess_mode="livemax",
             registry=registry,
         )
@@ -111,9 +118,15 @@ class ServiceCounters:
             self._unsure(study).inc(n_unsure)
         return {"answered": len(answers), "unsure": n_unsure, "warnings": warnings}
 
-    def served(self, model: ModelName) -> None:
-        """Say which model is served."""
-        self._info.labels(model["study"], model["version"]).set(1)
+    def served(
+        self, study: str, before: ModelName | None, now: ModelName | None, is_refused: bool
+    ) -> None:
+        """Say which model is served, and whether the file of its study is refused."""
+        if before:
+            self._info.labels(study, before["version"]).set(0)
+        if now:
+            self._info.labels(study, now["version"]).set(1)
+        self._file_refused.labels(study).set(is_refused)
 
     def exposition(self) -> bytes:
         """Return the counts of all workers in Prometheus' text format."""

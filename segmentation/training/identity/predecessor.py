@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.artifact import Package, open_session, read_package
+from segmentation.artifact import Package, Trust, open_session, read_package
 from segmentation.artifact.clusters import NamingReason
 from segmentation.artifact.lineage import Discontinuity, Fate, Lineage
 from segmentation.errors import PackageError, TrainingError
@@ -119,7 +119,7 @@ def read_named(address: str, public_key: str | None) -> Package:
     """
     with open_local(address) as path:
         try:
-            return read_package(path, public_key)
+            return read_package(path, Trust(public_key))
         except PackageError as error:
             reason = str(error).removeprefix(f"{path}: ")
             raise TrainingError(f"--before {address}: {reason}") from None
