@@ -6,15 +6,23 @@ transactions from a request. Checking transactions comes before; what a record m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-from segmentation.errors import InvalidRecordsError, Problem, UnavailableError
+from segmentation.errors import (
+    InvalidRecordsError,
+    NotReadyError,
+    PackageError,
+    Problem,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,8 +37,12 @@ TYPES: Mapping[str, str] = {
 """Kind of a column to DuckDB's type for it. Identifiers are text: shops mix 7 and ``007``."""
 
 MEMORY_LIMIT = "1GB"
+_EXTRA = "Transactions", "transactions"
 # One customer's transactions take far less; this ends a statement that runs away.
 _REQUEST_MEMORY = "256MB"
+# Seconds of a statement, which comes from a package: for a request, and for a file of orders.
+_REQUEST_SECONDS = 10.0
+FILE_SECONDS = 300.0
 _TEXTS = ("identifier", "category", "time")
 
 
@@ -65,8 +77,17 @@ class Aggregation:
         return ", ".join(f'"{name}" {TYPES[kind]}' for name, kind in self.kinds.items())
 
     def statement(self, transactions: str) -> str:
-        """Return the whole query; `transactions` is a ``SELECT`` that gives that table."""
+        """Return the whole query; `transactions` is a ``SELECT`` that gives that table.
+
+        Raises
+        ------
+        PackageError
+            If the SQL text is not one ``SELECT``.
+        UnavailableError
+            If DuckDB is not installed.
+        """
         keywords = "STRUCT(position BIGINT, keyword VARCHAR, category VARCHAR)[]"
+        _check_single(self.sql)
         return (
             f"WITH transactions AS ({transactions}), categories AS "  # noqa: S608
             f"(SELECT unnest($categories::{keywords}, recursive := true)) "
@@ -107,14 +128,73 @@ def aggregate(
         If a transaction lacks what is needed, or took place after the reference.
     UnavailableError
         If DuckDB is not installed.
+    NotReadyError
+        If it takes too long.
     """
     _check(aggregation, transactions, reference)
     rows = [_row(aggregation, transaction) for transaction in transactions]
     source = f"SELECT unnest($rows::STRUCT({aggregation.columns})[], recursive := true)"
     # A cursor for each call: a connection must not be used by two threads at once.
-    with _locked().cursor() as cursor:
+    with _locked().cursor() as cursor, at_most(_REQUEST_SECONDS, cursor):
         parameters = {"rows": rows} | aggregation.parameters(reference)
         return _records(cursor.execute(aggregation.statement(source), parameters))
+
+
+@contextmanager
+def at_most(seconds: float, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupt what a connection does in the block, if it takes longer.
+
+    Raises
+    ------
+    NotReadyError
+        If so.
+    """
+    import duckdb
+
+    timer = Timer(seconds, connection.interrupt)
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise NotReadyError("Adding up the transactions took too long.") from None
+    finally:
+        timer.cancel()
+
+
+def try_aggregation(aggregation: Aggregation, reference: datetime) -> None:
+    """Run an aggregation, which may be someone else's, over no transactions.
+
+    Raises
+    ------
+    PackageError
+        If it is not a single question to the tables that it is there for.
+    """
+    try:
+        _check_single(aggregation.sql)
+        aggregate(aggregation, [], reference)
+    except UnavailableError:
+        return  # where DuckDB is not installed, nobody will run it
+    except PackageError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever DuckDB, or Python before it, meets
+        reason = type(error).__name__
+        raise PackageError(f"has transactions that cannot be added up: {reason}") from None
+
+
+@lru_cache(maxsize=16)
+def _check_single(sql: str) -> None:
+    """Refuse what is not one SELECT: others would see, in the same database, what it leaves."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise UnavailableError.without(*_EXTRA) from error
+
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error:
+        statements = []
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+        raise PackageError("has transactions that are added up by more than one SELECT")
 
 
 def aggregate_file(
@@ -202,7 +282,7 @@ def _locked() -> duckdb.DuckDBPyConnection:
     try:
         import duckdb
     except ImportError as error:
-        raise UnavailableError.without("Transactions", "transactions") from error
+        raise UnavailableError.without(*_EXTRA) from error
 
     settings: dict[str, Any] = {
         "enable_external_access": "false",

@@ -22,7 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from segmentation.artifact import Package, read_package
+from segmentation import aggregation
+from segmentation.artifact import Package, Trust, read_package
 from segmentation.artifact.onnx_rules import check_onnx
 from segmentation.artifact.package import MOST_BYTES
 from segmentation.artifact.package_archive import PackageArchive, pack
@@ -31,6 +32,8 @@ from segmentation.artifact.seal import close, read_seal
 from segmentation.errors import PackageError, SegmentationError
 from segmentation.runtime import Model
 from segmentation.runtime.cards import schema_card, segment_cards
+from segmentation.service.loading.prover import prove_here
+from tests.support.malicious import with_parts
 from tests.support.shipped import PACKAGES
 
 INPUTS, OUTPUTS = {"features": 2}, {"probabilities": 3}
@@ -232,6 +235,52 @@ def test_a_changed_manifest_is_refused_or_serves(
         except Exception as error:
             raise AssertionError(place) from error
     assert n_refused > number / 4
+
+
+# The SQL text
+
+ENDLESS = (
+    "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t)"
+    " SELECT sum(n), $reference FROM t"
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("", "more than one SELECT"),
+        ("SELECT 1, $reference; SELECT 2, $reference", "more than one SELECT"),
+        ("SELECT 1) ; CREATE TABLE x AS SELECT 1; SELECT * FROM (SELECT 1", "more than one SELECT"),
+        ("COPY (SELECT 1) TO 'copied'", "more than one SELECT"),
+        ("ATTACH 'x.db'", "more than one SELECT"),
+        ("INSTALL httpfs", "more than one SELECT"),
+        ("SET memory_limit = '64GB'", "more than one SELECT"),
+        ("SELECT *, $reference FROM read_text('/etc/passwd')", "PermissionException"),
+        ("SELECT *, $reference FROM read_csv('https://example.org/x')", "PermissionException"),
+        ("SELECT *, $reference FROM '/etc/passwd'", "PermissionException|CatalogException"),
+        ("SELECT unnest(range(100000000000)), $reference", "InvalidInputException"),
+        (ENDLESS, "NotReadyError"),
+        ("SELECT *, $reference FROM customers_of_others", "CatalogException"),
+        ("SELECT nonsense(, $reference", "more than one SELECT"),
+    ],
+)  # fmt: skip
+def test_sql_of_a_package_asks_for_its_transactions_alone(
+    sql: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It runs over none before it is served: what reaches further, or runs away, is refused."""
+    monkeypatch.setattr(aggregation, "_REQUEST_SECONDS", 0.5)
+    monkeypatch.chdir(tmp_path)
+    good = read_package(PACKAGES["retail"])
+    path = tmp_path / "retail.bin"
+    path.write_bytes(with_parts(good, lambda manifest: manifest["aggregation"].update(sql=sql)))
+    with pytest.raises(PackageError, match=expected):
+        prove_here(path, Trust())
+    assert [item.name for item in tmp_path.iterdir()] == ["retail.bin"]
+
+
+def test_the_shipped_sql_is_accepted() -> None:
+    """It is what the rules were made for."""
+    assert prove_here(PACKAGES["retail"], Trust()).study == "retail"
 
 
 # The ONNX model

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from segmentation.aggregation import Aggregation
+from segmentation.aggregation import FILE_SECONDS, Aggregation, at_most
 from segmentation.artifact.manifest import PackedAggregation
 from segmentation.batch.order_card import LeftOut, OrderCard
 from segmentation.errors import FileError, NoRoomError, UnavailableError
@@ -246,12 +246,13 @@ def _make_customers(
     customer, identifier = keys
     aggregation: Aggregation = unpack_aggregation(packed)
     source = f"SELECT {list_columns(packed.transactions)} FROM clean"  # noqa: S608
-    connection.execute(
-        f'CREATE TABLE customers AS SELECT made.*, appeared.line AS "{_FIRST_LINE}"'  # noqa: S608
-        f" FROM ({aggregation.statement(source)}) AS made"
-        f' LEFT JOIN (SELECT "{customer}" AS customer, min({LINE}) AS line FROM clean'
-        f' GROUP BY ALL) AS appeared ON made."{identifier}" = appeared.customer',
-        aggregation.parameters(reference),
-    )
+    with at_most(FILE_SECONDS, connection):
+        connection.execute(
+            f'CREATE TABLE customers AS SELECT made.*, appeared.line AS "{_FIRST_LINE}"'  # noqa: S608
+            f" FROM ({aggregation.statement(source)}) AS made"
+            f' LEFT JOIN (SELECT "{customer}" AS customer, min({LINE}) AS line FROM clean'
+            f' GROUP BY ALL) AS appeared ON made."{identifier}" = appeared.customer',
+            aggregation.parameters(reference),
+        )
     columns = connection.execute("SELECT * FROM customers LIMIT 0").description or ()
     return [column[0] for column in columns[:-1]]

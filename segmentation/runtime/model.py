@@ -107,6 +107,16 @@ class Model:
         """The study and version of this model, as they stand in every answer."""
         return {"study": self.manifest.study, "version": self.manifest.version}
 
+    def try_out(self) -> None:
+        """Do what answering may do beside what golden records ask for.
+
+        Raises
+        ------
+        PackageError
+            If the package does what it must not.
+        """
+        self._transactions.try_out()
+
     def predict(self, records: Sequence[Any]) -> list[Answer]:
         """Answer records.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from segmentation.aggregation import Aggregation, aggregate, as_text
+from segmentation.aggregation import Aggregation, aggregate, as_text, try_aggregation
 from segmentation.artifact import Manifest
 from segmentation.artifact.manifest import PackedAggregation
 from segmentation.errors import InvalidRecordsError, Problem
@@ -93,6 +93,17 @@ class TransactionFeatures:
         self._time = packed.transactions.by_name[packed.time]
         self._aggregation = unpack_aggregation(packed)
         self._needed = self._aggregation.needed
+
+    def try_out(self) -> None:
+        """Aggregate no transactions, to see whether the package's way of doing so may be used.
+
+        Raises
+        ------
+        PackageError
+            If it must not.
+        """
+        if self._aggregation is not None:
+            try_aggregation(self._aggregation, self._reference)
 
     def gather(self, records: Sequence[Any]) -> GatheredRecords:
         """Return records with features in place of transactions.

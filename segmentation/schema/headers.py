@@ -24,6 +24,9 @@ _COMPARED = 5
 _SHORTEST = 3
 # Signs that say a number is a hundred or a thousand times the share.
 _PER = ("%", "‰")
+# Characters of a name that is looked up: what is longer is no name, and folding it would take long.
+_LONGEST_NAME = 1_000
+_NO_LETTERS = {code: None for code in range(128) if not chr(code).isalnum()}
 
 
 def fold_header(name: str) -> str:
@@ -40,6 +43,8 @@ def fold_header(name: str) -> str:
         ``oneoffpurchases``, ``oneoffpurchases``, ``grössem2`` with ``ss`` for ``ß``; accents stay.
         Empty for a name without any letter or digit.
     """
+    if name.isascii():  # the same, several times as fast
+        return name.lower().translate(_NO_LETTERS)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(filter(str.isalnum, folded))
 
@@ -96,7 +101,7 @@ class HeaderLookup:
     def find_by(self, rank: int, name: str) -> Spelling | None:
         """Return what a name means by the ranks up to one of them, counted from 0."""
         stated = self._ranks[0].get(name)
-        if stated or not rank:
+        if stated or not rank or len(name) > _LONGEST_NAME:
             return stated
         form = fold_header(name)
         if _has_sign(name) and form not in self._per:
@@ -165,6 +170,8 @@ def _by_form(spellings: Mapping[str, Spelling]) -> dict[str, Spelling]:
 
 
 def _has_sign(name: str) -> bool:
+    if name.isascii():
+        return "%" in name
     return any(sign in unicodedata.normalize("NFKC", name) for sign in _PER)
 
 

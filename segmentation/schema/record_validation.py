@@ -18,7 +18,7 @@ from segmentation.schema.column_values import read_json_value, record_model
 from segmentation.schema.columns import Column, Record
 from segmentation.schema.headers import HeaderLookup
 from segmentation.schema.record_schema import Schema, Spelling
-from segmentation.schema.unknown_fields import Hints, UnknownFields
+from segmentation.schema.unknown_fields import MOST_HINTS, Hints, UnknownFields
 
 # Senders use a handful of key orders; a hostile one must not make this grow.
 _MOST_LAYOUTS = 256
@@ -123,7 +123,11 @@ class RecordValidator:
         list of dict or None
             Canonical records; None if the longer way must be taken, for whatever reason.
         """
-        if b"\\" in body or body.count(b"{") > most or body.count(b"[") > 1:
+        n_records = body.count(b"{")
+        if b"\\" in body or n_records > most or body.count(b"[") > 1:
+            return None
+        # With more values than columns some field is unknown; pydantic would list each.
+        if body.count(b",") > n_records * len(self._columns):
             return None
         try:
             if body[:1] == b"{":
@@ -180,10 +184,11 @@ class RecordValidator:
             problems += self._check(start, checked, records)
         if not problems:
             self._complete(checked)
+            unanswered = [row for row, record in enumerate(checked) if self._unanswered(record)]
+            advised = frozenset(unanswered[:MOST_HINTS])
             problems = [
-                self._unanswerable(row, records[row], checked.unknown.get(row))
-                for row, record in enumerate(checked)
-                if self._unanswered(record)
+                self._unanswerable(row, records[row], checked.unknown.get(row), row in advised)
+                for row in unanswered
             ]
         if problems:
             raise InvalidRecordsError(sorted(problems, key=lambda problem: problem.row))
@@ -257,14 +262,16 @@ class RecordValidator:
                 return False
         return bool(self._features)
 
-    def _unanswerable(self, row: int, record: Record, unknown: UnknownFields | None) -> Problem:
+    def _unanswerable(
+        self, row: int, record: Record, unknown: UnknownFields | None, is_advised: bool
+    ) -> Problem:
         """Say what a record without any answer that the model reads needs."""
         needed = f"needs at least one of: {', '.join(self._features)}"
         if unknown is None or not unknown.named:
             return Problem(row, None, "no_answers", needed)
         all_unknown = len(record) == len(unknown.named) + unknown.n_more
         code = "unknown_field" if all_unknown else "no_answers"
-        advice = self._recognise(tuple(record)) if self._recognise else ""
+        advice = self._recognise(tuple(record)) if self._recognise and is_advised else ""
         message = f"{needed}; not known: {unknown.phrase}{self._listed}"
         return Problem(row, None, code, f"{message}. {advice}" if advice else message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
@@ -43,30 +44,32 @@ def _add_scoring(
     api: Blueprint, models: ServedModels, counters: ServiceCounters, settings: Settings
 ) -> None:
     def predict(study: str | None = None) -> Response:
-        model, body = _read(study)
-        records: list[Record] | None = None
+        model, records, decoded = _read(study, plainly=NOT_PLAIN not in request.environ)
         explained: list[int] = []
-        # The front has left word that the body is not plain: it is not read that way again.
-        if NOT_PLAIN not in request.environ:
-            records = model.read_plain(body, settings.max_records)
         if records is None:
-            decoded = decode_records(body, settings.max_records)
-            decoded, explained = split_explain(decoded, settings.max_explanations)
-            records = model.check(decoded)
+            plain, explained = split_explain(decoded, settings.max_explanations)
+            records = model.check(plain)
+            decoded.clear()
         return _write(model, records, explained)
 
     def explain(study: str | None = None) -> Response:
-        model, body = _read(study)
-        decoded = decode_records(body, settings.max_records)
+        model, _, decoded = _read(study, plainly=False)
         decoded, _ = split_explain(decoded, settings.max_records)
         check_explanations(len(decoded), settings.max_explanations)
         return _write(model, model.check(decoded), range(len(decoded)))
 
-    def _read(study: str | None) -> tuple[Model, bytes]:
+    def _read(study: str | None, *, plainly: bool) -> tuple[Model, list[Record] | None, list[Any]]:
+        """Return canonical records, or decoded ones; the body, as large as both, is not kept.
+
+        Where the front has left word that it is not plain, it is not read that way again.
+        """
         model = models.find(study).get()
         body = read_body(request.environ, settings.max_body_bytes)
         request.environ[SINGLE] = is_object(body)
-        return model, body
+        records = model.read_plain(body, settings.max_records) if plainly else None
+        if records is not None:
+            return model, records, []
+        return model, None, decode_records(body, settings.max_records)
 
     def _write(model: Model, records: list[Record], explained: Sequence[int]) -> Response:
         request.environ[N_RECORDS] = len(records)

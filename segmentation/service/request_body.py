@@ -26,6 +26,8 @@ DEEPEST = 16
 # largest body of transactions has about as many.
 MOST_VALUES = 1_000_000
 MOST_CONTAINERS = 250_000
+# Values of an object or array, on average: of any record of ours twenty times as many.
+MOST_VALUES_OF_CONTAINER = 2_000
 _PIECE = 65_536
 
 EXPLAIN = "explain"
@@ -86,10 +88,11 @@ def decode_records(body: bytes, most: int) -> list[Any]:
 
 def _check_counts(body: bytes) -> None:
     n_containers = body.count(b"{") + body.count(b"[")
-    if body.count(b",") > MOST_VALUES or n_containers > MOST_CONTAINERS:
+    most_values = min(MOST_VALUES, MOST_VALUES_OF_CONTAINER * max(n_containers, 1))
+    if body.count(b",") > most_values or n_containers > MOST_CONTAINERS:
         detail = (
-            f"The body may hold at most {MOST_VALUES} values, and {MOST_CONTAINERS} objects and"
-            " arrays."
+            f"The body may hold at most {MOST_VALUES} values, {MOST_VALUES_OF_CONTAINER} for each"
+            f" object and array, and {MOST_CONTAINERS} objects and arrays."
         )
         raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 

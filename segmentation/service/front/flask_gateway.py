@@ -30,6 +30,8 @@ from segmentation.service.server.exchange import Exchange
 from segmentation.service.settings import Settings
 from segmentation.service.wsgi_environment import LOG, REQUEST_ID
 
+# Bytes of an answer that are collected, so that it is whole or an error; a longer one takes memory.
+_MOST_COLLECTED = 1_048_576
 _BROKEN = "What was answering this has ended before it had an answer."
 
 
@@ -98,6 +100,7 @@ class FlaskAnswer(asyncio.Protocol):
         self._head = AnswerHead(b"", b"")
         self._kind: Kind | None = None
         self._parts: list[bytes] = []
+        self._n_collected = 0
         self._is_paused = False
 
     def connection_made(self, transport: Any) -> None:
@@ -159,9 +162,19 @@ class FlaskAnswer(asyncio.Protocol):
             self._exchange.begin(*self._head)
 
     def _add(self, part: bytes) -> None:
-        if self._kind is not Kind.PARTS:
-            self._parts.append(part)
+        if self._kind is Kind.PARTS:
+            self._send(part)
             return
+        self._parts.append(part)
+        self._n_collected += len(part)
+        if self._kind is Kind.WHOLE and self._n_collected > _MOST_COLLECTED:
+            self._kind = Kind.PARTS
+            self._exchange.begin(*self._head)
+            for collected in self._parts:
+                self._send(collected)
+            self._parts.clear()
+
+    def _send(self, part: bytes) -> None:
         self._exchange.send(part)
         if self._exchange.is_held_up and self._transport and not self._is_paused:
             self._is_paused = True

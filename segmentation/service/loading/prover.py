@@ -70,6 +70,10 @@ def prove_here(path: Path, trust: Trust) -> Proof:
         With the reason, if it must not be served.
     """
     model = Model.load(path, trust)
+    try:
+        model.try_out()
+    except PackageError as error:
+        raise PackageError(f"{path}: {error}") from None
     return Proof(model.sha256, **model.name, sequence=model.sequence)
 
 

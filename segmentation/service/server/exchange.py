@@ -109,10 +109,11 @@ class Exchange:
         self._complete()
 
     def begin(self, status: bytes, headers: bytes) -> None:
-        """Begin an answer that comes in parts, through `send`."""
+        """Begin an answer that comes in parts, through `send`; in chunks if its length is open."""
         if self.is_ended:
             return
-        is_chunked = self._is_http_1_1 and not self._is_bodiless(status)
+        is_open = b"Content-Length:" not in headers and not self._is_bodiless(status)
+        is_chunked = self._is_http_1_1 and is_open
         self.connection.write(self._begin(status, headers, is_chunked=is_chunked))
 
     def end(self) -> None:
