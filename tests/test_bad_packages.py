@@ -29,7 +29,7 @@ from segmentation.training.sign_package import sign_package
 from tests.support.keys import key_pair
 from tests.support.malicious import NO_FILES, make_evil_pipeline, make_malicious, with_parts
 from tests.support.records import COMPLETE
-from tests.support.servers import Server, serving
+from tests.support.servers import Server, flask_process, serving
 from tests.support.shipped import MODEL, PACKAGES
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -335,6 +335,16 @@ def test_a_proof_says_what_was_proved() -> None:
     assert (proof.study, proof.version) == ("mobile", GOOD.manifest.version)
     assert GOOD.seal
     assert proof.sha256 == GOOD.seal.sha256
+
+
+def test_what_proves_packages_holds_no_connection(tmp_path: Path) -> None:
+    """A listener that it held would go on listening when its worker has stopped."""
+    with serving_copy(tmp_path) as server:
+        (worker,) = psutil.Process(server.process.pid).children()
+        flask = flask_process(worker)
+        (proving,) = [child for child in worker.children() if child != flask]
+        assert worker.net_connections("tcp")
+        assert proving.net_connections("tcp") == []
 
 
 def hang() -> None:

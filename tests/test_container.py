@@ -472,7 +472,7 @@ def test_it_is_small_enough(engine: Docker | StandIn, target: str) -> None:
     base = base_digests()
     layers = [layer for digest, layer in layers_of(TAGS[target]).items() if digest not in base]
     *_, code, models = layers
-    assert set(models.packages) <= {"app", "app/model.bin", "app/models"}
+    assert set(models.packages) <= {"app", "app/model.bin", "app/models", "app/packages.sha256"}
     assert "app/segmentation" in code.packages
     assert sum(layer.n_bytes for layer in (code, models)) < 10e6
     assert sum(layer.n_bytes for layer in layers) <= LIMITS[target] * 1e6
@@ -522,8 +522,8 @@ def test_holds_only_what_it_runs(facts: dict[str, Any]) -> None:
     files = [Path(path) for path in facts["ours"]]
     app = [path.relative_to("/app") for path in files if path.is_relative_to("/app")]
     assert {path.parts[0] for path in app if path.parts} == {
-        "__pycache__", "data", "gunicorn.conf.py", "model.bin", "models", "predict.py",
-        "segmentation", "train.py",
+        "__pycache__", "data", "gunicorn.conf.py", "model.bin", "models", "packages.sha256",
+        "predict.py", "segmentation", "train.py",
     }  # fmt: skip
     samples = {path.name for path in app if path.parent.name == "data"}
     shipped = {path.name for path in (ROOT / "data").iterdir() if path.suffix in (".csv", ".py")}

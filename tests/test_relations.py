@@ -5,6 +5,7 @@ Expected values are worked out by hand; properties hold for any numbers that hyp
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from segmentation.schema.relations import (
 from segmentation.studies.credit_card import CREDIT_CARD
 from segmentation.studies.household import HOUSEHOLD
 from segmentation.studies.retail import RETAIL
+from segmentation.study import Study
 from segmentation.study.check import check_study
 
 SUM = Sum("all", ("one", "two"))
@@ -215,6 +217,19 @@ def test_recency_orders_and_amount_follow_from_each_other() -> None:
     assert record["average_transaction_value"] == pytest.approx(166.6666667)
     assert schema.derive({"monetary": 500, "average_transaction_value": 166.67})["frequency"] == 3
     assert "frequency" not in schema.derive({"monetary": 10, "average_transaction_value": 500})
+
+
+@pytest.mark.parametrize("study", [CREDIT_CARD, HOUSEHOLD, RETAIL], ids=lambda study: study.name)
+@given(data=st.data())
+def test_what_follows_is_finite_however_large_or_small_numbers_are(
+    study: Study, data: st.DataObject
+) -> None:
+    """A quotient may be too large for any number, and a column may have no limit."""
+    names = [column.name for column in study.schema.features if column.numeric]
+    number = st.sampled_from([1e-308, 1e-300, 1e300, 1.7e308, 0, 1, 5.0])
+    record = data.draw(st.dictionaries(st.sampled_from(names), number))
+    derived = study.schema.derive(record)
+    assert all(math.isfinite(derived[name]) for name in derived)
 
 
 def test_what_one_relation_gives_another_needs() -> None:

@@ -155,8 +155,11 @@ class Column:
     def accept_derived(self, value: float) -> float | None:
         """Return a value that arithmetic gave as an answer: a count is whole; None beyond limits.
 
-        Others keep all their digits, so that the arithmetic holds as well as it can.
+        Others keep all their digits, so that the arithmetic holds as well as it can. A quotient of
+        a large and a tiny number may have become infinite.
         """
+        if not math.isfinite(value):
+            return None
         if self.step and self.step >= 1:
             value = self.round_to_step(value)
         low = -math.inf if self.minimum is None else self.minimum

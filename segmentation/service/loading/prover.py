@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -111,12 +112,25 @@ def fork_prover() -> Prover:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if not os.fork():
         try:  # never returns
-            ours.close()
+            _let_go(theirs)
             _fork_for_each(theirs)
         finally:
             os._exit(0)
     theirs.close()
     return Prover(ours)
+
+
+def _let_go(control: socket.socket) -> None:
+    """Let go of what the worker has open: a listener that somebody holds goes on listening.
+
+    Nothing takes the places: whoever still writes to one would write to something else.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+        if descriptor > sys.stderr.fileno() and descriptor not in (control.fileno(), nothing):
+            with suppress(OSError):  # what listed them is closed already
+                os.fstat(descriptor)
+                os.dup2(nothing, descriptor, inheritable=False)
 
 
 def _ask(control: socket.socket, path: Path, trust: Trust) -> Proof:
@@ -131,12 +145,13 @@ def _ask(control: socket.socket, path: Path, trust: Trust) -> Proof:
             outcome = b"".join(iter(lambda: reply.recv(_LONGEST_MESSAGE), b""))
         except OSError:
             outcome = b""
-    if not outcome:
+    try:
+        kind, *parts = orjson.loads(outcome)
+    except ValueError:  # nothing, or not all of it
         raise NoProofError(
             f"{path}: could not be tried: it ended the process that did, or took more than"
             f" {DEADLINE} s, or too much memory"
-        )
-    kind, *parts = orjson.loads(outcome)
+        ) from None
     if kind == "refused":
         raise PackageError(parts[0])
     return Proof(*parts)
