@@ -41,11 +41,15 @@ train: $(VENV)/.serve  ## fit all studies from their samples (STUDY=name ARGS="-
 test: $(VENV)/.dev  ## set up and run every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, mypy --strict, the import rules, hadolint and the documentation
+SHIPPED := segmentation scripts train.py predict.py gunicorn.conf.py deploy data
+
+lint: $(VENV)/.dev  ## ruff, mypy --strict, import rules, bandit, secrets, hadolint, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SHIPPED) 2> /dev/null
+	PYTHON=$(BIN)/python scripts/find-secrets
 	$(BIN)/hadolint Dockerfile
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 

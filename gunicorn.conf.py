@@ -25,7 +25,7 @@ try:
 except SegmentationError as _error:
     raise SystemExit(f"segmentation: {_error}") from None
 # Memory, not disk, where there is such a folder: heartbeats and counters survive a read-only root.
-_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # only our own files
+_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108  # only our own files
 
 # The workers' counters; prometheus_client looks for the folder when it is imported. This file is
 # read again at every reload, the folder stays.

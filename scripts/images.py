@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
+import subprocess  # nosec B404  # programs of the project, without a shell
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -64,13 +64,13 @@ def has_engine(name: str) -> bool:
     """Return whether an engine is installed and answers."""
     if not shutil.which(name):
         return False
-    return subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0  # nosec B603  # programs of the project, without a shell
 
 
 def run(*command: str) -> str:
     """Run a command and return what it prints."""
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)  # nosec B603  # programs of the project, without a shell
     except OSError as error:
         raise ImageError(f"{command[0]}: {error.strerror}") from error
     if ended.returncode:

@@ -47,6 +47,16 @@ def named(pattern: str, path: Path) -> set[str]:
     return set(re.findall(pattern, path.read_text(encoding="utf-8")))
 
 
+def test_every_threat_names_a_test_that_is_there() -> None:
+    """In docs/security.md: a file, and a function of it."""
+    references = re.findall(
+        r"`(test_\w+\.py)::(\w+)`", (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    )
+    assert len(references) > 30
+    for file, function in references:
+        assert f"\ndef {function}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
+
+
 def test_there_are_examples() -> None:
     """A survey; a household without purchases, an explanation, a customer's orders, an error."""
     assert len(EXAMPLES) == 5

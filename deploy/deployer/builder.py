@@ -9,7 +9,7 @@ import base64
 import os
 import re
 import shutil
-import subprocess
+import subprocess  # nosec B404  # programs of the project, without a shell
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ class Builder:
         handle, log = tempfile.mkstemp(prefix="deploy-", suffix=".log")
         with os.fdopen(handle, "wb") as output:
             try:
-                status = subprocess.run(
+                status = subprocess.run(  # nosec B603  # programs of the project, without a shell
                     command,
                     input=text.encode(),
                     stdout=output,

@@ -10,7 +10,7 @@ import datetime
 import json
 import platform
 import re
-import subprocess
+import subprocess  # nosec B404  # programs of the project, without a shell
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def find_revision(root: Path, *, allow_dirty: bool) -> Revision:
 
 def _git(root: Path, *arguments: str) -> str:
     try:
-        process = subprocess.run(
+        process = subprocess.run(  # nosec B603, B607  # git, without a shell
             ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
         )
     except FileNotFoundError:
@@ -155,6 +155,6 @@ def _read_configuration(aws: Aws, repository: str, tag: str, manifest: Mapping[s
         )["downloadUrl"]
         if not address.startswith(("https://", "http://")):
             raise ValueError(address.partition(":")[0])
-        with urllib.request.urlopen(address, timeout=30, context=trust()) as answer:
+        with urllib.request.urlopen(address, timeout=30, context=trust()) as answer:  # nosec B310  # its address is checked to be of HTTP
             configuration = json.loads(answer.read(_LARGEST_CONFIGURATION))
         return str(configuration["architecture"])

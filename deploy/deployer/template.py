@@ -98,7 +98,7 @@ def parse_template(text: str) -> Template:
         If it is neither, or too large to be sent.
     """
     try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe one
+        document = yaml.load(text, Loader=_Loader)  # nosec B506  # it derives from the safe loader
         parameters = dict(document.get("Parameters") or {})
         outputs = dict(document.get("Outputs") or {})
         types = frozenset(str(resource["Type"]) for resource in document["Resources"].values())

@@ -95,7 +95,7 @@ class OrderCustomers:
             drop_where(connection, f'"{roles.time}" > $as_of', LATER, {"as_of": as_of})
         left_out = _count_left_out(connection)
         n_kept, first, last = connection.execute(
-            f'SELECT count(*), min("{roles.time}"), max("{roles.time}") FROM clean'  # noqa: S608
+            f'SELECT count(*), min("{roles.time}"), max("{roles.time}") FROM clean'  # nosec B608  # columns that schema_rules has checked; values are parameters
         ).fetchall()[0]
         if not n_kept:
             raise NoOrdersError(left_out)
@@ -103,7 +103,7 @@ class OrderCustomers:
             connection, packed, (roles.customer, identifier), reference := as_of or last
         )
         (n_lines,), (n_customers,) = (
-            connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0]  # noqa: S608
+            connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0]  # nosec B608  # columns that schema_rules has checked; values are parameters
             for name in ("cells", "customers")
         )
         self.card: OrderCard = {
@@ -123,7 +123,7 @@ class OrderCustomers:
         """Yield customers, so many at a time: the first line of each, and the features."""
         names = self.card["header"]
         with self._connection.cursor() as cursor:
-            cursor.execute(f'SELECT * FROM customers ORDER BY "{_FIRST_LINE}"')  # noqa: S608
+            cursor.execute(f'SELECT * FROM customers ORDER BY "{_FIRST_LINE}"')  # nosec B608  # columns that schema_rules has checked; values are parameters
             while rows := cursor.fetchmany(n_rows):
                 yield [(line, dict(zip(names, cells, strict=True))) for *cells, line in rows]
 
@@ -222,7 +222,7 @@ def _drop_faulty(
 def _count_left_out(connection: duckdb.DuckDBPyConnection) -> list[LeftOut]:
     """Return what was left out, the commonest reason first."""
     rows = connection.execute(
-        f"SELECT reason, count(*) AS n_lines, min({LINE}, {_MOST_NAMED}) FROM dropped"  # noqa: S608
+        f"SELECT reason, count(*) AS n_lines, min({LINE}, {_MOST_NAMED}) FROM dropped"  # nosec B608  # columns that schema_rules has checked; values are parameters
         " GROUP BY reason ORDER BY n_lines DESC, reason"
     ).fetchall()
     return [
@@ -245,10 +245,10 @@ def _make_customers(
     """Make the table ``customers`` and return the names of its columns, without the first line."""
     customer, identifier = keys
     aggregation: Aggregation = unpack_aggregation(packed)
-    source = f"SELECT {list_columns(packed.transactions)} FROM clean"  # noqa: S608
+    source = f"SELECT {list_columns(packed.transactions)} FROM clean"  # nosec B608  # columns that schema_rules has checked; values are parameters
     with at_most(FILE_SECONDS, connection):
         connection.execute(
-            f'CREATE TABLE customers AS SELECT made.*, appeared.line AS "{_FIRST_LINE}"'  # noqa: S608
+            f'CREATE TABLE customers AS SELECT made.*, appeared.line AS "{_FIRST_LINE}"'  # nosec B608  # columns that schema_rules has checked; values are parameters
             f" FROM ({aggregation.statement(source)}) AS made"
             f' LEFT JOIN (SELECT "{customer}" AS customer, min({LINE}) AS line FROM clean'
             f' GROUP BY ALL) AS appeared ON made."{identifier}" = appeared.customer',

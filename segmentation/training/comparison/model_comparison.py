@@ -8,7 +8,7 @@ Where they are discovered, each set of features that the study names is read by 
 from __future__ import annotations
 
 import math
-import pickle
+import pickle  # nosec B403  # it only measures a size
 import statistics
 import time
 from dataclasses import dataclass

@@ -103,7 +103,7 @@ def _find_limits(squares: NDArray[np.float64], seed: int) -> list[float | None]:
     limits: list[float | None] = []
     for n_missing in range(n_columns):
         copies = np.repeat(squares, N_COPIES, axis=0)
-        draws = random.random((len(copies), n_columns))
+        draws = random.random((len(copies), n_columns))  # nosec B311  # draws samples, and no secret
         hidden = draws.argsort(axis=1).argsort(axis=1) < n_missing
         copies[np.broadcast_to(hidden[:, np.newaxis], copies.shape)] = np.nan
         answered = ~np.isnan(copies).all(axis=(1, 2))

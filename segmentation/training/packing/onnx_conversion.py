@@ -74,9 +74,9 @@ def random_matrix(X: Floats, seed: int, n: int = N_RANDOM) -> Floats:
     the trees occur. At least one answer is there in every row.
     """
     random = np.random.default_rng(seed)
-    spread = random.uniform(0.0, 1.25, (n, X.shape[1])) * np.nanmax(X, axis=0)
-    swapped = np.column_stack([random.choice(column[~np.isnan(column)], n) for column in X.T])
-    matrix = np.where(random.random(spread.shape) < 0.5, spread, swapped)  # noqa: PLR2004
+    spread = random.uniform(0.0, 1.25, (n, X.shape[1])) * np.nanmax(X, axis=0)  # nosec B311  # draws samples, and no secret
+    swapped = np.column_stack([random.choice(column[~np.isnan(column)], n) for column in X.T])  # nosec B311  # draws samples, and no secret
+    matrix = np.where(random.random(spread.shape) < 0.5, spread, swapped)  # noqa: PLR2004  # nosec B311  # draws samples, and no secret
     n_missing = random.integers(0, X.shape[1], n)
     rank: NDArray[np.int64] = random.permuted(np.tile(np.arange(X.shape[1]), (n, 1)), axis=1)
     return np.where(rank < n_missing[:, np.newaxis], np.nan, matrix).astype(np.float32)

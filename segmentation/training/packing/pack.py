@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import pickle  # nosec B403  # it only writes
 import platform
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
