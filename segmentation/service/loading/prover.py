@@ -36,6 +36,8 @@ _MEBIBYTE = 2**20
 # Memory beyond what the process has from the start: for libraries, and for each byte of the file.
 _MEMORY, _MEMORY_PER_BYTE = 256 * _MEBIBYTE, 8
 _LONGEST_MESSAGE = 65_536
+# Descriptors of a worker that has just begun; a container need not have a list of them.
+_MOST_FILES = 1_024
 
 
 class Proof(NamedTuple):
@@ -114,6 +116,8 @@ def fork_prover() -> Prover:
         try:  # never returns
             _let_go(theirs)
             _fork_for_each(theirs)
+        except BaseException:
+            logger.exception("the process that proves packages has failed")
         finally:
             os._exit(0)
     theirs.close()
@@ -126,9 +130,10 @@ def _let_go(control: socket.socket) -> None:
     Nothing takes the places: whoever still writes to one would write to something else.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
-        if descriptor > sys.stderr.fileno() and descriptor not in (control.fileno(), nothing):
-            with suppress(OSError):  # what listed them is closed already
+    most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_FILES)
+    for descriptor in range(sys.stderr.fileno() + 1, most):
+        with suppress(OSError):  # it is none
+            if descriptor not in (control.fileno(), nothing):
                 os.fstat(descriptor)
                 os.dup2(nothing, descriptor, inheritable=False)
 
