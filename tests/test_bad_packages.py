@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -27,7 +28,13 @@ from segmentation.service.loading import prover
 from segmentation.service.loading.prover import NoProofError, Proof, Proofs, fork_prover
 from segmentation.training.sign_package import sign_package
 from tests.support.keys import key_pair
-from tests.support.malicious import NO_FILES, make_evil_pipeline, make_malicious, with_parts
+from tests.support.malicious import (
+    NO_FILES,
+    make_evil_pipeline,
+    make_malicious,
+    mutate_packages,
+    with_parts,
+)
 from tests.support.records import COMPLETE
 from tests.support.servers import Server, flask_process, serving
 from tests.support.shipped import MODEL, PACKAGES
@@ -42,6 +49,7 @@ FEW_OR_ALL = [
     pytest.param(SAMPLE, id="some"),
     pytest.param(BAD, id="all", marks=pytest.mark.soak),
 ]
+N_MUTANTS = 1_000
 MIB = 2**20
 # Enough for a proof beside other tests, and not too long to be waited for.
 DEADLINE = 8
@@ -171,6 +179,26 @@ def test_bad_packages_as_later_studies_take_only_themselves_down(tmp_path: Path)
         assert [name for name, item in cards.items() if item["ready"]] == ["mobile"]
         reasons = [item["reason"] for name, item in cards.items() if name != "mobile"]
         assert all(reasons)
+        assert set(statuses) == {200}
+        assert workers_memory(server) - memory < 20 * MIB
+
+
+@pytest.mark.soak
+def test_a_thousand_changed_packages_as_later_studies_take_nothing_else_down(
+    tmp_path: Path,
+) -> None:
+    """They are asked for by several clients while others ask the default study."""
+    models = tmp_path / "bad"
+    models.mkdir()
+    good = read_package(PACKAGES["household"])
+    contents = list(mutate_packages(good, N_MUTANTS))
+    for number, content in enumerate(contents):
+        (models / f"changed_{number}.bin").write_bytes(content)
+    paths = [f"/studies/changed_{number}/schema" for number in range(len(contents))]
+    with serving_copy(tmp_path, MODELS_DIR=str(models)) as server:
+        memory = workers_memory(server)
+        with asking(server) as statuses, ThreadPoolExecutor(4) as pool:
+            assert {answer.status for answer in pool.map(server.get, paths)} == {503}
         assert set(statuses) == {200}
         assert workers_memory(server) - memory < 20 * MIB
 

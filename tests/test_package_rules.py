@@ -6,14 +6,12 @@ Each is refused with a reason, before what it holds is used, and at little cost.
 from __future__ import annotations
 
 import io
-import json
 import os
 import random
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -33,7 +31,7 @@ from segmentation.errors import PackageError, SegmentationError
 from segmentation.runtime import Model
 from segmentation.runtime.cards import schema_card, segment_cards
 from segmentation.service.loading.prover import prove_here
-from tests.support.malicious import with_parts
+from tests.support.malicious import mutate_manifests, with_parts
 from tests.support.shipped import PACKAGES
 
 INPUTS, OUTPUTS = {"features": 2}, {"probabilities": 3}
@@ -164,48 +162,6 @@ def test_any_bytes_are_refused(content: bytes) -> None:
 # The manifest
 
 
-def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to each value in decoded JSON."""
-    if path:
-        yield path
-    if isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from paths_of(item, (*path, key))
-
-
-def mutate(value: Any, generator: random.Random) -> Any:
-    """Return another value in its place, of the same kind for the most part."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float):
-        numbers = [-1, 0, 1, 2, 1e9, -1e300, float("nan"), float("inf"), 10**30, value * 2, None]
-        return generator.choice(numbers)
-    if isinstance(value, str):
-        return generator.choice(["", "x", "age", value * 2, "\0", "<b>", "2024-01-01", None])
-    if isinstance(value, list):
-        return generator.choice([[], value[1:], value * 2, value[::-1], value[:1], None])
-    if isinstance(value, dict):
-        return generator.choice([{}, dict(list(value.items())[1:]), value | {"x": 1}, None])
-    return generator.choice([1, "x", [], {}])
-
-
-def mutants(package: Package, number: int) -> Iterator[tuple[str, bytes]]:
-    """Yield manifests with one changed value, each part of the manifest as often as any other."""
-    text = package.manifest.model_dump_json()
-    paths = list(paths_of(json.loads(text)))
-    parts = sorted({path[0] for path in paths})
-    generator = random.Random(package.manifest.study)
-    for _ in range(number):
-        manifest = json.loads(text)
-        part = generator.choice(parts)
-        path = generator.choice([path for path in paths if path[0] == part])
-        holder = manifest
-        for key in path[:-1]:
-            holder = holder[key]
-        holder[path[-1]] = mutate(holder[path[-1]], generator)
-        yield "/".join(map(str, path)), json.dumps(manifest).encode()
-
-
 def use(model: Model) -> None:
     """Do what the service does with a model."""
     manifest = model.manifest
@@ -223,7 +179,7 @@ def test_a_changed_manifest_is_refused_or_serves(
     """Neither loading nor answering meets anything that a refusal should have named."""
     path = tmp_path / "model.bin"
     n_refused = 0
-    for place, manifest in mutants(shipped, number):
+    for place, manifest in mutate_manifests(shipped, number):
         members = {"manifest.json": manifest, "scorer.onnx": shipped.scorer}
         path.write_bytes(close(pack(shipped.pipeline, members)))
         try:

@@ -209,6 +209,59 @@ def make_scorers(good: Package) -> Iterator[tuple[str, bytes]]:
     yield "no model", with_parts(good, scorer=b"\x08" * 1_000)
 
 
+def list_paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to each value in decoded JSON."""
+    if path:
+        yield path
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from list_paths(item, (*path, key))
+
+
+def mutate_value(value: Any, generator: random.Random) -> Any:
+    """Return another value in its place, of the same kind for the most part."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        numbers = [-1, 0, 1, 2, 1e9, -1e300, float("nan"), float("inf"), 10**30, value * 2, None]
+        return generator.choice(numbers)
+    if isinstance(value, str):
+        return generator.choice(["", "x", "age", value * 2, "\0", "<b>", "2024-01-01", None])
+    if isinstance(value, list):
+        return generator.choice([[], value[1:], value * 2, value[::-1], value[:1], None])
+    if isinstance(value, dict):
+        return generator.choice([{}, dict(list(value.items())[1:]), value | {"x": 1}, None])
+    return generator.choice([1, "x", [], {}])
+
+
+def mutate_manifests(package: Package, number: int) -> Iterator[tuple[str, bytes]]:
+    """Yield manifests with one changed value, each part of the manifest as often as any other."""
+    text = package.manifest.model_dump_json()
+    paths = list(list_paths(json.loads(text)))
+    parts = sorted({path[0] for path in paths})
+    generator = random.Random(package.manifest.study)
+    for _ in range(number):
+        manifest = json.loads(text)
+        part = generator.choice(parts)
+        path = generator.choice([path for path in paths if path[0] == part])
+        holder = manifest
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = mutate_value(holder[path[-1]], generator)
+        yield "/".join(map(str, path)), json.dumps(manifest).encode()
+
+
+def mutate_packages(good: Package, number: int) -> Iterator[bytes]:
+    """Yield packages with one change: a flipped bit, and in turn one with right digests."""
+    whole_file = with_parts(good)
+    generator = random.Random(good.manifest.study)
+    for _, manifest in mutate_manifests(good, number // 2):
+        content = bytearray(whole_file)
+        content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
+        yield bytes(content)
+        yield seal(good.pipeline, {MANIFEST: manifest, SCORER: good.scorer})
+
+
 def make_malicious(good: Package) -> dict[str, bytes]:
     """Return more than fifty files that are not to be served as the study of a good package."""
     return dict([*make_files(good), *make_manifests(good), *make_scorers(good)])
