@@ -396,14 +396,14 @@ def test_whatever_a_package_does_ends_only_its_proof(
     harm: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Within the deadline; the next package is proved as if nothing had been."""
-    proves = prover.prove_here
+    proves = prover.prove_wholly
 
     def prove_or_harm(path: Path, trust: Trust) -> Proof:
         if path.name == "harm":
             harm()
         return proves(path, trust)
 
-    monkeypatch.setattr(prover, "prove_here", prove_or_harm)
+    monkeypatch.setattr(prover, "prove_wholly", prove_or_harm)
     monkeypatch.setattr(prover, "DEADLINE", DEADLINE)
     with closing(fork_prover()) as prove:
         begun = time.monotonic()

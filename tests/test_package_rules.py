@@ -30,7 +30,7 @@ from segmentation.artifact.seal import close, read_seal
 from segmentation.errors import PackageError, SegmentationError
 from segmentation.runtime import Model
 from segmentation.runtime.cards import schema_card, segment_cards
-from segmentation.service.loading.prover import prove_here
+from segmentation.service.loading.prover import prove_wholly
 from tests.support.malicious import mutate_manifests, with_parts
 from tests.support.shipped import PACKAGES
 
@@ -230,13 +230,13 @@ def test_sql_of_a_package_asks_for_its_transactions_alone(
     path = tmp_path / "retail.bin"
     path.write_bytes(with_parts(good, lambda manifest: manifest["aggregation"].update(sql=sql)))
     with pytest.raises(PackageError, match=expected):
-        prove_here(path, Trust())
+        prove_wholly(path, Trust())
     assert [item.name for item in tmp_path.iterdir()] == ["retail.bin"]
 
 
 def test_the_shipped_sql_is_accepted() -> None:
     """It is what the rules were made for."""
-    assert prove_here(PACKAGES["retail"], Trust()).study == "retail"
+    assert prove_wholly(PACKAGES["retail"], Trust()).study == "retail"
 
 
 # The ONNX model

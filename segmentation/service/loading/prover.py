@@ -72,11 +72,26 @@ def prove_here(path: Path, trust: Trust) -> Proof:
     PackageError
         With the reason, if it must not be served.
     """
+    return _describe(Model.load(path, trust))
+
+
+def prove_wholly(path: Path, trust: Trust) -> Proof:
+    """Prove a package, and try what answers may need beside it, which takes further libraries.
+
+    Raises
+    ------
+    PackageError
+        With the reason, if it must not be served.
+    """
     model = Model.load(path, trust)
     try:
         model.try_out()
     except PackageError as error:
         raise PackageError(f"{path}: {error}") from None
+    return _describe(model)
+
+
+def _describe(model: Model) -> Proof:
     return Proof(model.sha256, **model.name, sequence=model.sequence)
 
 
@@ -93,7 +108,7 @@ class Prover:
         self._control = control
 
     def __call__(self, path: Path, trust: Trust) -> Proof:
-        """Prove a package like `prove_here`.
+        """Prove a package like `prove_wholly`.
 
         Raises
         ------
@@ -195,7 +210,7 @@ def _prove(message: bytes, reply: socket.socket) -> None:
     try:
         _limit(path)
         trust = Trust(public_key, least_sequence, unpickles_unsigned, frozenset(built_in))
-        outcome: list[object] = ["proved", *prove_here(path, trust)]
+        outcome: list[object] = ["proved", *prove_wholly(path, trust)]
     except PackageError as error:
         outcome = ["refused", str(error)]
     except MemoryError:
