@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # other, with what they print.
 JOBS ?= 3
 
-.PHONY: help serve train test test-install soak lint docs deploy-check bench data repro lock sbom clean
+.PHONY: help serve train test test-install soak mutation lint docs deploy-check bench data repro lock sbom clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ test-install:  ## make fresh environments from the locks, with the oldest and th
 
 soak: $(VENV)/.dev  ## stop the service 50 times under load, then send it a million requests (half an hour)
 	$(BIN)/python -m pytest -m soak -n 0 --log-cli-level info $(ARGS)
+
+mutation: $(VENV)/.dev  ## change what reads packages and requests, and see what tests notice (ARGS="NAME*" for some)
+	$(BIN)/mutmut run --max-children $(JOBS) $(ARGS)
+	$(BIN)/mutmut export-cicd-stats
 
 deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
 	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml deploy/github-oidc.yaml

@@ -77,6 +77,15 @@ def test_the_short_way_and_flasks_route_answer_alike(app: Flask, client: FlaskCl
     assert short.content_length == long.content_length
 
 
+def test_the_image_unpickles_only_what_somebody_vouches_for() -> None:
+    """Wherever it runs: nothing that is shipped sets it otherwise."""
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "UNPICKLE_UNSIGNED=false" in image
+    assert "BUILT_IN_PACKAGES=/app/packages.sha256" in image
+    for name in ("compose.yaml", "deploy/ecs.yaml", "deploy/ecs-minimal.yaml"):
+        assert "UNPICKLE_UNSIGNED=" not in (ROOT / name).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -107,7 +107,10 @@ class SegmentTitle(TypedDict):
 
 
 class StudyCard(TypedDict):
-    """A study that is served; one whose model can't be used has a reason instead of a title."""
+    """A study that is served, or why it is not; with both, the last good model is served.
+
+    `reason` says why the file of the study, as it is now, is refused.
+    """
 
     name: str
     default: bool
