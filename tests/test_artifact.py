@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pickle
@@ -20,7 +21,7 @@ import pytest
 
 from segmentation.artifact import Package, Trust, read_package, write_package
 from segmentation.artifact.package_archive import pack
-from segmentation.artifact.seal import close, read_seal, reopen
+from segmentation.artifact.seal import close, read_claim, read_seal, reopen
 from segmentation.artifact.signature import load_private_key, sign
 from segmentation.errors import PackageError, TrainingError
 from segmentation.training.sign_package import main as sign_package_main
@@ -249,6 +250,45 @@ def test_an_older_package_is_refused_where_a_later_one_was_served(
     sign_package(older, older, private)
     with pytest.raises(PackageError, match="is older than the package before"):
         read_package(older, trust.not_before(trust.least_sequence + 10**6))
+
+
+def test_an_unsigned_package_asks_for_no_sequence() -> None:
+    """Whatever came before it."""
+    assert Trust().not_before(None) == Trust()
+    assert Trust(least_sequence=7).not_before(5).least_sequence == 7
+
+
+def test_a_file_says_which_digest_it_has(tmp_path: Path) -> None:
+    """Without being read; what has none says nothing."""
+    assert read_claim(MODEL) == hashlib.sha256(MODEL.read_bytes()[:-64]).hexdigest()
+    path = tmp_path / "model.bin"
+    assert read_claim(path) is None
+    for content in (b"", b"0" * 63, b"0" * 63 + b"g", b"\xff" * 100):
+        path.write_bytes(content)
+        assert read_claim(path) is None
+    path.write_bytes(b"1" + b"0" * 64)
+    assert read_claim(path) == "0" * 64
+    path.unlink()
+    os.mkfifo(path)
+    assert read_claim(path) is None
+
+
+def test_a_seal_can_be_taken_off(shipped: Package) -> None:
+    """What is left is the archive, byte for byte, signed or not."""
+    members = {"manifest.json": b"{}", "scorer.onnx": shipped.scorer}
+    archive = pack(shipped.pipeline, members)
+    for content in (close(archive), close(archive, lambda _: bytes(64), 1)):
+        assert reopen(content, read_seal(content)) == archive
+        assert zipfile.ZipFile(io.BytesIO(content)).namelist() == list(members)
+
+
+def test_members_can_be_unpacked_by_anybody() -> None:
+    """For everybody to read, and of the same time whenever they are packed."""
+    with zipfile.ZipFile(MODEL) as archive:
+        for member in archive.infolist():
+            assert member.external_attr >> 16 == 0o644
+            assert member.date_time == (1980, 1, 1, 0, 0, 0)
+            assert member.compress_type == zipfile.ZIP_DEFLATED
 
 
 def test_going_back_to_an_older_package_is_signing_it_again(
