@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -21,14 +21,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentation.aggregation import aggregate_file
-from segmentation.batch import open_any_file, write
+from segmentation.batch import open_any_file, order_customers, write
 from segmentation.batch.any_file import score
 from segmentation.batch.order_file import OrderFile
 from segmentation.datasets.transactions import validate
 from segmentation.errors import DataError, FileError
 from segmentation.runtime import Model
+from segmentation.schema import Schema
 from segmentation.service.app import create_app
 from segmentation.tables.open_table import TableOptions
+from segmentation.tables.typed_table import TypedTable
 from tests.support.shipped import PACKAGES, ROOT, SHIPPED
 from tests.support.shop import AGGREGATION, GOOD, HEADER, SAMPLE, TRANSACTIONS, changed
 from tests.support.workbooks import make_workbook
@@ -434,3 +436,21 @@ def test_other_studies_send_orders_to_where_they_are_read() -> None:
     client = create_app(SHIPPED).test_client()
     response = client.post("/predict/file", data=table_of(ORDERS), content_type="text/csv")
     assert "send them as a file to /studies/retail/predict/file" in detail(response, 422)
+
+
+def test_what_a_package_says_reaches_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before its first word, the names of its columns, whatever the rules for names let through."""
+    copied = tmp_path / "copied"
+
+    def create_tables(connection: duckdb.DuckDBPyConnection, _: Schema) -> None:
+        connection.execute(f"COPY (SELECT 1) TO '{copied}'")
+
+    monkeypatch.setattr(order_customers, "create_tables", create_tables)
+    packed = MODEL.manifest.aggregation
+    assert packed
+    customers = order_customers.gather_customers(cast(TypedTable, None), packed, "customer_id")
+    with pytest.raises(duckdb.PermissionException), customers:
+        pytest.fail("the file was written")
+    assert not copied.exists()

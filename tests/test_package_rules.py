@@ -234,6 +234,25 @@ def test_sql_of_a_package_asks_for_its_transactions_alone(
     assert [item.name for item in tmp_path.iterdir()] == ["retail.bin"]
 
 
+WRITES = """line" BIGINT); COPY (SELECT 1) TO 'copied'; CREATE TABLE more (n INTEGER, "n"""
+
+
+@pytest.mark.parametrize("name", [WRITES, 'a"', "line\nbreak", "a\x00"])
+@pytest.mark.parametrize("part", ["record", "transactions"])
+def test_names_of_columns_are_no_sql(name: str, part: str, tmp_path: Path) -> None:
+    """They stand in statements between quotation marks, which none holds itself."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        schema = manifest["record"] if part == "record" else manifest["aggregation"]["transactions"]
+        column = {"role": "context", "title": "More", "aliases": [], "also_called": []}
+        schema["columns"].append(schema["columns"][-1] | column | {"name": name})
+
+    path = tmp_path / "retail.bin"
+    path.write_bytes(with_parts(read_package(PACKAGES["retail"]), change))
+    with pytest.raises(PackageError, match="is no name of a column"):
+        prove_here(path, Trust())
+
+
 def test_the_shipped_sql_is_accepted() -> None:
     """It is what the rules were made for."""
     assert prove_wholly(PACKAGES["retail"], Trust()).study == "retail"

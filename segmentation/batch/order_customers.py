@@ -173,10 +173,11 @@ def gather_customers(
     settings = {"threads": "1", "max_temp_directory_size": _MOST_ON_DISK}
     with open_workspace(None, MEMORY_LIMIT, **settings) as connection:
         try:
-            _load(connection, table, packed, most_lines)
-            _drop_faulty(connection, packed, roles)
+            # Before the package, which may be someone else's, has a word: its columns and its SQL.
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
+            _load(connection, table, packed, most_lines)
+            _drop_faulty(connection, packed, roles)
             customers = OrderCustomers(connection, packed, roles, identifier, as_of)
         except (duckdb.OutOfMemoryException, duckdb.IOException):
             raise NoRoomError("There is no room now for a file with so many orders.") from None

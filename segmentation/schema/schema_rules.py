@@ -37,6 +37,8 @@ def find_column_faults(schema: Schema) -> Iterator[str]:
     yield from find_repeated("header", titles)
     yield from find_clashes(schema)
     for column in schema.columns:
+        if '"' in column.name or not column.name.isprintable():
+            yield f"{column.name!r} is no name of a column: SQL has it between quotation marks"
         yield from _find_limit_faults(column)
         if column.restarts_with:
             yield from find_unknown(
