@@ -250,7 +250,7 @@ def test_names_of_columns_are_no_sql(name: str, part: str, tmp_path: Path) -> No
     path = tmp_path / "retail.bin"
     path.write_bytes(with_parts(read_package(PACKAGES["retail"]), change))
     with pytest.raises(PackageError, match="is no name of a column"):
-        prove_here(path, Trust())
+        prove_wholly(path, Trust())
 
 
 def test_the_shipped_sql_is_accepted() -> None:
