@@ -27,23 +27,28 @@ except SegmentationError as _error:
 # Memory, not disk, where there is such a folder: heartbeats and counters survive a read-only root.
 _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108  # only our own files
 
-# The workers' counters; prometheus_client looks for the folder when it is imported. This file is
-# read again at every reload, the folder stays.
-_PREFIX = "segmentation-metrics-"
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_PREFIX, dir=_memory)
+# Folders of this run of the service: the workers' counters, for which prometheus_client looks when
+# it is imported, and packages that were proved. This file is read again at every reload; they stay.
+_FOLDERS = {
+    "PROMETHEUS_MULTIPROC_DIR": "segmentation-metrics-",
+    "SEGMENTATION_PACKAGES_DIR": "segmentation-packages-",
+}
+for _name, _prefix in _FOLDERS.items():
+    if _name not in os.environ:
+        os.environ[_name] = tempfile.mkdtemp(prefix=_prefix, dir=_memory)
 
 
-def _forget_counters():
-    """Remove the counters' folder, if it is one that we made."""
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    if folder.name.startswith(_PREFIX):
-        shutil.rmtree(folder, ignore_errors=True)
+def _forget_folders():
+    """Remove the folders, if they are ones that we made."""
+    for name, prefix in _FOLDERS.items():
+        folder = Path(os.environ[name])
+        if folder.name.startswith(prefix):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _leave(_signal, _frame):
     """End at once: nothing has begun, and libraries may be half imported."""
-    _forget_counters()
+    _forget_folders()
     os._exit(0)
 
 
@@ -95,7 +100,7 @@ def post_worker_init(worker):
     if models:
         from segmentation.service.loading.prover import fork_prover
 
-        memory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        memory = Path(os.environ["SEGMENTATION_PACKAGES_DIR"])
         models.prove_with(fork_prover(), memory, _settings.last_good_dir)
         served = models.find()
         served.load()
@@ -116,4 +121,4 @@ def child_exit(server, worker):  # noqa: ARG001  # gunicorn's signature
 
 def on_exit(server):  # noqa: ARG001
     """Leave nothing behind."""
-    _forget_counters()
+    _forget_folders()
