@@ -62,9 +62,9 @@ test-install:  ## make fresh environments from the locks, with the oldest and th
 soak: $(VENV)/.dev  ## stop the service 50 times under load, then send it a million requests (half an hour)
 	$(BIN)/python -m pytest -m soak -n 0 --log-cli-level info $(ARGS)
 
-mutation: $(VENV)/.dev  ## change what reads packages and requests, and see what tests notice (ARGS="NAME*" for some)
+mutation: $(VENV)/.dev  ## change the code and see which changes no test notices (hours; ARGS="segmentation.errors*" for some)
 	$(BIN)/mutmut run --max-children $(JOBS) $(ARGS)
-	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python -m scripts.mutation_score
 
 deploy-check: $(VENV)/.dev $(VENV)/.checkov  ## lint and try deploy/ on an emulator of AWS
 	$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml -f deploy/ecs.yaml deploy/ecs-minimal.yaml deploy/github-oidc.yaml
