@@ -48,7 +48,7 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict, import rules, bandit, secrets, hadol
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SHIPPED) 2> /dev/null
+	$(BIN)/bandit --quiet --recursive $(SHIPPED) 2> /dev/null
 	PYTHON=$(BIN)/python scripts/find-secrets
 	$(BIN)/hadolint Dockerfile
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -170,7 +170,6 @@ def try_aggregation(aggregation: Aggregation, reference: datetime) -> None:
         If it is not a single question to the tables that it is there for.
     """
     try:
-        _check_single(aggregation.sql)
         aggregate(aggregation, [], reference)
     except UnavailableError:
         return  # where DuckDB is not installed, nobody will run it

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 import pytest
 
-from segmentation.artifact import Package, Trust, read_package, write_package
+from segmentation.artifact import Trust, read_package, write_package
 from segmentation.errors import PackageError
 from segmentation.service.loading import prover
 from segmentation.service.loading.prover import NoProofError, Proof, Proofs, fork_prover
@@ -434,4 +434,3 @@ def test_a_file_is_proved_once(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="is damaged"):
         read_package(path)
     assert json.loads(next((tmp_path / "proved").iterdir()).read_bytes())[1] == "mobile"
-    assert isinstance(GOOD, Package)

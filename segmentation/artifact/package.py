@@ -102,12 +102,12 @@ def seal_archive(archive: bytes, path: Path, key_path: Path | None) -> bytes:
     if key_path is None:
         return close(archive)
     key = load_private_key(key_path)
-    sequence = max(int(time.time()), _read_sequence(path, Trust(public_pem(key))) + 1)
+    sequence = max(int(time.time()), read_sequence(path, Trust(public_pem(key))) + 1)
     return close(archive, partial(sign, key), sequence)
 
 
-def _read_sequence(path: Path, trust: Trust) -> int:
-    """Return the sequence of a package that was signed with the same key, or 0."""
+def read_sequence(path: Path, trust: Trust) -> int:
+    """Return the sequence of a package, 0 if there is none that is whole and trusted."""
     try:
         content = read_file(path)
         seal = read_seal(content)

@@ -26,7 +26,7 @@ DEEPEST = 16
 # largest body of transactions has about as many.
 MOST_VALUES = 1_000_000
 MOST_CONTAINERS = 250_000
-# Values of an object or array, on average: of any record of ours twenty times as many.
+# Values of an object or array, on average: many times what a record of any study has.
 MOST_VALUES_OF_CONTAINER = 2_000
 _PIECE = 65_536
 

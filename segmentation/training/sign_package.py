@@ -14,7 +14,7 @@ from pathlib import Path
 from segmentation.artifact import read_package
 from segmentation.artifact.package import publish, read_file, seal_archive
 from segmentation.artifact.seal import read_seal, reopen
-from segmentation.errors import SegmentationError
+from segmentation.errors import PackageError, SegmentationError
 
 
 def sign_package(source: Path, target: Path, key_path: Path) -> None:
@@ -36,10 +36,11 @@ def sign_package(source: Path, target: Path, key_path: Path) -> None:
     OSError
         If it can't be written; `target` is then as it was.
     """
-    read_package(source)
-    content = read_file(source)
-    archive = reopen(content, read_seal(content))
-    publish(target, seal_archive(archive, target, key_path))
+    package, content = read_package(source), read_file(source)
+    seal = read_seal(content)
+    if seal != package.seal:  # only what was checked is signed
+        raise PackageError(f"{source}: has changed while it was read")
+    publish(target, seal_archive(reopen(content, seal), target, key_path))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 
 from segmentation.artifact import Trust
-from segmentation.artifact.package import publish, read_file
+from segmentation.artifact.package import publish, read_file, read_sequence
 from segmentation.artifact.seal import read_claim, read_seal
 from segmentation.errors import PackageError
 from segmentation.service.loading.prover import Proof
@@ -41,15 +41,7 @@ class LastGood:
     def read_sequence(self, study: str, trust: Trust) -> int:
         """Return the sequence of the last good package, 0 if there is none that is trusted."""
         path = self.find(study)
-        if path is None:
-            return 0
-        try:
-            content = read_file(path)
-            seal = read_seal(content)
-            trust.check(content, seal)
-        except (OSError, PackageError):
-            return 0
-        return seal.sequence or 0
+        return read_sequence(path, trust) if path else 0
 
     def keep(self, path: Path, proof: Proof) -> None:
         """Keep the package that was proved, if there is room, and its file is still the same."""
